@@ -1,0 +1,1 @@
+"""The engine behind the words: declarations, one typed line, items, errors, names, the wire."""

@@ -1,0 +1,37 @@
+"""What a command may ask of the broker: a bundle of small protocols, one file each."""
+
+from typing import Protocol
+
+from commands.language.desk.devices import Devices
+from commands.language.desk.jobs import Jobs
+from commands.language.desk.library import Library
+from commands.language.desk.records import Records
+from commands.language.desk.rules import Rules
+
+
+class Desk(Protocol):
+    """The broker, as one person sees it, from one door, in one session or none."""
+
+    @property
+    def person(self) -> str: ...
+
+    @property
+    def device(self) -> str | None:
+        """The device of the session that the person stands in."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """The responder's folder on that device, as visible text."""
+        ...
+
+    @property
+    def devices(self) -> Devices: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def library(self) -> Library: ...
+    @property
+    def records(self) -> Records: ...
+    @property
+    def rules(self) -> Rules: ...

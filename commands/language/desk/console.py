@@ -1,0 +1,36 @@
+"""The responder's own terminal, for the words that act on it."""
+
+from typing import Protocol
+
+from commands.language.desk import Desk
+
+
+class Console(Protocol):
+    """Where the responder stands, and the screen in front of him."""
+
+    @property
+    def desk(self) -> Desk: ...
+
+    async def connect(self, name: str, comment: str | None) -> None: ...
+
+    async def attach(self, session: str) -> None: ...
+
+    async def detach(self) -> None:
+        """Leaves the session open, with its jobs, for later `attach`."""
+        ...
+
+    async def disconnect(self) -> None:
+        """Ends the session and goes back to `fireline>`."""
+        ...
+
+    async def leave(self) -> None:
+        """`exit`: to `fireline>` where one came from there, else closes the connection."""
+        ...
+
+    async def clear(self) -> None: ...
+
+    async def foreground(self, number: int) -> None: ...
+
+    async def replay(
+        self, session: str, *, speed: float, idle: float | None, output: str | None, raw: bool
+    ) -> None: ...

@@ -1,0 +1,44 @@
+"""Devices as the broker knows them."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Protocol
+
+from commands.language.items import Column, Row, Time
+
+
+class DeviceRow(Row):
+    """One device of the inventory."""
+
+    name: Annotated[str, Column(1, identity=True)]
+    platform: Annotated[str, Column(2)] = ""
+    version: Annotated[str, Column(4)] = ""
+    tags: Annotated[str, Column(3)] = ""
+    last_seen: Annotated[Time | None, Column(3)] = None
+    online: Annotated[bool, Column(2)] = False
+    sessions: Annotated[str, Column(3)] = ""
+    clock_offset_s: Annotated[float | None, Column(wide=True)] = None
+    address: Annotated[str, Column(wide=True)] = ""
+    weaker_stop: Annotated[str, Column(wide=True)] = ""
+
+
+class TokenRow(Row):
+    """A new enrolment token; its text is shown once and kept nowhere."""
+
+    token: Annotated[str, Column(1, identity=True)]
+    names: Annotated[str, Column(2)]
+    tags: Annotated[str, Column(3)]
+    expires: Annotated[Time, Column(2)]
+
+
+class Devices(Protocol):
+    """The inventory and who may join it."""
+
+    def rows(self) -> AsyncIterator[DeviceRow]:
+        """Every device that the person may see."""
+        ...
+
+    async def new_token(self, names: str, tags: list[str], hours: float) -> TokenRow: ...
+
+    async def revoke(self, name: str) -> str:
+        """Takes the device's certificates away and cuts its lines; says what was cut."""
+        ...

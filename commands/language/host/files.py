@@ -1,0 +1,117 @@
+"""Files of a device: facts, listing, searching, reading and writing by handle."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal, Protocol
+
+from commands.language.items import Column, Row, Time
+from commands.language.names import Name
+
+Kind = Literal["file", "directory", "link", "pipe", "socket", "character", "block", "other"]
+
+
+class FileRow(Row):
+    """One entry of a folder, or one thing found."""
+
+    path: Annotated[Name, Column(1, identity=True)]
+    is_directory: Annotated[bool, Column(2)]
+    size: Annotated[int | None, Column(2, size=True)] = None
+    created: Annotated[Time | None, Column(7)] = None
+    modified: Annotated[Time | None, Column(3)] = None
+    hidden: Annotated[bool | None, Column(4)] = None
+    read_only: Annotated[bool | None, Column(8)] = None
+    compressed: Annotated[bool | None, Column(9)] = None
+    kind: Annotated[str, Column(wide=True)] = "file"
+    target: Annotated[Name | None, Column(wide=True)] = None
+    error: Annotated[str, Column(wide=True)] = ""
+
+
+class FileFactsRow(Row):
+    """Everything about one file."""
+
+    path: Annotated[Name, Column(1, identity=True)]
+    real_path: Annotated[Name | None, Column()] = None
+    kind: Annotated[str, Column()] = "file"
+    content: Annotated[str, Column()] = ""
+    """What the first bytes say it is: `ELF program`, `Windows program`, `script /bin/sh`, ..."""
+    size: Annotated[int | None, Column(size=True)] = None
+    created: Annotated[Time | None, Column()] = None
+    modified: Annotated[Time | None, Column()] = None
+    accessed: Annotated[Time | None, Column()] = None
+    changed: Annotated[Time | None, Column()] = None
+    owner: Annotated[str, Column()] = ""
+    group: Annotated[str, Column()] = ""
+    permissions: Annotated[str, Column()] = ""
+    hidden: Annotated[bool | None, Column()] = None
+    read_only: Annotated[bool | None, Column()] = None
+    links: Annotated[int | None, Column()] = None
+    target: Annotated[Name | None, Column()] = None
+    md5: Annotated[str, Column()] = ""
+    sha1: Annotated[str, Column()] = ""
+    sha256: Annotated[str, Column()] = ""
+    error: Annotated[str, Column()] = ""
+
+
+class FileHandle(Protocol):
+    """A plain file opened for reading without following; the handle, never the path, is read."""
+
+    @property
+    def path(self) -> Name: ...
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def sized(self) -> bool:
+        """False where the system gives no true size (/proc): read to the end instead."""
+        ...
+
+    async def read(self, offset: int, length: int) -> bytes: ...
+    async def close(self) -> None: ...
+
+
+class FileWriter(Protocol):
+    """A new file beside its final place; it appears whole at `finish`, or not at all."""
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def finish(self, *, overwrite: bool) -> Name:
+        """Syncs, renames into place without following a link, syncs the folder; the whole path."""
+        ...
+
+    async def abandon(self) -> None: ...
+
+
+class Files(Protocol):
+    """All paths are joined to the responder's folder; every call checks the device's policy."""
+
+    async def absolute(self, path: Name | None) -> Name:
+        """The whole path of `path` seen from the responder's folder; None is the folder."""
+        ...
+
+    async def enter(self, path: Name) -> Name:
+        """The whole path of a folder that exists and may be entered; raises Failed otherwise."""
+        ...
+
+    def list(self, path: Name | None) -> AsyncIterator[FileRow]:
+        """The entries of a folder, or the one row of a file; unreadable ones carry an error."""
+        ...
+
+    def find(self, pattern: str, start: Name | None) -> AsyncIterator[FileRow | str]:
+        """Rows whose name matches the glob, case by the platform's habit; strings say what was
+        left out (mounts, depth, folders that refuse)."""
+        ...
+
+    async def facts(self, path: Name) -> FileFactsRow:
+        """All facts and digests of one file; a device node or pipe is not read."""
+        ...
+
+    async def open(self, path: Name) -> FileHandle:
+        """Opens a plain file for reading; refuses by name what is not one."""
+        ...
+
+    async def create(self, path: Name) -> FileWriter:
+        """A writer for a file that is to be `path`; refuses links on the way to it."""
+        ...
+
+    async def digest(self, path: Name) -> str | None:
+        """The SHA-256 of a plain file, None if nothing is there."""
+        ...

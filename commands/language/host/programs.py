@@ -1,0 +1,51 @@
+"""Programs that a command starts on the device: scripts and tools, in the command's own group."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal, Protocol
+
+from commands.language.names import Name
+
+
+class Program(Protocol):
+    """A running program; all that it starts stays in the command's group."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def output(self) -> AsyncIterator[tuple[Literal["stdout", "stderr"], bytes]]:
+        """Its output as it comes. Ends when the main process has ended and what it had written
+        is read, whoever else still holds the pipes."""
+        ...
+
+    async def wait(self) -> int:
+        """Its exit status; a signal on Linux is its negative number, Windows has all 32 bits."""
+        ...
+
+    async def interrupt(self) -> None:
+        """Asks the whole group to end (INT; a break event on Windows)."""
+        ...
+
+    async def kill(self) -> None:
+        """Ends the whole group by force."""
+        ...
+
+    async def left(self) -> list[str]:
+        """What still runs of the group: `pid name`, one each."""
+        ...
+
+    async def leave(self) -> None:
+        """Takes what still runs out of the command's group, so that it outlives the session."""
+        ...
+
+
+class Programs(Protocol):
+    """Starting."""
+
+    async def start(self, script: Name, arguments: Sequence[str]) -> Program:
+        """Starts a file of the session folder with its interpreter (by shebang or name), standard
+        input at its end, a root login's environment, in the session folder."""
+        ...
+
+    def page(self) -> str:
+        """The code page that programs' output is in, as a Python codec: `utf-8`, `cp850`."""
+        ...

@@ -1,0 +1,50 @@
+"""Terminals of a device (PTY on Linux, ConPTY on Windows), by callbacks, no queue between."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Terminal(Protocol):
+    """An open terminal. Bytes written after its end are dropped."""
+
+    def write(self, data: bytes) -> bool:
+        """Gives input; False: full, stop until `on_writable` is called."""
+        ...
+
+    def resize(self, columns: int, rows: int) -> None: ...
+    def pause(self) -> None:
+        """Stops reading the terminal's output (back-pressure)."""
+        ...
+
+    def resume(self) -> None: ...
+
+    def hang_up(self) -> None:
+        """Ends it as a closed window would; everything in its group ends."""
+        ...
+
+    @property
+    def on_output(self) -> Callable[[bytes], None]: ...
+    @on_output.setter
+    def on_output(self, callback: Callable[[bytes], None]) -> None: ...
+    @property
+    def on_writable(self) -> Callable[[], None]: ...
+    @on_writable.setter
+    def on_writable(self, callback: Callable[[], None]) -> None: ...
+    @property
+    def on_quiet(self) -> Callable[[bool], None]: ...
+    @on_quiet.setter
+    def on_quiet(self, callback: Callable[[bool], None]) -> None:
+        """Told when the terminal reads whole lines without echo (a password), and when no more."""
+        ...
+
+    async def wait(self) -> int:
+        """The shell's exit status, after its last output was given to `on_output`."""
+        ...
+
+
+class Terminals(Protocol):
+    """Opening."""
+
+    async def open(self, columns: int, rows: int) -> Terminal:
+        """The user's shell as a login in a new terminal; 0 columns or rows mean 80 or 24."""
+        ...

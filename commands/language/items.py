@@ -1,0 +1,127 @@
+"""What a running command yields, on a device or at the desk; rows with typed columns.
+
+On the wire an item is one JSON object in a TEXT frame; the next BINARY frames go where the last
+`Into` said. A row travels as its own JSON and is decoded with the row type that the command
+declares, so a newer device may send fields that this broker does not know.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, NewType
+
+import msgspec
+
+from commands.language.names import Name
+
+Time = NewType("Time", int)
+"""Milliseconds since 1970 UTC, as the device's clock gives them; may lie outside any calendar."""
+
+Text = Annotated[str, msgspec.Meta(max_length=65_536)]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a row's field is shown: `priority` 1 stays longest; the identity never goes or is cut.
+
+    `elastic` marks the one text column that is cut with an ellipsis; `size` writes thousands
+    with commas; `wide` fields stand in lists and JSON only.
+    """
+
+    priority: int = 5
+    identity: bool = False
+    elastic: bool = False
+    size: bool = False
+    wide: bool = False
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """The root of every row type; fields are columns in their order."""
+
+
+class _Item(msgspec.Struct, frozen=True, tag_field="item"):
+    pass
+
+
+class RowItem(_Item, tag="row"):
+    """One row, still as the JSON that the device sent."""
+
+    row: msgspec.Raw
+
+
+class Progress(_Item, tag="progress"):
+    """How far it is; `total` in the same unit where known."""
+
+    done: Annotated[int, msgspec.Meta(ge=0)]
+    total: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    what: Text = ""
+
+
+class Into(_Item, tag="into"):
+    """Where the next bytes go. For a file: its name, announced size, and the offset they start at."""
+
+    where: Literal["stdout", "stderr", "text", "file"]
+    name: Name = Name("")
+    size: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    page: Text = "utf-8"
+
+
+class Taken(_Item, tag="taken"):
+    """The end of a file's bytes, with the device's own count and SHA-256 of all of them."""
+
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    sha256: Digest
+
+
+class Written(_Item, tag="written"):
+    """A file that the command made on the device, whole and synced."""
+
+    path: Name
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    sha256: Digest
+
+
+class Folder(_Item, tag="folder"):
+    """The responder's new folder, absolute, as the device gives it."""
+
+    path: Name
+
+
+class Note(_Item, tag="note"):
+    """A sentence beside the result: what was left out, what was not readable."""
+
+    text: Text
+
+
+class Undoable(_Item, tag="undoable"):
+    """What takes this change back, as a line to type."""
+
+    line: Text
+
+
+class Done(_Item, tag="done"):
+    """The end. `code` is `done` or an error's code; `exit_code` is a script's or shell's own."""
+
+    code: Annotated[str, msgspec.Meta(max_length=32)] = "done"
+    message: Text = ""
+    exit_code: int | None = None
+
+
+Sent = RowItem | Progress | Into | Taken | Written | Folder | Note | Undoable | Done
+Item = Row | Progress | Into | Taken | Written | Folder | Note | Undoable | Done | bytes
+"""What `run` yields: a Row of the declared type, an item, or the next bytes."""
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Sent)
+
+
+def encode(item: Row | Sent) -> bytes:
+    """The TEXT frame of an item."""
+    if isinstance(item, Row):
+        item = RowItem(msgspec.Raw(_encoder.encode(item)))
+    return _encoder.encode(item)
+
+
+def decode(frame: bytes) -> Sent:
+    """The item in a frame; raises msgspec.ValidationError or DecodeError for anything else."""
+    return _decoder.decode(frame)

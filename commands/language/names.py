@@ -1,0 +1,100 @@
+"""A device's name for a thing (file, unit, value): exact on the wire, visible on the screen.
+
+A `Name` is text without surrogates. What the device holds as bytes (Linux) or UTF-16 units
+(Windows) that are no clean text is written `raw:` and the percent form: `raw:i%FF%FEj`, a lone
+UTF-16 unit as `%uD800`. Text that itself begins with `raw:` is written in that form too, so that
+every Name means one thing.
+"""
+
+import re
+from typing import NewType
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from commands.language.errors import NotUnderstood
+from commands.language.visible import is_clean, visible_bytes, visible_name
+
+Name = NewType("Name", str)
+
+RAW = "raw:"
+_SAFE = "/\\:~!$&'()*+,;=@-._ []{}^#"
+_BAD_PERCENT = re.compile(r"%(?!u[0-9A-Fa-f]{4}|[0-9A-Fa-f]{2})")
+_UNIT = re.compile(r"%u([0-9A-Fa-f]{4})")
+
+
+def from_bytes(data: bytes) -> Name:
+    """The Name of a Linux file name."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return Name(RAW + quote_from_bytes(data, safe=_SAFE))
+    return from_text(text)
+
+
+def from_text(text: str) -> Name:
+    """The Name of text; lone surrogates (Windows units) take the raw form."""
+    if text.startswith(RAW) or any("\ud800" <= c <= "\udfff" for c in text):
+        return Name(RAW + _percent_units(text))
+    return Name(text)
+
+
+def to_bytes(name: Name) -> bytes:
+    """The bytes of a Linux file name; raises NotUnderstood for a Windows raw form."""
+    if not name.startswith(RAW):
+        return name.encode("utf-8")
+    form = name[len(RAW) :]
+    if _UNIT.search(form):
+        raise NotUnderstood(f"{name} holds UTF-16 units, which no Linux name has")
+    return unquote_to_bytes(form)
+
+
+def to_units(name: Name) -> str:
+    """The text of a Windows name, lone surrogates included."""
+    if not name.startswith(RAW):
+        return name
+    form = name[len(RAW) :]
+    parts = _UNIT.split(form)
+    # split() with one group alternates plain text and the unit's four digits.
+    return "".join(
+        chr(int(part, 16)) if odd else unquote_to_bytes(part).decode("utf-8", "replace")
+        for part, odd in ((part, i % 2) for i, part in enumerate(parts))
+    )
+
+
+def typed(text: str) -> Name:
+    """The Name that a person typed; a `raw:` form is checked and made canonical."""
+    if not text.startswith(RAW):
+        return Name(text)
+    form = text[len(RAW) :]
+    if bad := _BAD_PERCENT.search(form):
+        raise NotUnderstood(f"{text}: % needs two hex digits (or u and four) at {bad.start() + 5}")
+    if _UNIT.search(form):
+        return from_text(to_units(Name(text)))
+    return from_bytes(unquote_to_bytes(form))
+
+
+def shown(name: Name) -> str:
+    """The Name as visible text, for tables and messages."""
+    if not name.startswith(RAW):
+        return visible_name(name)
+    if _UNIT.search(name):
+        return visible_name(to_units(name))
+    shown_text = visible_bytes(to_bytes(name))
+    return f'"{shown_text}"' if shown_text != shown_text.strip(" ") else shown_text
+
+
+def raw_form(name: Name) -> str | None:
+    """How the Name is typed back where its visible text would not do; None for clean text."""
+    if name.startswith(RAW):
+        return str(name)
+    if is_clean(name):
+        return None
+    return RAW + quote_from_bytes(name.encode("utf-8"), safe=_SAFE)
+
+
+def _percent_units(text: str) -> str:
+    return "".join(
+        f"%u{ord(c):04X}"
+        if "\ud800" <= c <= "\udfff"
+        else quote_from_bytes(c.encode("utf-8"), safe=_SAFE)
+        for c in text
+    )

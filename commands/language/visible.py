@@ -1,0 +1,49 @@
+"""The one escaper: text that a device or a person gave, made harmless and visible.
+
+Controls, format characters (all bidirectional and zero-width ones), surrogates, unassigned
+characters and stray bytes become `\\x1b` or `\\u{202e}` (console.md, rule 17).
+"""
+
+import re
+import unicodedata
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
+_PLAIN = re.compile(r"[ -~]*\Z")
+# Letters by category, but drawn as nothing (Unicode Default_Ignorable_Code_Point).
+_BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5")
+
+
+def _harmless(char: str) -> bool:
+    return unicodedata.category(char) not in _HIDDEN and char not in _BLANKS and not (
+        0xFE00 <= ord(char) <= 0xFE0F or 0xE0100 <= ord(char) <= 0xE01EF
+    )
+
+
+def _escaped(char: str) -> str:
+    point = ord(char)
+    if 0xDC80 <= point <= 0xDCFF:  # a stray byte, as surrogateescape keeps it
+        return f"\\x{point - 0xDC00:02x}"
+    return f"\\x{point:02x}" if point < 0x100 else f"\\u{{{point:x}}}"
+
+
+def visible(text: str, keep: str = "") -> str:
+    """`text` with everything unseen written out; characters in `keep` pass unchanged."""
+    if _PLAIN.match(text):
+        return text
+    return "".join(c if c in keep or _harmless(c) else _escaped(c) for c in text)
+
+
+def visible_bytes(data: bytes, keep: str = "") -> str:
+    """UTF-8 bytes as visible text; a byte that is not UTF-8 becomes `\\xff`."""
+    return visible(data.decode("utf-8", "surrogateescape"), keep)
+
+
+def is_clean(text: str) -> bool:
+    """Whether `text` reaches a terminal as it is: what is seen is what is there."""
+    return bool(_PLAIN.match(text)) or all(map(_harmless, text))
+
+
+def visible_name(text: str) -> str:
+    """A name in a table or message: visible, and quoted where a blank at an end would hide."""
+    shown = visible(text)
+    return f'"{shown}"' if shown != shown.strip(" ") else shown
