@@ -1,0 +1,75 @@
+# Fireline's one gate: the same words here and in CI. `make help` lists them.
+# Recipes that a person pipes into or out of (demo …) print nothing of their own on stdout.
+
+SHELL   := /bin/bash
+PYTHON  ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+VENV    := .venv
+PY      := $(VENV)/bin/python
+STATE   ?= var/demo
+ROOMS   := commands server endpoint_shim scripts_library
+UV      := 0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help venv lock demo demo-up demo-down demo-windows check test bench soak clean
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make demo          a broker and this machine as a device, and you in its console; leaving stops all
+#: make demo-up       the same in the background; ssh -F var/demo/ssh_config fireline
+#: make demo-down     stop it
+#: make demo-windows  make demo with a Windows shim in Wine as a second device
+#:                    (STATE=DIR chooses another folder than var/demo)
+demo: $(VENV)/.server
+	@$(PY) -I tools/system_packages.py need demo >&2
+	@exec $(PY) -I -m server.operator.demo run --state $(STATE)
+
+demo-up: $(VENV)/.server
+	@$(PY) -I tools/system_packages.py need demo >&2
+	@exec $(PY) -I -m server.operator.demo up --state $(STATE)
+
+demo-down: $(VENV)/.server
+	@exec $(PY) -I -m server.operator.demo down --state $(STATE)
+
+demo-windows: $(VENV)/.server
+	@$(PY) -I tools/system_packages.py need demo windows >&2
+	@exec $(PY) -I -m server.operator.demo run --windows --state $(STATE)
+
+#: make check         format, lint, types, architecture, unit tests: a minute
+check: $(VENV)/.dev
+	@$(PY) -I tools/check.py
+
+#: make test          everything, the Windows half in Wine too: ten minutes; on Debian as root it
+#:                    installs the system packages it lacks
+test: $(VENV)/.dev
+	@$(PY) -I tools/system_packages.py install demo test windows
+	@$(PY) -I tools/check.py static
+	@$(PY) -I -m pytest -n 2 --dist loadgroup
+
+#: make bench         the figures of docs/performance.md
+bench: $(VENV)/.dev
+	@$(PY) -I bench/run.py
+
+#: make soak          the long test; MINUTES=N chooses how long
+soak: $(VENV)/.dev
+	@$(PY) -I -m pytest -m soak
+
+#: make venv          .venv from the lock, hashes checked
+venv: $(VENV)/.dev
+
+# The demo installs the broker's part only (7 s less); the developer's part is added on top of it.
+# Re-made only when a lock or the project file is newer; all output goes to stderr.
+$(VENV)/.server: requirements/server.txt pyproject.toml
+	@$(PYTHON) tools/make_venv.py $(VENV) requirements/server.txt >&2
+	@touch $@
+
+$(VENV)/.dev: requirements/lock.txt $(VENV)/.server
+	@$(PYTHON) tools/make_venv.py $(VENV) requirements/lock.txt >&2
+	@touch $@
+
+#: make lock          resolve the locks again, in a throwaway environment
+lock:
+	@$(PYTHON) tools/lock.py $(UV)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
