@@ -28,23 +28,30 @@ LOCKS = (
         ],
     ),
 )
-OPTIONS = (
-    "--no-config --python-version 3.11 --python-platform linux --generate-hashes --upgrade "
-    "--no-emit-index-url --no-annotate --no-header --quiet"
-).split()
+OPTIONS = [
+    "--no-config",
+    "--python-version=3.11",
+    "--python-platform=linux",
+    "--generate-hashes",
+    "--upgrade",
+    "--no-emit-index-url",
+    "--no-annotate",
+    "--no-header",
+    "--quiet",
+]
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fireline-lock-") as folder:
         venv.create(folder, with_pip=True)
-        python = Path(folder) / "bin" / "python"
+        python = str(Path(folder) / "bin" / "python")
         subprocess.run(
             [python, "-m", "pip", "install", "--quiet", f"uv=={sys.argv[1]}"],
             check=True,
         )
         for name, sources in LOCKS:
             target = Path("requirements") / name
-            words = [python, "-m", "uv", "pip", "compile", *sources, *OPTIONS, "-o", target]
+            words = [python, "-m", "uv", "pip", "compile", *sources, *OPTIONS, "-o", str(target)]
             subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
             print(f"wrote {target}")
     return 0
