@@ -1,8 +1,8 @@
 """How a command is declared, and the registry of all of them.
 
 1. A command is a frozen value: fields are its parameters, in positional order.
-2. `bool` is a flag, `Literal` its choices, `Annotated[..., "text"]` its help, the docstring the rest.
-3. Class keywords say who may (role, right), where (platforms), how long (limit), and what it yields.
+2. `bool` is a flag, `Literal` its choices, `Annotated[..., "text"]` its help.
+3. Class keywords say who may (role, right), where (platforms), how long (limit), what it yields.
 4. A parameter of a kind not known here, or a word declared twice, fails at import.
 """
 
@@ -132,20 +132,38 @@ class CommandMeta(StructMeta):
         changes: bool = False,
         text: bool = False,
         needs: str | None = None,
-    ) -> "CommandMeta":
+    ) -> Any:
         word = name.lower()
-        cls = super().__new__(
-            mcls, name, bases, namespace, frozen=True, forbid_unknown_fields=True,
-            tag_field="word", tag=word,
-        )  # type: ignore[call-overload]
+        cls: Any = super().__new__(
+            mcls,
+            name,
+            bases,
+            namespace,
+            frozen=True,
+            forbid_unknown_fields=True,
+            tag_field="word",
+            tag=word,
+        )
         if not abstract:
             summary, _, details = (cls.__doc__ or "").strip().partition("\n")
             cls.spec = Spec(
-                word, aliases, group, role, right, limit, frozenset(platforms), rows, changes,
-                text, needs, summary.strip(), _dedent(details), _parameters(cls, word),
+                word,
+                aliases,
+                group,
+                role,
+                right,
+                limit,
+                frozenset(platforms),
+                rows,
+                changes,
+                text,
+                needs,
+                summary.strip(),
+                _dedent(details),
+                _parameters(cls, word),
             )
             register(cls)
-        return typing.cast("CommandMeta", cls)
+        return cls
 
 
 class Command(msgspec.Struct, metaclass=CommandMeta, abstract=True):
@@ -227,7 +245,7 @@ def all_words() -> list[str]:
 
 def decoder() -> "msgspec.json.Decoder[Command]":
     """Decodes any declared command's JSON; unknown words and fields are refused."""
-    return msgspec.json.Decoder(Union[tuple(discover().values())])
+    return msgspec.json.Decoder(Union[tuple(discover().values())])  # noqa: UP007 (made at run time)
 
 
 _KINDS: tuple[Any, ...] = (str, int, float, bool)

@@ -27,14 +27,14 @@ CA_ASK = b"fireline ca\n"
 CA_LIMIT = 16 * 1024
 MESSAGE_LIMIT = 64 * 1024
 
-DEVICE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+DEVICE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z"
 
 DeviceName = Annotated[str, Meta(pattern=DEVICE_NAME, max_length=63)]
-DeviceId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", max_length=64)]
+DeviceId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z", max_length=64)]
 Pem = Annotated[str, Meta(min_length=1, max_length=16 * 1024)]
 Url = Annotated[str, Meta(min_length=1, max_length=512)]
-Secret = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{32,128}$")]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Secret = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{32,128}\Z")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Word = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
@@ -55,7 +55,7 @@ class EnrolRequest(msgspec.Struct, frozen=True, tag_field="m", tag="enrol", kw_o
     secret: Secret
     csr_pem: Pem
     name: DeviceName
-    platform: Annotated[str, Meta(pattern=r"^(linux|windows)$")]
+    platform: Annotated[str, Meta(pattern=r"^(linux|windows)\Z")]
     version: Word
 
     def __repr__(self) -> str:
@@ -63,7 +63,11 @@ class EnrolRequest(msgspec.Struct, frozen=True, tag_field="m", tag="enrol", kw_o
 
 
 class EnrolAnswer(
-    msgspec.Struct, frozen=True, tag_field="m", tag="enrolled", kw_only=True,
+    msgspec.Struct,
+    frozen=True,
+    tag_field="m",
+    tag="enrolled",
+    kw_only=True,
     forbid_unknown_fields=True,
 ):
     """The device's identity, and the only places (`host:port`) it will ever dial."""
@@ -76,7 +80,11 @@ class EnrolAnswer(
 
 
 class EnrolRefused(
-    msgspec.Struct, frozen=True, tag_field="m", tag="refused", kw_only=True,
+    msgspec.Struct,
+    frozen=True,
+    tag_field="m",
+    tag="refused",
+    kw_only=True,
     forbid_unknown_fields=True,
 ):
     """Why not, in one sentence."""

@@ -34,11 +34,11 @@ class Column:
     wide: bool = False
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, kw_only=True):
     """The root of every row type; fields are columns in their order."""
 
 
-class _Item(msgspec.Struct, frozen=True, tag_field="item"):
+class _Item(msgspec.Struct, tag_field="item"):
     pass
 
 
@@ -57,7 +57,7 @@ class Progress(_Item, tag="progress"):
 
 
 class Into(_Item, tag="into"):
-    """Where the next bytes go. For a file: its name, announced size, and the offset they start at."""
+    """Where the next bytes go. For a file: its name, announced size, and where they start."""
 
     where: Literal["stdout", "stderr", "text", "file"]
     name: Name = Name("")
@@ -112,7 +112,7 @@ Item = Row | Progress | Into | Taken | Written | Folder | Note | Undoable | Done
 """What `run` yields: a Row of the declared type, an item, or the next bytes."""
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Sent)
+_decoder: "msgspec.json.Decoder[Sent]" = msgspec.json.Decoder(Sent)
 
 
 def encode(item: Row | Sent) -> bytes:

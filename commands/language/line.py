@@ -120,8 +120,8 @@ def parse(line: str) -> TypedLine:
         raise NotUnderstood(f"{_show(words[0].text)} is no command{_nearest_word(words[0].text)}")
     words, options = _line_options(words, cls.spec)
     values = _Values(cls.spec, line, words[1:])
-    options.update(values.options)
-    return TypedLine(line, _build(cls, values.read()), Options(**options))
+    command = _build(cls, values.read())
+    return TypedLine(line, command, Options(**options, **values.options))
 
 
 def _build(cls: type[Command], values: dict[str, Any]) -> Command:
@@ -226,13 +226,15 @@ class _Values:
             return False
         self.at += 1
         value = self._value("-" + key)
-        if key == "output" and value.lower() not in OUTPUTS:
+        if key == "output":
+            value = value.lower()
+        if key == "output" and value not in OUTPUTS:
             raise NotUnderstood(f"-output is one of {', '.join(OUTPUTS)}, not {_show(value)}")
         if key == "comment" and len(value) > 1000:
             raise NotUnderstood("-comment takes at most 1,000 characters")
         if key == "devices" and not (value.isascii() and value.isdigit()):
             raise NotUnderstood(f"-devices takes a number, not {_show(value)}")
-        self.options[key] = {"output": str.lower, "devices": int}.get(key, str)(value)
+        self.options[key] = int(value) if key == "devices" else value
         return True
 
     def _placed(self, word: Word) -> None:
@@ -261,7 +263,8 @@ class _Values:
         return self.rows_or_text and word.text.lower() in OUTPUTS and "output" not in self.options
 
     def _more(self, words: list[str]) -> None:
-        assert self.rest is not None
+        if self.rest is None:
+            raise TypeError(f"{self.spec.word} declares -arg but no rest")
         self.values[self.rest.name] = (*self.values.get(self.rest.name, ()), *words)
 
     def _unknown(self, text: str) -> str:

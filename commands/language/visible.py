@@ -14,8 +14,10 @@ _BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5")
 
 
 def _harmless(char: str) -> bool:
-    return unicodedata.category(char) not in _HIDDEN and char not in _BLANKS and not (
-        0xFE00 <= ord(char) <= 0xFE0F or 0xE0100 <= ord(char) <= 0xE01EF
+    return (
+        unicodedata.category(char) not in _HIDDEN
+        and char not in _BLANKS
+        and not (0xFE00 <= ord(char) <= 0xFE0F or 0xE0100 <= ord(char) <= 0xE01EF)
     )
 
 

@@ -27,11 +27,11 @@ Side = Annotated[int, Meta(ge=0, le=65_535)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
-class _Up(msgspec.Struct, frozen=True, tag_field="m", kw_only=True):
+class _Up(msgspec.Struct, tag_field="m", kw_only=True):
     """From a device: may hold more than this broker knows."""
 
 
-class _Down(msgspec.Struct, frozen=True, tag_field="m", kw_only=True, forbid_unknown_fields=True):
+class _Down(msgspec.Struct, tag_field="m", kw_only=True, forbid_unknown_fields=True):
     """To a device: everything in it must be understood."""
 
 
@@ -80,7 +80,7 @@ class Beat(_Up, tag="beat"):
 
 
 class Gone(_Up, tag="gone"):
-    """A stream's worker ended. `how`: never started, ended, killed, crashed, stays in the kernel."""
+    """A stream's worker ended; `kernel`: it hangs there and ends with its mount."""
 
     stream: Id
     how: Annotated[str, Meta(pattern="^(never|ended|killed|crashed|kernel)$")]
@@ -317,13 +317,13 @@ class WorkerDone(_Up, tag="workerdone"):
 WorkerUp = Ready | WorkerDone | Stopping | Gone
 WorkerDown = Open | Cancel | Close | End | Begin
 
-up = msgspec.json.Decoder(Up)
-down = msgspec.json.Decoder(Down)
-first = msgspec.json.Decoder(First)
-stream_up = msgspec.json.Decoder(StreamUp)
-stream_down = msgspec.json.Decoder(StreamDown)
-worker_up = msgspec.json.Decoder(WorkerUp)
-worker_down = msgspec.json.Decoder(WorkerDown)
+up: "msgspec.json.Decoder[Up]" = msgspec.json.Decoder(Up)
+down: "msgspec.json.Decoder[Down]" = msgspec.json.Decoder(Down)
+first: "msgspec.json.Decoder[First]" = msgspec.json.Decoder(First)
+stream_up: "msgspec.json.Decoder[StreamUp]" = msgspec.json.Decoder(StreamUp)
+stream_down: "msgspec.json.Decoder[StreamDown]" = msgspec.json.Decoder(StreamDown)
+worker_up: "msgspec.json.Decoder[WorkerUp]" = msgspec.json.Decoder(WorkerUp)
+worker_down: "msgspec.json.Decoder[WorkerDown]" = msgspec.json.Decoder(WorkerDown)
 _encoder = msgspec.json.Encoder()
 
 

@@ -36,5 +36,5 @@ class Records(Protocol):
     async def verify(self, session: str) -> Verdict: ...
 
     async def history(self) -> list[str]:
-        """The person's own lines, newest last, without secrets and lines that began with a blank."""
+        """The person's own lines, newest last, without those that began with a blank."""
         ...

@@ -7,7 +7,7 @@ class Rules(Protocol):
     """Why a person may or may not."""
 
     async def explain(self, command: str, device: str | None) -> list[str]:
-        """The rule that decides for this person, with its file and line, and what would change it."""
+        """The rule that decides for this person, with its file and line, and what would help."""
         ...
 
     def help(self, word: str | None) -> list[str]:

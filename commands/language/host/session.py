@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-from commands.language.host.files import FileWriter
 from commands.language.names import Name
 
 
@@ -12,8 +11,8 @@ class SessionFolder(Protocol):
     @property
     def path(self) -> Name: ...
 
-    async def create(self, name: Name) -> FileWriter:
-        """A writer for a file directly in the folder; refuses a name that is a path."""
+    async def place(self, name: Name) -> Name:
+        """The whole path of a file directly in the folder; refuses a name that is a path."""
         ...
 
     async def keep(self, path: Name) -> Name:

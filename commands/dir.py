@@ -1,0 +1,39 @@
+"""`dir`: the entries of a folder."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+
+from commands.language.command import BASIC, DeviceCommand
+from commands.language.host import Host
+from commands.language.host.files import FileRow
+from commands.language.items import Item
+from commands.language.names import Name
+
+
+class Dir(DeviceCommand, role=BASIC, rows=FileRow, aliases=("ls",)):
+    """List a folder, or show one file's row.
+
+    Paths are whole unless -relative_path is given; links are shown, not followed.
+    """
+
+    path: Annotated[Name | None, "folder or file; without it the folder you are in"] = None
+    full_path: Annotated[bool, "show whole paths (the default)"] = False
+    relative_path: Annotated[bool, "show names as seen from the folder"] = False
+
+    async def run(self, host: Host) -> AsyncIterator[Item]:
+        top = await host.files.absolute(self.path)
+        async for row in host.files.list(self.path):
+            if self.relative_path and not self.full_path:
+                row = msgspec.structs.replace(row, path=_below(row.path, top))
+            yield row
+
+
+def _below(path: Name, top: Name) -> Name:
+    """The part of a whole path below `top`; raw forms keep their mark."""
+    mark, plain = ("raw:", path[4:]) if path.startswith("raw:") else ("", str(path))
+    base = top.removeprefix("raw:").rstrip("/\\")
+    if plain.startswith(base) and plain[len(base) : len(base) + 1] in ("/", "\\"):
+        return Name(mark + plain[len(base) + 1 :])
+    return path

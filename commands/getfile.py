@@ -1,0 +1,75 @@
+"""`getfile`: a file of the device into the session's evidence."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from commands.language.command import BASIC, DeviceCommand, minutes
+from commands.language.errors import Failed
+from commands.language.host import Host
+from commands.language.host.files import FileHandle
+from commands.language.items import Into, Item, Note, Taken
+from commands.language.names import Name, shown
+
+PIECE = 65_536
+
+
+class GetFile(
+    DeviceCommand,
+    role=BASIC,
+    group="take",
+    limit=minutes(30),
+    aliases=("download", "get"),
+    needs="fileinfo",
+):
+    """Fetch a file from the device into this session's evidence.
+
+    Goes on where it broke; done only when both sides have the same SHA-256. The size is the one
+    at its opening: what a growing file gains later is not taken. What is no plain file is refused
+    by name.
+    """
+
+    path: Annotated[Name, "file on the device; quote it if it has spaces"]
+    auto: Annotated[bool, "run first what has to run first: fileinfo PATH"] = False
+
+    async def run(self, host: Host) -> AsyncIterator[Item]:
+        handle = await host.files.open(self.path)
+        try:
+            size = handle.size if handle.sized else None
+            digest, at = await _resume(handle, host.have, host.have_sha256)
+            yield Into("file", handle.path, size=size, offset=at)
+            while size is None or at < size:
+                wanted = PIECE if size is None else min(PIECE, size - at)
+                piece = await handle.read(at, wanted)
+                if not piece:
+                    break
+                digest.update(piece)
+                at += len(piece)
+                yield piece
+            if size is not None and at < size:
+                raise Failed(
+                    f"{shown(handle.path)} changed while it was read: {size:,} bytes at its "
+                    f"opening, {at:,} at its end; what came is kept as partial"
+                )
+            if size is not None and await handle.read(size, 1):
+                yield Note(
+                    f"{shown(handle.path)} grew while it was read; its first {size:,} bytes "
+                    "are taken"
+                )
+            yield Taken(at, digest.hexdigest())
+        finally:
+            await handle.close()
+
+
+async def _resume(handle: FileHandle, have: int, sha256: str | None) -> tuple["hashlib._Hash", int]:
+    """Re-reads what the broker holds; the hash up to there, or a fresh start if it differs."""
+    digest, at = hashlib.sha256(), 0
+    while at < have:
+        piece = await handle.read(at, min(PIECE, have - at))
+        if not piece:
+            break
+        digest.update(piece)
+        at += len(piece)
+    if at == have and (have == 0 or digest.hexdigest() == sha256):
+        return digest, at
+    return hashlib.sha256(), 0

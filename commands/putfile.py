@@ -1,0 +1,76 @@
+"""`putfile`: a library file onto the device."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+
+from commands.language.command import ADVANCED, HIDDEN, NAMED, Command, DeviceCommand, minutes
+from commands.language.desk import Desk
+from commands.language.errors import Failed, Refused
+from commands.language.host import Host
+from commands.language.items import Item, Note, Written
+from commands.language.names import Name, shown
+
+
+class PutFile(
+    DeviceCommand,
+    role=ADVANCED,
+    group="change",
+    limit=minutes(30),
+    aliases=("put",),
+    changes=True,
+):
+    """Put a library file into the session's folder on the device, or at -path.
+
+    It appears there whole or not at all, checked by digest at the far end, never through a link.
+    Without -keep or -path it is wiped at the session's end. The same name and digest again sends
+    nothing; another digest needs -overwrite.
+    """
+
+    name: Annotated[str, "library file, NAME or NAME@VERSION"]
+    keep: Annotated[bool, "leave it on the device after the session"] = False
+    overwrite: Annotated[bool, "replace a file of another digest"] = False
+    path: Annotated[Name | None, "where to put it, whole path with its name", NAMED] = None
+    sha256: Annotated[str, HIDDEN] = ""
+    version: Annotated[int, HIDDEN] = 0
+    size: Annotated[int, HIDDEN] = 0
+
+    async def prepare(self, desk: Desk) -> Command:
+        script = await desk.library.resolve(self.name)
+        return msgspec.structs.replace(
+            self, name=script.name, version=script.version, sha256=script.sha256, size=script.size
+        )
+
+    def input_sha256(self) -> str | None:
+        return self.sha256 or None
+
+    async def run(self, host: Host) -> AsyncIterator[Item]:
+        name = Name(self.name)
+        place = self.path or await host.session.place(name)
+        there = await host.files.digest(place)
+        if there == self.sha256:
+            yield Note(f"{shown(place)} is there already with this digest; nothing was sent")
+            yield Written(place, self.size, self.sha256)
+            return
+        if there is not None and not self.overwrite:
+            raise Refused(
+                f"{shown(place)} exists with another digest ({there}); -overwrite replaces it"
+            )
+        writer = await host.files.create(place)
+        try:
+            digest, size = hashlib.sha256(), 0
+            async for piece in host.input():
+                digest.update(piece)
+                size += len(piece)
+                await writer.write(piece)
+            if digest.hexdigest() != self.sha256:
+                raise Failed(f"{self.name} arrived with another digest; nothing was put")
+            place = await writer.finish(overwrite=self.overwrite)
+        except BaseException:
+            await writer.abandon()
+            raise
+        if self.keep and self.path is None:
+            place = await host.session.keep(place)
+        yield Written(place, size, self.sha256)

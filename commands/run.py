@@ -1,0 +1,164 @@
+"""`run`: a library script or program on the device."""
+
+import asyncio
+import hashlib
+import signal
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+
+from commands.language.command import (
+    ADVANCED,
+    HIDDEN,
+    LITERAL,
+    NAMED,
+    REST,
+    SPLIT,
+    Command,
+    DeviceCommand,
+    minutes,
+)
+from commands.language.desk import Desk
+from commands.language.errors import Failed, TimedOut
+from commands.language.host import Host
+from commands.language.host.programs import Program
+from commands.language.items import Done, Into, Item, Note
+from commands.language.names import Name, shown
+
+MAX_ARGUMENTS = 120_000
+"""Linux takes 128 KiB for one argument; more is refused before the start, never cut."""
+
+
+class Run(DeviceCommand, role=ADVANCED, group="change", limit=minutes(30), changes=True, text=True):
+    """Run a library script or program on the device.
+
+    Every word after the script's name that is none of run's own goes to the script as typed.
+    -arg gives one argument to the byte; -parameters a text that is split as a line is. Output
+    arrives as it was written, stdout and stderr apart; standard input is at its end. What it
+    starts and leaves running is listed, and ended unless -leave is given.
+    """
+
+    script: Annotated[str, "library script, NAME or NAME@VERSION"]
+    args: Annotated[tuple[str, ...], "arguments of the script", REST] = ()
+    arg: Annotated[tuple[str, ...], "one argument to the byte", LITERAL] = ()
+    parameters: Annotated[str | None, "arguments as one text, split at spaces", SPLIT] = None
+    timeout: Annotated[float | None, "seconds until it is ended", NAMED] = None
+    grace: Annotated[float, "seconds between asking it to end and ending it", NAMED] = 10.0
+    leave: Annotated[bool, "let what it started go on after it"] = False
+    sha256: Annotated[str, HIDDEN] = ""
+    version: Annotated[int, HIDDEN] = 0
+    success: Annotated[tuple[int, ...], HIDDEN] = (0,)
+
+    async def prepare(self, desk: Desk) -> Command:
+        script = await desk.library.resolve(self.script)
+        return msgspec.structs.replace(
+            self,
+            script=script.name,
+            version=script.version,
+            sha256=script.sha256,
+            success=script.success_codes,
+        )
+
+    def input_sha256(self) -> str | None:
+        return self.sha256 or None
+
+    async def run(self, host: Host) -> AsyncIterator[Item]:
+        size = sum(len(a.encode("utf-8", "surrogatepass")) + 1 for a in self.args)
+        if size > MAX_ARGUMENTS:
+            raise Failed(
+                f"the arguments are {size:,} bytes, at most {MAX_ARGUMENTS:,} can be given"
+            )
+        place = await self._place(host)
+        before = await host.session.listing()
+        program = await host.programs.start(place, self.args)
+        try:
+            async with asyncio.timeout(self.timeout):
+                async for item in _output(program, host.programs.page()):
+                    yield item
+                status = await program.wait()
+        except TimeoutError:
+            await _end(program, self.grace)
+            raise TimedOut(
+                f"{self.script} was ended after {self.timeout:g} s, with all it had started"
+            ) from None
+        except BaseException:
+            await _end(program, self.grace)
+            raise
+        for note in [*await _files_made(host, before), *await self._ended(program)]:
+            yield Note(note)
+        yield self._verdict(status)
+
+    async def _place(self, host: Host) -> Name:
+        """The script's bytes as a file of the session folder, checked by digest."""
+        place = await host.session.place(Name(self.script))
+        writer = await host.files.create(place)
+        try:
+            digest = hashlib.sha256()
+            async for piece in host.input():
+                digest.update(piece)
+                await writer.write(piece)
+            if digest.hexdigest() != self.sha256:
+                raise Failed(f"{self.script} arrived with another digest; it was not run")
+            return await writer.finish(overwrite=True)
+        except BaseException:
+            await writer.abandon()
+            raise
+
+    async def _ended(self, program: Program) -> list[str]:
+        left = await program.left()
+        if not left:
+            return []
+        listed = ", ".join(left[:20]) + (f" and {len(left) - 20} more" if len(left) > 20 else "")
+        if self.leave:
+            await program.leave()
+            return [f"left running, as asked: {listed}"]
+        await program.kill()
+        return [f"it had left running and these were ended: {listed}"]
+
+    def _verdict(self, status: int) -> Done:
+        if status in self.success:
+            return Done(exit_code=status)
+        how = f"exit code {status}" if status >= 0 else f"signal {_signal(-status)}"
+        return Done("failed", f"{self.script} v{self.version} ended with {how}", exit_code=status)
+
+
+async def _output(program: Program, page: str) -> AsyncIterator[Item]:
+    into = ""
+    async for where, data in program.output():
+        if where != into:
+            into = where
+            yield Into(where, page=page)
+        yield data
+
+
+async def _files_made(host: Host, before: dict[str, tuple[int, int]]) -> list[str]:
+    after = await host.session.listing()
+    made = [
+        f"{shown(Name(n))} {after[n][0]:,} bytes"
+        for n in sorted(after)
+        if after[n] != before.get(n)
+    ]
+    return [f"files it wrote in {shown(host.session.path)}: {', '.join(made[:20])}"] if made else []
+
+
+async def _end(program: Program, grace: float) -> None:
+    """Asks, waits, then ends the whole group; shielded, so that a cancel cannot stop the ending."""
+    await asyncio.shield(_ask_then_kill(program, grace))
+
+
+async def _ask_then_kill(program: Program, grace: float) -> None:
+    await program.interrupt()
+    try:
+        async with asyncio.timeout(grace):
+            await program.wait()
+    except TimeoutError:
+        pass
+    await program.kill()
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
