@@ -60,6 +60,7 @@ venv: $(VENV)/.dev
 # The demo installs the broker's part only (7 s less); the developer's part is added on top of it.
 # Re-made only when a lock or the project file is newer; all output goes to stderr.
 $(VENV)/.server: requirements/server.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing: apt-get install python3 python3-venv" >&2; exit 1; }
 	@$(PYTHON) tools/make_venv.py $(VENV) requirements/server.txt >&2
 	@touch $@
 

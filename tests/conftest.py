@@ -5,11 +5,15 @@ import shutil
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 HERE = Path(__file__).parent
 BY_FOLDER = {"journeys": pytest.mark.journey, "windows": pytest.mark.windows}
 CI = os.environ.get("CI", "").lower() in ("1", "true")
+# How long one example takes says nothing on a machine that two tests share.
+hypothesis.settings.register_profile("fireline", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("fireline")
 SEARCH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
 

@@ -71,9 +71,9 @@ def shell(source: Source) -> Found:
         if value is not None and not constant(value, False) and "subprocess" in name:
             yield call.lineno, "shell="
     for node in ast.walk(source.tree):
-        text = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(text, str) and text.lower() in ("-command", "-encodedcommand"):
-            yield node.lineno, f"text for powershell {text}"
+        match node:
+            case ast.Constant(value=str(text)) if text.lower() in ("-command", "-encodedcommand"):
+                yield node.lineno, f"text for powershell {text}"
 
 
 def code_from_outside(source: Source) -> Found:
