@@ -1,1 +1,1 @@
-"""The scripts that ship with Fireline, each with its manifest; read by the broker, never imported."""
+"""The scripts that ship, each with its manifest; read by the broker, never imported."""

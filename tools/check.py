@@ -22,8 +22,8 @@ def static() -> dict[str, list[str]]:
     rooms = [room for room in ROOMS if Path(room).is_dir()]
     rest = [folder for folder in ("tests", "tools", "bench") if Path(folder).is_dir()]
     return {
-        "format": python("ruff", "format", "--check", "--quiet", "."),
-        "lint": python("ruff", "check", "--quiet", "."),
+        "format": python("ruff", "format", "--check", "--output-format=concise", "--quiet", "."),
+        "lint": python("ruff", "check", "--output-format=concise", "--quiet", "."),
         "types": python("mypy", "--no-error-summary", *rooms, *rest),
         # The Windows half is read as Windows sees it: sys.platform decides what mypy looks at.
         "types on Windows": python(
