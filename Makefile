@@ -22,18 +22,18 @@ help:
 #:                    (STATE=DIR chooses another folder than var/demo)
 demo: $(VENV)/.server
 	@$(PY) -I tools/system_packages.py need demo >&2
-	@exec $(PY) -I -m server.operator.demo run --state $(STATE)
+	@exec $(PY) -I -m server.operator.demo run --state "$(STATE)"
 
 demo-up: $(VENV)/.server
 	@$(PY) -I tools/system_packages.py need demo >&2
-	@exec $(PY) -I -m server.operator.demo up --state $(STATE)
+	@exec $(PY) -I -m server.operator.demo up --state "$(STATE)"
 
 demo-down: $(VENV)/.server
-	@exec $(PY) -I -m server.operator.demo down --state $(STATE)
+	@exec $(PY) -I -m server.operator.demo down --state "$(STATE)"
 
 demo-windows: $(VENV)/.server
 	@$(PY) -I tools/system_packages.py need demo windows >&2
-	@exec $(PY) -I -m server.operator.demo run --windows --state $(STATE)
+	@exec $(PY) -I -m server.operator.demo run --windows --state "$(STATE)"
 
 #: make check         format, lint, types, architecture, unit tests: a minute
 check: $(VENV)/.dev
