@@ -53,7 +53,7 @@ def main() -> int:
             failed.append(name)
             print(output, flush=True)
     if "static" not in sys.argv[1:]:
-        tests = python("pytest", "-q", "-n", "2", "--dist", "loadgroup", "-m", UNIT)
+        tests = python("pytest", "-q", "--timeout=30", "-n", "2", "--dist", "loadgroup", "-m", UNIT)
         if subprocess.run(tests, stdin=subprocess.DEVNULL).returncode:
             failed.append("tests")
     took = f"{time.monotonic() - began:.0f} s"
