@@ -1,0 +1,1 @@
+"""The broker: who comes in, what runs, what is recorded."""

@@ -1,0 +1,1 @@
+"""The journal: records, recordings, result files, and what checks and replays them."""

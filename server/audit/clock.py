@@ -1,0 +1,23 @@
+"""Wall time as the records carry it: for people, never for order or time-outs."""
+
+from datetime import UTC, datetime
+
+
+def now() -> str:
+    """UTC with milliseconds: 2026-11-24T14:02:51.120Z."""
+    return stamp(datetime.now(UTC))
+
+
+def stamp(moment: datetime) -> str:
+    """A moment in the records' form."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def seconds_between(first: str, last: str) -> float:
+    """Between two stamps; never negative, whatever the clock did meanwhile."""
+    return max(0.0, (parse(last) - parse(first)).total_seconds())
+
+
+def parse(text: str) -> datetime:
+    """The moment of a stamp."""
+    return datetime.fromisoformat(text)

@@ -1,0 +1,202 @@
+"""The journal: the broker's own records, and one journal for every session.
+
+Fails closed: no space or no store, no session. A session is listed from the broker's record that
+it began, never from its end.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+import msgspec
+
+from server.audit import clock, recovery, sessions
+from server.audit.chain import envelope
+from server.audit.errors import NoSpace
+from server.audit.folders import Folders, sync_folder
+from server.audit.recording import Recording
+from server.audit.records import Body, SessionBegun, SessionOpened, Unknown, decode_body
+from server.audit.results import Budget
+from server.audit.session import SessionJournal
+from server.audit.syncing import DEFAULT_TIMING, Timing
+from server.audit.writer import Appended, JournalWriter
+from server.store import records
+from server.store.errors import JournalBroken, StoreUnreadable
+from server.store.sqlite import RecordRow, Store
+
+__all__ = ["BROKER", "Appended", "Journal", "JournalWriter", "Record", "SessionJournal"]
+
+BROKER: Final = "broker"
+SYNC_THREADS: Final = 8
+RESERVE: Final = 512 << 20
+RECORDING_BUDGET: Final = 1 << 30
+RESULTS_BUDGET: Final = 1 << 30
+
+
+class Record(NamedTuple):
+    """A stored record, decoded."""
+
+    journal: str
+    seq: int
+    time: str
+    body: Body | Unknown
+    hash: str
+    line: bytes
+
+
+class Journal:
+    """All journals of one state folder."""
+
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        *,
+        last: RecordRow | None = None,
+        next_session: int = 1,
+        strict: bool = False,
+        reserve: int = RESERVE,
+        recording_budget: int = RECORDING_BUDGET,
+        results_budget: int = RESULTS_BUDGET,
+        timing: Timing = DEFAULT_TIMING,
+    ) -> None:
+        self.store = store
+        self.folders = Folders(folder)
+        self.strict = strict
+        self.reserve = reserve
+        self._recording_budget = recording_budget
+        self._results_budget = results_budget
+        self.broker = JournalWriter(store, BROKER, last)
+        self.live: dict[str, SessionJournal] = {}
+        self._timing = timing
+        self._next = next_session
+        self._pool = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="journal-sync")
+
+    @classmethod
+    async def open(
+        cls,
+        store: Store,
+        folder: Path,
+        *,
+        strict: bool = False,
+        reserve: int = RESERVE,
+        recording_budget: int = RECORDING_BUDGET,
+        results_budget: int = RESULTS_BUDGET,
+        timing: Timing = DEFAULT_TIMING,
+    ) -> Self:
+        """Make the folders and continue the broker's chain where it ended."""
+        await asyncio.to_thread(Folders(folder).make)
+        last = await records.last(store, BROKER)
+        newest = await records.begun(store, 1)
+        number = sessions.begun(newest[0]).number + 1 if newest else 1
+        return cls(
+            store,
+            folder,
+            last=last,
+            next_session=number,
+            strict=strict,
+            reserve=reserve,
+            recording_budget=recording_budget,
+            results_budget=results_budget,
+            timing=timing,
+        )
+
+    async def open_session(self, opened: SessionOpened) -> SessionJournal:
+        """Open the next session: its files, the broker's record of it and its first record."""
+        await self._need_space()
+        await self.store.room()
+        session, recording = self._start_recording()
+        journal = SessionJournal(
+            self.store,
+            session,
+            self.broker,
+            self.folders,
+            recording,
+            Budget(self._results_budget),
+            self._pool,
+        )
+        try:
+            begun, durable = self.broker.submit(SessionBegun(session, opened.device, opened.person))
+            _, first = journal.submit(
+                msgspec.structs.replace(opened, broker_seq=begun.seq, broker_hash=begun.hash)
+            )
+            await asyncio.gather(asyncio.to_thread(sync_folder, recording.path.parent), first)
+            await durable
+        except JournalBroken:
+            await recording.close()
+            recording.path.unlink()
+            raise
+        self.live[session] = journal
+        journal.ended.add_done_callback(lambda _: self.live.pop(session, None))
+        return journal
+
+    async def recover(self, instance: str) -> list[recovery.Interrupted]:
+        """At start: end what a killed broker left open, and say what that was."""
+        return await recovery.recover(self.store, self.broker, self.folders, instance)
+
+    async def sessions(self, limit: int = 1000) -> list[sessions.SessionSummary]:
+        """The newest sessions."""
+        return await sessions.summaries(self.store, self.folders, self.live, limit)
+
+    async def records(self, journal: str) -> AsyncIterator[Record]:
+        """Every record of a journal, in order."""
+        after = 0
+        while rows := await records.page(self.store, journal, after):
+            for row in rows:
+                yield decode(row)
+            after = rows[-1].seq
+
+    async def free_bytes(self) -> int:
+        """What is free where the journal lies."""
+        return await asyncio.to_thread(_free, self.folders.state)
+
+    async def close(self) -> None:
+        """After the last session ended."""
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def _need_space(self) -> None:
+        free = await self.free_bytes()
+        if free < self.reserve:
+            raise NoSpace(
+                f"no session can open, the journal has {free >> 20} MiB free and must keep"
+                f" {self.reserve >> 20}; an operator makes room; devices and actions can"
+                " still be read"
+            )
+
+    def _start_recording(self) -> tuple[str, Recording]:
+        while True:
+            session = f"S{self._next}"
+            self._next += 1
+            try:
+                return session, Recording.create(
+                    self.folders.recording(session),
+                    started=clock.now(),
+                    budget=self._recording_budget,
+                    strict=self.strict,
+                    pool=self._pool,
+                    timing=self._timing,
+                )
+            except FileExistsError:
+                continue  # left by a broker that was killed before it wrote the record
+            except OSError as error:
+                raise NoSpace(f"no session can open: {error.strerror}") from error
+
+
+def decode(row: RecordRow) -> Record:
+    """A row as a record; what cannot be decoded is damage, and `verify` names it."""
+    outer = envelope(row.line)
+    if outer is None:
+        raise StoreUnreadable(f"record {row.seq} of {row.journal} is damaged; verify says how")
+    try:
+        body = decode_body(outer.kind, row.line)
+    except msgspec.ValidationError as error:
+        raise StoreUnreadable(f"record {row.seq} of {row.journal} is damaged: {error}") from error
+    return Record(row.journal, row.seq, outer.time, body, row.hash.hex(), row.line)
+
+
+def _free(folder: Path) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize

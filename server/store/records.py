@@ -1,0 +1,106 @@
+"""The records table: lines of journals, read in pages."""
+
+import sqlite3
+from typing import Final, NamedTuple
+
+from server.store.sqlite import RecordRow, Store
+
+PAGE: Final = 500
+NEXT: Final = (
+    "SELECT journal, seq, kind, line, hash FROM records"
+    " WHERE journal = ? AND seq > ? ORDER BY seq LIMIT ?"
+)
+LAST: Final = (
+    "SELECT journal, seq, kind, line, hash FROM records WHERE journal = ? ORDER BY seq DESC LIMIT 1"
+)
+BEGUN: Final = (
+    "SELECT journal, seq, kind, line, hash FROM records"
+    " WHERE kind = 'session_begun' ORDER BY seq DESC LIMIT ?"
+)
+SEALED: Final = (
+    "SELECT journal, seq, kind, line, hash FROM records WHERE kind = 'session_sealed' ORDER BY seq"
+)
+COUNTS: Final = (
+    "SELECT count(*), coalesce(max(seq), 0), coalesce(sum(kind = 'command_typed'), 0),"
+    " coalesce(sum(kind = 'recovered'), 0) FROM records WHERE journal = ?"
+)
+FIRST_LINE: Final = "SELECT line FROM records WHERE journal = ? ORDER BY seq LIMIT 1"
+LAST_LINE: Final = "SELECT line FROM records WHERE journal = ? ORDER BY seq DESC LIMIT 1"
+VERDICT: Final = "SELECT ok FROM verdicts WHERE session = ?"
+KEEP_VERDICT: Final = (
+    "INSERT INTO verdicts (session, ok) VALUES (?, ?)"
+    " ON CONFLICT (session) DO UPDATE SET ok = excluded.ok"
+)
+
+
+class Outline(NamedTuple):
+    """A journal at a glance: enough for a list, nothing decoded but its two ends."""
+
+    records: int
+    highest: int
+    commands: int
+    recovered: bool
+    first: bytes
+    last: bytes
+    verdict: bool | None
+
+
+async def page(store: Store, journal: str, after: int, limit: int = PAGE) -> list[RecordRow]:
+    """The next rows of a journal above `after`, in order."""
+    return await _rows(store, NEXT, journal, after, limit)
+
+
+async def last(store: Store, journal: str) -> RecordRow | None:
+    """The newest row of a journal."""
+    rows = await _rows(store, LAST, journal)
+    return rows[0] if rows else None
+
+
+async def one(store: Store, journal: str, seq: int) -> RecordRow | None:
+    """One row, if it is there."""
+    rows = await page(store, journal, seq - 1, 1)
+    return rows[0] if rows and rows[0].seq == seq else None
+
+
+async def begun(store: Store, limit: int = -1) -> list[RecordRow]:
+    """The broker's records of sessions that began, newest first."""
+    return await _rows(store, BEGUN, limit)
+
+
+async def sealed(store: Store) -> list[RecordRow]:
+    """The broker's records of sessions that ended, oldest first."""
+    return await _rows(store, SEALED)
+
+
+async def outline(store: Store, journal: str) -> Outline:
+    """What a listing says of one journal."""
+
+    def select(connection: sqlite3.Connection) -> Outline:
+        def line(query: str) -> bytes:
+            row = connection.execute(query, (journal,)).fetchone()
+            return bytes(row[0]) if row else b""
+
+        number, highest, commands, recovered = connection.execute(COUNTS, (journal,)).fetchone()
+        verdict = connection.execute(VERDICT, (journal,)).fetchone()
+        return Outline(
+            records=number,
+            highest=highest,
+            commands=commands,
+            recovered=bool(recovered),
+            first=line(FIRST_LINE),
+            last=line(LAST_LINE),
+            verdict=bool(verdict[0]) if verdict else None,
+        )
+
+    return await store.read(select)
+
+
+async def keep_verdict(store: Store, session: str, ok: bool) -> None:
+    """Remember what the last `verify` found, for listings."""
+    await store.write(lambda connection: connection.execute(KEEP_VERDICT, (session, int(ok))))
+
+
+async def _rows(store: Store, query: str, *values: str | int) -> list[RecordRow]:
+    return await store.read(
+        lambda connection: [RecordRow(*row) for row in connection.execute(query, values)]
+    )
