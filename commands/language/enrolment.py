@@ -96,7 +96,9 @@ class EnrolRefused(
 _Message = TypeVar("_Message")
 
 _REQUEST = msgspec.json.Decoder(EnrolRequest)
-_ANSWER = msgspec.json.Decoder(EnrolAnswer | EnrolRefused)
+_ANSWER: "msgspec.json.Decoder[EnrolAnswer | EnrolRefused]" = msgspec.json.Decoder(
+    EnrolAnswer | EnrolRefused
+)
 _TOKEN = msgspec.json.Decoder(Token)
 
 
