@@ -6,7 +6,7 @@ declares, so a newer device may send fields that this broker does not know.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, NewType
+from typing import Annotated, ClassVar, Literal, NewType
 
 import msgspec
 
@@ -36,6 +36,9 @@ class Column:
 
 class Row(msgspec.Struct, kw_only=True):
     """The root of every row type; fields are columns in their order."""
+
+    record: ClassVar[bool] = False
+    """One thing with many fields: shown as a list, not as a table."""
 
 
 class _Item(msgspec.Struct, tag_field="item"):

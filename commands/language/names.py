@@ -82,6 +82,18 @@ def shown(name: Name) -> str:
     return f'"{shown_text}"' if shown_text != shown_text.strip(" ") else shown_text
 
 
+def text(name: Name) -> str | None:
+    """The exact text that the Name stands for; None where it is bytes or units and no text."""
+    if not name.startswith(RAW):
+        return str(name)
+    if _UNIT.search(name):
+        return None
+    try:
+        return to_bytes(name).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
 def raw_form(name: Name) -> str | None:
     """How the Name is typed back where its visible text would not do; None for clean text."""
     if name.startswith(RAW):

@@ -1,7 +1,7 @@
 """Devices as the broker knows them."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from commands.language.items import Column, Row, Time
 
@@ -23,6 +23,8 @@ class DeviceRow(Row):
 
 class TokenRow(Row):
     """A new enrolment token; its text is shown once and kept nowhere."""
+
+    record: ClassVar[bool] = True
 
     token: Annotated[str, Column(1, identity=True)]
     names: Annotated[str, Column(2)]

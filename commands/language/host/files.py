@@ -1,7 +1,7 @@
 """Files of a device: facts, listing, searching, reading and writing by handle."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
 from commands.language.items import Column, Row, Time
 from commands.language.names import Name
@@ -27,6 +27,8 @@ class FileRow(Row):
 
 class FileFactsRow(Row):
     """Everything about one file."""
+
+    record: ClassVar[bool] = True
 
     path: Annotated[Name, Column(1, identity=True)]
     real_path: Annotated[Name | None, Column()] = None

@@ -1,0 +1,120 @@
+"""A row's fields as a person reads them and as a program does.
+
+Everything a device gave goes through the escaper here; JSON alone has the exact text.
+"""
+
+import datetime
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from commands.language import names
+from commands.language.items import Column, Row, Time
+from commands.language.line import quoted
+from commands.language.visible import visible_name
+
+Kind = Literal["name", "time", "number", "flag", "text"]
+EPOCH = datetime.datetime(1970, 1, 1)
+NO_CALENDAR = "out of range"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a row type: what it holds, and how its declaration wants it shown."""
+
+    name: str
+    kind: Kind
+    column: Column
+    many: bool
+
+    @property
+    def right(self) -> bool:
+        return self.kind == "number"
+
+
+@lru_cache(maxsize=256)
+def fields(row: type[Row]) -> tuple[Field, ...]:
+    """The fields of a row type in declared order."""
+    hints = typing.get_type_hints(row, include_extras=True)
+    return tuple(_field(name, hints[name]) for name in row.__struct_fields__)
+
+
+def _field(name: str, hint: Any) -> Field:
+    column = Column()
+    while typing.get_origin(hint) is Annotated:
+        hint, *extras = typing.get_args(hint)
+        column = next((e for e in extras if isinstance(e, Column)), column)
+    parts = [p for p in typing.get_args(hint) or (hint,) if p is not type(None)]
+    many = typing.get_origin(hint) in (list, tuple) or typing.get_origin(parts[0]) in (list, tuple)
+    while typing.get_origin(parts[0]) is not None:
+        parts = [p for p in typing.get_args(parts[0]) if p is not type(None)]
+    return Field(name, _kind(parts[0]), column, many)
+
+
+def _kind(plain: Any) -> Kind:
+    if plain is names.Name:
+        return "name"
+    if plain is Time:
+        return "time"
+    if plain is bool:
+        return "flag"
+    return "number" if plain in (int, float) else "text"
+
+
+def moment(time: int, pieces: str = "seconds", between: str = " ") -> str:
+    """A device's time as it gave it; outside the calendar the raw number, and that it is."""
+    try:
+        at = EPOCH + datetime.timedelta(milliseconds=time)
+    except OverflowError:
+        return f"{time} {NO_CALENDAR}"
+    return at.isoformat(between, pieces) + "Z"
+
+
+def cell(field: Field, value: Any) -> str:
+    """The value as visible text for tables and lists; `-` for nothing."""
+    if value is None or value == "" or value == [] or value == ():
+        return "-"
+    if field.many:
+        return " ".join(quoted(_cell(field, one)) for one in value)
+    return _cell(field, value)
+
+
+def _cell(field: Field, value: Any) -> str:
+    if field.kind == "name":
+        return names.shown(value)
+    if field.kind == "time":
+        return moment(value)
+    if field.kind == "flag":
+        return "yes" if value else "no"
+    if field.kind == "number":
+        return _number(field, value)
+    return visible_name(str(value))
+
+
+def _number(field: Field, value: int | float) -> str:
+    if isinstance(value, float):
+        return f"{value:,.1f}" if field.column.size else f"{value:.1f}"
+    return f"{value:,}" if field.column.size else str(value)
+
+
+def exact(field: Field, value: Any) -> Iterator[tuple[str, Any]]:
+    """The field's JSON: the exact value, and `_raw` beside a name that is no clean text."""
+    if field.kind == "time" and value is not None:
+        yield field.name, moment(value, "milliseconds", "T")
+    elif field.kind != "name" or value is None:
+        yield field.name, value
+    elif field.many:
+        yield field.name, [_exact(one) for one in value]
+        if any(names.raw_form(one) for one in value):
+            yield f"{field.name}_raw", [names.raw_form(one) or one for one in value]
+    else:
+        yield field.name, _exact(value)
+        if raw := names.raw_form(value):
+            yield f"{field.name}_raw", raw
+
+
+def _exact(name: names.Name) -> str:
+    text = names.text(name)
+    return names.shown(name) if text is None else text

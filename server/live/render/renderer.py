@@ -1,0 +1,258 @@
+"""One command's items, shown as they come: what a door writes to its two streams, and when."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from commands.language import items, names
+from commands.language.command import Command, Spec
+from commands.language.errors import FirelineError
+from commands.language.items import Row
+from commands.language.line import Options
+from commands.language.visible import visible
+from server.live.render import files, messages
+from server.live.render.cells import fields
+from server.live.render.rows import Form, Json, form
+from server.live.render.shown import NOTHING, Shown, err, out
+from server.live.render.style import Style, dim
+from server.live.render.table import Table
+from server.live.render.text import Exact, Text, Visible
+
+HOLD_S = 0.3
+MOST_NOTES = 100
+
+
+class Renderer:
+    """Feed it every item, `tick` it at `deadline`, `end` it once."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        options: Options,
+        style: Style,
+        number: int | None = None,
+        device: str | None = None,
+        *,
+        session: str | None = None,
+        record: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.spec, self.options, self.style = spec, options, style
+        self.number, self.device, self.session = number, device, session
+        self.count = 0
+        self.deadline: float | None = None
+        self.exit_code: int | None = None
+        self._record = record or bool(spec.rows and spec.rows.record)
+        self._clock = clock
+        self._form: Form | None = None
+        self._text: Text | None = None
+        self._file = False
+        self._moved = files.Moved(device, session)
+        self._notes: list[str] = []
+        self._more_notes = 0
+        self._first_progress: tuple[int, float] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        command: Command,
+        options: Options,
+        style: Style,
+        number: int | None = None,
+        device: str | None = None,
+        *,
+        session: str | None = None,
+    ) -> "Renderer":
+        """The renderer of a command's value."""
+        record = gives_one_record(command)
+        return cls(command.spec, options, style, number, device, session=session, record=record)
+
+    @property
+    def evidence(self) -> str:
+        """The name that the next file has in evidence."""
+        return self._moved.evidence
+
+    @evidence.setter
+    def evidence(self, name: str) -> None:
+        self._moved.evidence = name
+
+    def item(self, item: items.Item) -> Shown:
+        """What an item shows now; nothing while it is held back."""
+        match item:
+            case Row():
+                return self._row(item)
+            case bytes():
+                return NOTHING if self._file else self._texts().add(item)
+            case items.Into(where="file"):
+                self._file = True
+                self._moved.into(item)
+            case items.Into():
+                self._file = False
+                return self._texts().into(item)
+            case items.Taken():
+                self._moved.taken(item)
+            case items.Written():
+                self._moved.written(item)
+            case items.Folder():
+                shown = names.shown(item.path) + "\n"
+                return out(shown) if self.style.terminal else err(shown)
+            case items.Note():
+                return self._note(item.text)
+            case items.Undoable():
+                return self._note(f"undo: {item.line}")
+            case items.Done():
+                self.exit_code = item.exit_code
+        return NOTHING
+
+    def tick(self) -> Shown:
+        """What was held back long enough."""
+        if self.deadline is None or self._clock() < self.deadline:
+            return NOTHING
+        self.deadline = None
+        return out(self._form.fix()) if isinstance(self._form, Table) else NOTHING
+
+    def end(
+        self,
+        error: FirelineError | None,
+        took: float | None,
+        notes: Sequence[str] = (),
+        *,
+        target: str | None = None,
+        rule: str | None = None,
+    ) -> Shown:
+        """The rest: rows, closing brackets, notes, then the footer or the error."""
+        self.deadline = None
+        shown = self._last()
+        for note in notes:
+            self._keep(note)
+        for note in self._kept_notes():
+            shown += messages.note_shown(note, self.style, self.options.output)
+        if error is None:
+            return shown + self._well(took)
+        shown += self._footer(took) if self.count else NOTHING
+        error = self._told(error, took)
+        return shown + messages.error_shown(
+            error, self.style, self.options.output, target, self.device, rule
+        )
+
+    def progress(self, progress: items.Progress | None, took: float) -> str:
+        """The line that is redrawn while it runs; without a terminal there is none."""
+        if not self.style.terminal or self.options.output in ("json", "csv"):
+            return ""
+        if progress is None:
+            what = self.device or "the broker"
+            rows = f", {messages.rows(self.count)} so far" if self.count else ""
+            return messages.fitted(
+                [f"waiting for {what}, {messages.duration(took)}{rows}"], self.style.columns
+            )
+        if self._first_progress is None:
+            self._first_progress = (progress.done, took)
+        done, since = self._first_progress
+        moves = self._file or self.spec.word in ("getfile", "putfile")
+        return messages.progress_line(
+            progress, took - since, self.style.columns, start=done, size=moves
+        )
+
+    def _row(self, row: Row) -> Shown:
+        self.count += 1
+        if self._form is None:
+            output = self.options.output or ("list" if self._record else "table")
+            self._form = form(output, type(row), self.style)
+        text = self._form.add(row)
+        if isinstance(self._form, Table):
+            holding = self._form.holding
+            if not holding:
+                self.deadline = None
+            elif self.deadline is None:
+                self.deadline = self._clock() + HOLD_S
+        return out(text)
+
+    def _texts(self) -> Text:
+        if self._text is None:
+            exact = self.options.output == "json" and self._form is None
+            self._text = Exact() if exact else Visible(self.style.terminal, self.options.raw)
+        return self._text
+
+    def _note(self, text: str) -> Shown:
+        answers = not self.spec.rows and not self.spec.text and self.spec.group in ANSWERING
+        if answers and self.options.output != "json":
+            lines = messages.wrapped(visible(text), self.style.width)
+            return out((lines if self.style.terminal else visible(text)) + "\n")
+        if not self.style.terminal or self.options.output == "json":
+            return messages.note_shown(text, self.style, self.options.output)
+        self._keep(text)
+        return NOTHING
+
+    def _keep(self, note: str) -> None:
+        if len(self._notes) < MOST_NOTES:
+            self._notes.append(note)
+        else:
+            self._more_notes += 1
+
+    def _kept_notes(self) -> list[str]:
+        if not self._more_notes:
+            return self._notes
+        whole = "-output json" if self.number is None else f"status {self.number} -output json"
+        return [*self._notes, f"and {self._more_notes:,} more notes; {whole} has them all"]
+
+    def _last(self) -> Shown:
+        """What forms still hold; an array is closed, titles stand even over no rows."""
+        if self._form is None and self._text is None:
+            if self.options.output == "json" and not self.spec.rows:
+                self._text = Exact()
+            elif self.options.output in ("json", "csv"):
+                self._form = form(self.options.output, self.spec.rows, self.style)
+        shown = NOTHING if self._text is None else self._text.end(self.exit_code)
+        return shown if self._form is None else out(self._form.end()) + shown
+
+    def _well(self, took: float | None) -> Shown:
+        if lines := self._moved.lines(took, self.number, self.style.terminal):
+            return out("".join(f"{line}\n" for line in lines))
+        return self._footer(took)
+
+    def _footer(self, took: float | None) -> Shown:
+        if not self.style.terminal or isinstance(self._form, Json) or self.options.output == "csv":
+            return NOTHING
+        if isinstance(self._form, Table):
+            text = messages.footer(
+                self.count, took, self.number, self._form.cut, self._form.not_shown
+            )
+        elif self.count > 1 or (self.spec.rows and not self.count):
+            text = messages.footer(self.count, took, self.number)
+        elif self._text is not None and self.spec.group not in ANSWERING:
+            code = [] if self.exit_code is None else [f"exit code {self.exit_code}"]
+            text = ", ".join([*code, *messages.ended(took, self.number)])
+        else:
+            return NOTHING
+        return (
+            out(dim(messages.wrapped(text, self.style.width), self.style) + "\n")
+            if text
+            else NOTHING
+        )
+
+    def _told(self, error: FirelineError, took: float | None) -> FirelineError:
+        """The error with its time and number, where a person reads them."""
+        message = str(error)
+        ran = error.code in ("failed", "timed_out", "cancelled", "interrupted")
+        if not self.style.terminal or self.options.output == "json" or not ran or self.count:
+            return error
+        if self.number is None or f"#{self.number}" in message:
+            return error
+        message = ", ".join([message, *messages.ended(took, self.number)])
+        if self._text is not None and self._text.both:
+            message += f"; status {self.number} has both"
+        return type(error)(message)
+
+
+ANSWERING = ("here", "broker")
+"""Groups whose words answer at the desk: their notes are the answer, their texts need no footer."""
+
+
+def gives_one_record(command: Command) -> bool:
+    """Whether the value names one thing by a number that is part of its row's identity."""
+    row = command.spec.rows
+    if row is None:
+        return False
+    identity = {f.name for f in fields(row) if f.column.identity and f.kind == "number"}
+    return row.record or any(
+        p.name in identity and getattr(command, p.name) is not None for p in command.spec.parameters
+    )

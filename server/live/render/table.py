@@ -1,0 +1,95 @@
+"""A table that streams: rows are held until the widths are known, then each passes at once."""
+
+from commands.language.items import Row
+from server.live.render.cells import Field, cell, fields
+from server.live.render.layout import GAP, Layout, fitted, natural
+from server.live.render.style import Style, bold
+from server.live.render.width import cut, padded, width
+
+HELD_ROWS = 200
+HELD_CHARACTERS = 1 << 20
+
+
+class Table:
+    """Text for rows; `cut` and `not_shown` are what the footer has to name."""
+
+    def __init__(self, style: Style) -> None:
+        self.style = style
+        self.count = 0
+        self.cut: list[str] = []
+        self.not_shown: list[str] = []
+        self._fields: tuple[Field, ...] = ()
+        self._held: list[list[str]] = []
+        self._size = 0
+        self._layout: Layout | None = None
+
+    @property
+    def holding(self) -> bool:
+        """Whether rows wait for the widths."""
+        return bool(self._held)
+
+    def add(self, row: Row) -> str:
+        """Text for now: nothing while widths are being learnt."""
+        self._fields = self._fields or fields(type(row))
+        self.count += 1
+        cells = [cell(f, getattr(row, f.name)) for f in self._fields]
+        if self._layout is not None:
+            return self._line(cells, self._layout)
+        self._held.append(cells)
+        self._size += sum(map(len, cells))
+        if len(self._held) >= HELD_ROWS or self._size >= HELD_CHARACTERS:
+            return self.fix()
+        return ""
+
+    def fix(self) -> str:
+        """Fixes the widths by what has come, and gives titles and held rows."""
+        if not self._held:
+            return ""
+        widths = [
+            max(width(field.name), *(width(cells[i]) for cells in self._held))
+            for i, field in enumerate(self._fields)
+        ]
+        self._layout = (
+            fitted(self._fields, widths, self.style.width)
+            if self.style.terminal
+            else natural(self._fields, widths)
+        )
+        self.not_shown = [
+            field.name
+            for i, field in enumerate(self._fields)
+            if i not in self._layout.shown and not field.column.wide
+        ]
+        held, self._held = self._held, []
+        return self.titles() + "".join(self._line(cells, self._layout) for cells in held)
+
+    def titles(self) -> str:
+        """The line of titles."""
+        if self._layout is None:
+            return ""
+        line = self._aligned([field.name for field in self._fields], self._layout)
+        return bold(line, self.style) + "\n"
+
+    def end(self) -> str:
+        """What is still held; titles again when they have left a terminal's window."""
+        text = self.fix()
+        if self.style.terminal and self.count >= self.style.rows - 2:
+            text += self.titles()
+        return text
+
+    def _line(self, cells: list[str], layout: Layout) -> str:
+        if layout.elastic is not None:
+            room = layout.widths[layout.shown.index(layout.elastic)]
+            text = cut(cells[layout.elastic], room)
+            if text != cells[layout.elastic]:
+                cells[layout.elastic] = text
+                name = self._fields[layout.elastic].name
+                if name not in self.cut:
+                    self.cut.append(name)
+        return self._aligned(cells, layout) + "\n"
+
+    def _aligned(self, cells: list[str], layout: Layout) -> str:
+        parts = [
+            padded(cells[i], columns, self._fields[i].right)
+            for i, columns in zip(layout.shown, layout.widths, strict=True)
+        ]
+        return (" " * GAP).join(parts).rstrip(" ")
