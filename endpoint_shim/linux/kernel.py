@@ -1,0 +1,117 @@
+"""The few system calls that Python lacks: statx, renameat2 and fstatfs, through ctypes.
+
+1. What is asked is never opened and never followed: AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT.
+2. A kernel or sandbox without statx gets the plain stat; only birth time and flags are missing.
+"""
+
+import ctypes
+import errno
+import os
+import struct
+import sys
+from typing import NamedTuple
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_AT_FDCWD = -100
+_NOFOLLOW = 0x100 | 0x800  # AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
+_EMPTY_PATH = 0x1000
+_BASIC_AND_BTIME = 0xFFF
+_HAS_BTIME = 0x800
+_COMPRESSED, _IMMUTABLE = 0x4, 0x10
+_NOREPLACE = 1
+# linux/stat.h: mask blksize attributes nlink uid gid mode ino size blocks attributes_mask,
+# then accessed, born, changed, modified, then four device numbers.
+_STATX = struct.Struct("=IIQIIIHxxQQQQ" + "qIxxxx" * 4 + "IIII")
+_TIMES = 2**63 - 1
+
+
+class Inode(NamedTuple):
+    """What the system says of one file; times in milliseconds, None where it has none."""
+
+    mode: int
+    size: int
+    uid: int
+    gid: int
+    links: int
+    device: int
+    number: int
+    accessed: int
+    created: int | None
+    changed: int
+    modified: int
+    compressed: bool | None
+    immutable: bool
+
+
+def inode(name: bytes = b"", dir_fd: int | None = None) -> Inode:
+    """The facts of `name` in the open folder, of the handle itself when the name is empty."""
+    buffer = ctypes.create_string_buffer(256)
+    flags = _NOFOLLOW if name else _NOFOLLOW | _EMPTY_PATH
+    at = _AT_FDCWD if dir_fd is None else dir_fd
+    if _libc.statx(at, name, flags, _BASIC_AND_BTIME, buffer) != 0:
+        number = ctypes.get_errno()
+        if number == errno.ENOSYS:
+            return _plain(name, dir_fd)
+        raise OSError(number, os.strerror(number), name)
+    (mask, _, flag, links, uid, gid, mode, ino, size, _, known, *rest) = _STATX.unpack_from(buffer)
+    accessed, born, changed, modified = (milliseconds(*rest[i : i + 2]) for i in range(0, 8, 2))
+    return Inode(
+        mode=mode,
+        size=size,
+        uid=uid,
+        gid=gid,
+        links=links,
+        device=os.makedev(rest[10], rest[11]),
+        number=ino,
+        accessed=accessed,
+        created=born if mask & _HAS_BTIME else None,
+        changed=changed,
+        modified=modified,
+        compressed=bool(flag & _COMPRESSED) if known & _COMPRESSED else None,
+        immutable=bool(flag & _IMMUTABLE),
+    )
+
+
+def milliseconds(seconds: int, nanoseconds: int) -> int:
+    """The time as a number that a row can carry; far outside any calendar it stays an end."""
+    return max(-_TIMES, min(_TIMES, seconds * 1000 + nanoseconds // 1_000_000))
+
+
+def _plain(name: bytes, dir_fd: int | None) -> Inode:
+    if name:
+        facts = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+    else:
+        facts = os.fstat(-1 if dir_fd is None else dir_fd)
+    return Inode(
+        mode=facts.st_mode,
+        size=facts.st_size,
+        uid=facts.st_uid,
+        gid=facts.st_gid,
+        links=facts.st_nlink,
+        device=facts.st_dev,
+        number=facts.st_ino,
+        accessed=milliseconds(0, facts.st_atime_ns),
+        created=None,
+        changed=milliseconds(0, facts.st_ctime_ns),
+        modified=milliseconds(0, facts.st_mtime_ns),
+        compressed=None,
+        immutable=False,
+    )
+
+
+def rename_new(dir_fd: int, old: bytes, new: bytes) -> None:
+    """Renames inside one folder; FileExistsError if the new name is taken."""
+    if _libc.renameat2(dir_fd, old, dir_fd, new, _NOREPLACE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), new)
+
+
+def file_system(fd: int) -> int:
+    """The magic number of the file system that an open file is on (statfs(2))."""
+    buffer = ctypes.create_string_buffer(256)
+    if _libc.fstatfs(fd, buffer) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    # f_type is a long, and its numbers are written as 32 unsigned bits.
+    number = int.from_bytes(buffer.raw[: struct.calcsize("@l")], sys.byteorder)
+    return number & 0xFFFF_FFFF
