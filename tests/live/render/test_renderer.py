@@ -31,10 +31,11 @@ rundll32.exe  7960  CORP\svc-web  2026-11-24 10:58:23Z  rundll32.exe C:\Temp…
 1 row, 0.2 s, #4. Cut: command_line. Not shown: parent_id status cpu
 working_set private_bytes session_id path. Whole: status 4 -output list
 """
-PROCESSES_120 = r"""
-name           pid  parent_id  user_name     creation_time         command_line
-rundll32.exe  7960       4180  CORP\svc-web  2026-11-24 10:58:23Z  rundll32.exe C:\Temp\1.dat,Start 203.0.113.9
-"""
+PROCESSES_120 = (
+    "name           pid  parent_id  user_name     creation_time         command_line\n"
+    "rundll32.exe  7960       4180  CORP\\svc-web  2026-11-24 10:58:23Z  "
+    "rundll32.exe C:\\Temp\\1.dat,Start 203.0.113.9\n"
+)
 GETFILE = """
 mem.dmp taken: 2,414,227,776 bytes, 26 s, same digest on web-02 and here, #6
 sha256 3f0a9c1e5b7d2846aa10c3de9f4b6817250e8d9c7ab1f36452e0d8c99b7a4416
@@ -65,7 +66,7 @@ def test_processes_at_80_columns_is_the_screen_of_the_document() -> None:
 
 def test_processes_at_120_columns_is_the_screen_of_the_document() -> None:
     text = screen("processes -name rundll32.exe", [RUNDLL], WIDE, number=4)
-    assert text.startswith(PROCESSES_120[1:])
+    assert text.startswith(PROCESSES_120)
 
 
 def test_one_process_by_number_is_a_list() -> None:
@@ -104,7 +105,7 @@ def test_json_that_ends_early_is_closed_and_its_error_is_one_object() -> None:
 
 
 def test_getfile_says_taken_at_its_good_end_only() -> None:
-    taken = [
+    taken: list[items.Item] = [
         Into("file", Name(r"C:\Temp\mem.dmp"), size=3),
         b"abc",
         Taken(2_414_227_776, "3f0a9c1e5b7d2846aa10c3de9f4b6817250e8d9c7ab1f36452e0d8c99b7a4416"),
@@ -166,7 +167,7 @@ def test_titles_stand_again_when_they_left_the_window() -> None:
 
 
 def test_notes_follow_the_table_and_in_a_pipe_go_to_stderr() -> None:
-    found = [MEM_DMP, Note("left out: /proc")]
+    found: list[items.Item] = [MEM_DMP, Note("left out: /proc")]
     assert screen("findfile mem.dmp", found).splitlines()[2] == "left out: /proc"
     both = shown("findfile mem.dmp", found, PIPE)
     assert both.err == b"left out: /proc\n" and b"left out" not in both.out
