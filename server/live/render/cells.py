@@ -4,63 +4,16 @@ Everything a device gave goes through the escaper here; JSON alone has the exact
 """
 
 import datetime
-import typing
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from commands.language import names
-from commands.language.items import Column, Row, Time
+from commands.language.columns import Field
 from commands.language.line import quoted
 from commands.language.visible import visible_name
 
-Kind = Literal["name", "time", "number", "flag", "text"]
 EPOCH = datetime.datetime(1970, 1, 1)
 NO_CALENDAR = "out of range"
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a row type: what it holds, and how its declaration wants it shown."""
-
-    name: str
-    kind: Kind
-    column: Column
-    many: bool
-
-    @property
-    def right(self) -> bool:
-        return self.kind == "number"
-
-
-@lru_cache(maxsize=256)
-def fields(row: type[Row]) -> tuple[Field, ...]:
-    """The fields of a row type in declared order."""
-    hints = typing.get_type_hints(row, include_extras=True)
-    return tuple(_field(name, hints[name]) for name in row.__struct_fields__)
-
-
-def _field(name: str, hint: Any) -> Field:
-    column = Column()
-    while typing.get_origin(hint) is Annotated:
-        hint, *extras = typing.get_args(hint)
-        column = next((e for e in extras if isinstance(e, Column)), column)
-    parts = [p for p in typing.get_args(hint) or (hint,) if p is not type(None)]
-    many = typing.get_origin(hint) in (list, tuple) or typing.get_origin(parts[0]) in (list, tuple)
-    while typing.get_origin(parts[0]) is not None:
-        parts = [p for p in typing.get_args(parts[0]) if p is not type(None)]
-    return Field(name, _kind(parts[0]), column, many)
-
-
-def _kind(plain: Any) -> Kind:
-    if plain is names.Name:
-        return "name"
-    if plain is Time:
-        return "time"
-    if plain is bool:
-        return "flag"
-    return "number" if plain in (int, float) else "text"
 
 
 def moment(time: int, pieces: str = "seconds", between: str = " ") -> str:

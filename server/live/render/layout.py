@@ -8,7 +8,7 @@
 
 from dataclasses import dataclass
 
-from server.live.render.cells import Field
+from commands.language.columns import Field
 
 GAP = 2
 WISH = 48

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from commands.language import items, names
+from commands.language.columns import fields
 from commands.language.command import Command, Spec
 from commands.language.errors import FirelineError
 from commands.language.items import Row
 from commands.language.line import Options
 from commands.language.visible import visible
 from server.live.render import files, messages
-from server.live.render.cells import fields
 from server.live.render.rows import Form, Json, form
 from server.live.render.shown import NOTHING, Shown, err, out
 from server.live.render.style import Style, dim
@@ -118,9 +118,12 @@ class Renderer:
         *,
         target: str | None = None,
         rule: str | None = None,
+        exit_code: int | None = None,
     ) -> Shown:
         """The rest: rows, closing brackets, notes, then the footer or the error."""
         self.deadline = None
+        if exit_code is not None:
+            self.exit_code = exit_code
         shown = self._last()
         for note in notes:
             self._keep(note)

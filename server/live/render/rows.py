@@ -5,9 +5,10 @@ import io
 import json
 from typing import Protocol
 
+from commands.language.columns import Field, fields
 from commands.language.items import Row
 from commands.language.line import Output
-from server.live.render.cells import Field, cell, exact, fields, moment
+from server.live.render.cells import cell, exact, moment
 from server.live.render.style import Style
 from server.live.render.table import Table
 from server.live.render.width import padded, wrapped

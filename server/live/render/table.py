@@ -1,7 +1,8 @@
 """A table that streams: rows are held until the widths are known, then each passes at once."""
 
+from commands.language.columns import Field, fields
 from commands.language.items import Row
-from server.live.render.cells import Field, cell, fields
+from server.live.render.cells import cell
 from server.live.render.layout import GAP, Layout, fitted, natural
 from server.live.render.style import Style, bold
 from server.live.render.width import cut, padded, width
