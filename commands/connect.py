@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from commands.language.command import ANY, ConsoleCommand
+from commands.language.command import BASIC, ConsoleCommand
 from commands.language.desk.console import Console
 
 
-class Connect(ConsoleCommand, role=ANY, group="broker"):
+class Connect(ConsoleCommand, role=BASIC, group="broker"):
     """Open a session on a device."""
 
     name: Annotated[str, "the device"]

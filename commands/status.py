@@ -8,7 +8,7 @@ from commands.language.desk import Desk
 from commands.language.items import Item
 
 
-class Status(DeskCommand, role=ANY, group="here", text=True):
+class Status(DeskCommand, role=ANY, group="here", text=True, kept=False):
     """Show the result of a command of this session, while it runs too."""
 
     number: Annotated[int, "the command's number, as #12 shows it"]

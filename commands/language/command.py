@@ -106,6 +106,7 @@ class Spec:
     rows: type[Row] | None
     changes: bool
     text: bool
+    kept: bool
     needs: str | None
     summary: str
     details: str
@@ -131,6 +132,7 @@ class CommandMeta(StructMeta):
         rows: type[Row] | None = None,
         changes: bool = False,
         text: bool = False,
+        kept: bool = True,
         needs: str | None = None,
     ) -> Any:
         word = name.lower()
@@ -157,6 +159,7 @@ class CommandMeta(StructMeta):
                 rows,
                 changes,
                 text,
+                kept,
                 needs,
                 summary.strip(),
                 _dedent(details),

@@ -16,7 +16,7 @@ Time = NewType("Time", int)
 """Milliseconds since 1970 UTC, as the device's clock gives them; may lie outside any calendar."""
 
 Text = Annotated[str, msgspec.Meta(max_length=65_536)]
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@
    the last word where no positional parameter is left for it.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -17,11 +18,16 @@ import msgspec
 from commands.language import names
 from commands.language.command import Command, Mark, Parameter, Spec, all_words, find
 from commands.language.errors import NotUnderstood
-from commands.language.visible import visible
+from commands.language.visible import is_clean, visible
 
 MAX_LINE = 65_536
 Output = Literal["table", "list", "json", "csv"]
 OUTPUTS: tuple[str, ...] = get_args(Output)
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"-?([0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15})")
+_NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+LONGEST_KEPT = 200
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,11 @@ class TypedLine:
     options: Options = field(default_factory=Options)
 
 
-def split(line: str) -> list[Word]:
-    """The words of `line`; raises NotUnderstood for an unpaired quote or too long a line."""
+def split(line: str, *, unfinished: bool = False) -> list[Word]:
+    """The words of `line`; raises NotUnderstood for an unpaired quote or too long a line.
+
+    Of an `unfinished` line the last quote may still be open: its word goes to the end.
+    """
     if len(line.encode("utf-8", "surrogatepass")) > MAX_LINE:
         raise NotUnderstood(f"the line is longer than {MAX_LINE} bytes; nothing of it was run")
     words: list[Word] = []
@@ -68,17 +77,19 @@ def split(line: str) -> list[Word]:
             at += 1
         if at == end:
             return words
-        word = _word(line, at)
+        word = _word(line, at, unfinished)
         words.append(word)
         at = word.end
 
 
-def _word(line: str, start: int) -> Word:
+def _word(line: str, start: int, unfinished: bool) -> Word:
     parts: list[str] = []
     at, bare, may_open = start, True, True
     while at < len(line) and line[at] not in " \t":
         if may_open and line[at] in "\"'":
             close = line.find(line[at], at + 1)
+            if close < 0 and unfinished:
+                return Word("".join([*parts, line[at + 1 :]]), start, len(line), False)
             if close < 0:
                 raise NotUnderstood(f"the quote at column {at + 1} is not closed")
             parts.append(line[at + 1 : close])
@@ -115,6 +126,11 @@ def parse(line: str) -> TypedLine:
     words = split(line)
     if not words:
         raise NotUnderstood("the line is empty; help shows what there is")
+    if bad := _UNSENDABLE.search(line):
+        what = "a NUL" if bad[0] == "\0" else "bytes that are no UTF-8"
+        raise NotUnderstood(
+            f"the line has {what} at column {bad.start() + 1}; in a name type raw: and %FF forms"
+        )
     cls = find(words[0].text)
     if cls is None:
         raise NotUnderstood(f"{_show(words[0].text)} is no command{_nearest_word(words[0].text)}")
@@ -134,17 +150,31 @@ def _build(cls: type[Command], values: dict[str, Any]) -> Command:
 def _line_options(words: list[Word], spec: Spec) -> tuple[list[Word], dict[str, Any]]:
     """Takes `&` and `> NAME` off the end; refuses what this version cannot."""
     options: dict[str, Any] = {}
+    if _takes_line(spec):
+        return words, options
     if len(words) > 1 and words[-1].bare and words[-1].text == "&":
         words, options["background"] = words[:-1], True
     for at, word in enumerate(words):
-        if word.bare and word.text == "|" and not _takes_line(spec):
+        if word.bare and word.text == "|":
             raise NotUnderstood("filters after | are not in this version; -output json has all")
-        if word.bare and word.text == ">" and not _takes_line(spec):
+        if word.bare and word.text == ">":
             if at != len(words) - 2:
                 raise NotUnderstood("> takes one NAME, as the last words of the line")
-            options["keep"] = words[-1].text
+            options["keep"] = _kept(words[-1].text)
             return words[:at], options
     return words, options
+
+
+def _kept(name: str) -> str:
+    """The NAME after `>`: one plain file name, the same on every system that may read it."""
+    if (
+        not name.strip(". ")
+        or _NOT_IN_FILE_NAMES.search(name)
+        or not is_clean(name)
+        or len(name.encode("utf-8", "surrogatepass")) > LONGEST_KEPT
+    ):
+        raise NotUnderstood(f"> takes a plain file name, not {_show(name)}")
+    return name
 
 
 def _takes_line(spec: Spec) -> bool:
@@ -232,7 +262,7 @@ class _Values:
             raise NotUnderstood(f"-output is one of {', '.join(OUTPUTS)}, not {_show(value)}")
         if key == "comment" and len(value) > 1000:
             raise NotUnderstood("-comment takes at most 1,000 characters")
-        if key == "devices" and not (value.isascii() and value.isdigit()):
+        if key == "devices" and not (_WHOLE.fullmatch(value) and int(value) > 0):
             raise NotUnderstood(f"-devices takes a number, not {_show(value)}")
         self.options[key] = int(value) if key == "devices" else value
         return True
@@ -286,14 +316,13 @@ def _converted(p: Parameter, text: str) -> Any:
             raise NotUnderstood(f"{p.name} is one of {', '.join(p.choices)}, not {_show(text)}")
         return text.lower()
     if p.type is int:
-        if not (text.isascii() and text.lstrip("-").isdigit() and len(text) < 19):
+        if not _WHOLE.fullmatch(text):
             raise NotUnderstood(f"{p.name} takes a whole number, not {_show(text)}")
         return int(text)
     if p.type is float:
-        try:
-            return float(text)
-        except ValueError:
-            raise NotUnderstood(f"{p.name} takes a number, not {_show(text)}") from None
+        if not _DECIMAL.fullmatch(text):
+            raise NotUnderstood(f"{p.name} takes a number, not {_show(text)}")
+        return float(text)
     if p.type is names.Name:
         return names.typed(text)
     return text

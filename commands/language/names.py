@@ -18,6 +18,7 @@ Name = NewType("Name", str)
 RAW = "raw:"
 _SAFE = "/\\:~!$&'()*+,;=@-._ []{}^#"
 _BAD_PERCENT = re.compile(r"%(?!u[0-9A-Fa-f]{4}|[0-9A-Fa-f]{2})")
+_LONE = re.compile("[\ud800-\udfff]")
 _UNIT = re.compile(r"%u([0-9A-Fa-f]{4})")
 
 
@@ -32,9 +33,16 @@ def from_bytes(data: bytes) -> Name:
 
 def from_text(text: str) -> Name:
     """The Name of text; lone surrogates (Windows units) take the raw form."""
-    if text.startswith(RAW) or any("\ud800" <= c <= "\udfff" for c in text):
+    if _LONE.search(text):
+        text = _paired(text)
+    if text.startswith(RAW) or _LONE.search(text):
         return Name(RAW + _percent_units(text))
     return Name(text)
+
+
+def _paired(text: str) -> str:
+    """Two surrogates side by side are one character, as Windows has it."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def to_bytes(name: Name) -> bytes:
@@ -67,9 +75,14 @@ def typed(text: str) -> Name:
     form = text[len(RAW) :]
     if bad := _BAD_PERCENT.search(form):
         raise NotUnderstood(f"{text}: % needs two hex digits (or u and four) at {bad.start() + 5}")
-    if _UNIT.search(form):
-        return from_text(to_units(Name(text)))
-    return from_bytes(unquote_to_bytes(form))
+    if not _UNIT.search(form):
+        return from_bytes(unquote_to_bytes(form))
+    try:
+        for part in _UNIT.split(form)[::2]:
+            unquote_to_bytes(part).decode("utf-8")
+    except UnicodeDecodeError:
+        raise NotUnderstood(f"{text}: a name has bytes or UTF-16 units, not both") from None
+    return from_text(to_units(Name(text)))
 
 
 def shown(name: Name) -> str:

@@ -6,6 +6,7 @@ characters and stray bytes become `\\x1b` or `\\u{202e}` (console.md, rule 17).
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 _PLAIN = re.compile(r"[ -~]*\Z")
@@ -13,6 +14,7 @@ _PLAIN = re.compile(r"[ -~]*\Z")
 _BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5")
 
 
+@lru_cache(maxsize=8192)
 def _harmless(char: str) -> bool:
     return (
         unicodedata.category(char) not in _HIDDEN
@@ -28,11 +30,20 @@ def _escaped(char: str) -> str:
     return f"\\x{point:02x}" if point < 0x100 else f"\\u{{{point:x}}}"
 
 
+@lru_cache(maxsize=16)
+def _questionable(keep: str) -> re.Pattern[str]:
+    """One character that is neither plain ASCII nor kept: large output passes at full speed."""
+    return re.compile(f"[^ -~{re.escape(keep)}]")
+
+
 def visible(text: str, keep: str = "") -> str:
     """`text` with everything unseen written out; characters in `keep` pass unchanged."""
-    if _PLAIN.match(text):
-        return text
-    return "".join(c if c in keep or _harmless(c) else _escaped(c) for c in text)
+    return _questionable(keep).sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    char = found[0]
+    return char if _harmless(char) else _escaped(char)
 
 
 def visible_bytes(data: bytes, keep: str = "") -> str:

@@ -19,12 +19,12 @@ MAX_BYTES = 65_536
 ACK_BYTES = 256 * 1024
 WINDOW = 1024 * 1024
 
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+\Z")]
 Short = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=4096)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Side = Annotated[int, Meta(ge=0, le=65_535)]
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class _Up(msgspec.Struct, tag_field="m", kw_only=True):
@@ -49,7 +49,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a device says of itself; claims, shown through the escaper."""
 
-    platform: Annotated[str, Meta(pattern="^(linux|windows)$")]
+    platform: Annotated[str, Meta(pattern=r"^(linux|windows)\Z")]
     system: Short = ""
     host: Short = ""
     architecture: Short = ""
@@ -83,7 +83,7 @@ class Gone(_Up, tag="gone"):
     """A stream's worker ended; `kernel`: it hangs there and ends with its mount."""
 
     stream: Id
-    how: Annotated[str, Meta(pattern="^(never|ended|killed|crashed|kernel)$")]
+    how: Annotated[str, Meta(pattern=r"^(never|ended|killed|crashed|kernel)\Z")]
     status: int = 0
     message: Text = ""
     left: Annotated[list[Text], Meta(max_length=100)] = []

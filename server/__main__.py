@@ -1,0 +1,94 @@
+"""`fireline`: init, serve and demo work alone; every other word goes to the running broker."""
+
+import argparse
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+from commands.language.errors import FirelineError
+from commands.language.line import quoted
+
+ALONE = ("init", "serve", "grammar")
+
+
+def main() -> int:
+    """The program; its exit status is the command's."""
+    try:
+        return _run(sys.argv[1:])
+    except FirelineError as error:
+        print(error.shown(), file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="fireline",
+        description="Fireline's broker. Words besides these go to the running broker: token, "
+        "revoke, devices, sessions, verify, help …",
+    )
+    parser.add_argument("--state", type=Path, default=_default(), help="the state folder")
+    words = parser.add_subparsers(dest="word", metavar="WORD")
+    init = words.add_parser("init", help="make a state folder with its keys")
+    init.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104
+    init.add_argument("--name", action="append", help="a name or address devices reach it by")
+    init.add_argument("--ssh-port", type=int, default=2222)
+    init.add_argument("--device-port", type=int, default=8443)
+    init.add_argument("--enrolment-port", type=int, default=8444)
+    words.add_parser("serve", help="run the broker")
+    words.add_parser("grammar", help="print the whole grammar as JSON")
+    state, line = _split(argv)
+    if line and line[0] not in ALONE and not line[0].startswith("-"):
+        from server.operator.admin_client import ask
+
+        return ask(state / "admin.sock", " ".join(quoted(word) for word in line))
+    known, rest = parser.parse_known_args(argv)
+    if known.word == "init" and not rest:
+        return _init(known)
+    if known.word == "serve" and not rest:
+        from server.operator.serve import serve
+
+        return serve(known.state)
+    if known.word == "grammar" and not rest:
+        from commands.language.grammar import grammar
+
+        print(json.dumps(grammar(), indent=1))
+        return 0
+    parser.print_help()
+    return 2
+
+
+def _split(argv: list[str]) -> tuple[Path, list[str]]:
+    """The state folder, and the words after it: a broker's words are no business of argparse."""
+    if len(argv) >= 2 and argv[0] == "--state":
+        return Path(argv[1]), argv[2:]
+    return _default(), argv
+
+
+def _default() -> Path:
+    return Path(os.environ.get("FIRELINE_STATE", "/var/lib/fireline"))
+
+
+def _init(known: argparse.Namespace) -> int:
+    from server.operator.init import make_state
+
+    names = known.name or [socket.getfqdn()]
+    print_of_key = make_state(
+        known.state,
+        host=known.host,
+        ssh=known.ssh_port,
+        devices=known.device_port,
+        enrolment=known.enrolment_port,
+        names=names,
+    )
+    print(f"{known.state} is ready. Host key: {print_of_key}")
+    print(f"People and rules: {known.state / 'access.yaml'}")
+    print(f"Next: fireline --state {known.state} serve")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

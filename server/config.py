@@ -1,0 +1,93 @@
+"""The broker's settings: one state folder, one `fireline.toml` in it; every limit is a setting."""
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from commands.language.errors import NotUnderstood
+
+MIB = 1 << 20
+FILE = "fireline.toml"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of mission.md, section 14; bytes and seconds."""
+
+    sessions: int = 25
+    sessions_per_person: int = 10
+    exec_per_person: int = 20
+    idle_s: float = 30 * 60
+    left_open_s: float = 15 * 60
+    stream_dial_s: float = 15
+    stream_away_s: float = 60
+    stuck_s: float = 30
+    file_bytes: int = 3 * 1024 * MIB
+    library_bytes: int = 250 * MIB
+    recording_bytes: int = 1024 * MIB
+    results_bytes: int = 1024 * MIB
+    evidence_bytes: int = 20 * 1024 * MIB
+    reserve_bytes: int = 512 * MIB
+    violations_per_hour: int = 100
+    handshakes: int = 64
+    enrolments_per_minute: int = 60
+    logins: int = 64
+    logins_per_source: int = 16
+    connections_per_person: int = 100
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where the broker listens and keeps its state."""
+
+    state: Path
+    ssh_host: str = "127.0.0.1"
+    ssh_port: int = 2222
+    device_host: str = "127.0.0.1"
+    device_port: int = 8443
+    enrolment_port: int = 8444
+    names: tuple[str, ...] = ("127.0.0.1", "localhost")
+    """Names and addresses by which devices reach the broker."""
+    strict_journal: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def access_file(self) -> Path:
+        return self.state / "access.yaml"
+
+    @property
+    def admin_socket(self) -> Path:
+        return self.state / "admin.sock"
+
+
+def load(state: Path) -> Config:
+    """The settings of a state folder; raises NotUnderstood naming the setting that is wrong."""
+    try:
+        told = tomllib.loads((state / FILE).read_text("utf-8"))
+    except FileNotFoundError:
+        raise NotUnderstood(f"{state} is no Fireline state folder; fireline init makes one") from (
+            None
+        )
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise NotUnderstood(f"{state / FILE}: {error}") from None
+    limits = _made(Limits, told.pop("limits", {}), "limits.")
+    if "names" in told:
+        told["names"] = tuple(told["names"])
+    config: Config = _made(Config, {**told, "state": state, "limits": limits}, "")
+    return config
+
+
+def _made(kind: type[Any], told: Any, prefix: str) -> Any:
+    """A settings value; unknown names and wrong types are refused by name."""
+    known = {f.name: f.type for f in fields(kind)}
+    for name, value in told.items():
+        if name not in known:
+            raise NotUnderstood(f"{FILE}: no setting is called {prefix}{name}")
+        default = getattr(kind, name, None)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(default, int | float) and not isinstance(default, bool) and not number:
+            raise NotUnderstood(f"{FILE}: {prefix}{name} takes a number")
+        if isinstance(default, str) and not isinstance(value, str):
+            raise NotUnderstood(f"{FILE}: {prefix}{name} takes a text")
+    return kind(**told)

@@ -1,0 +1,1 @@
+"""Who comes in: every way to the broker, and nothing else."""

@@ -1,0 +1,1 @@
+"""Files taken from devices: written while hashed, named only when both sides agree."""

@@ -1,0 +1,1 @@
+"""Sessions, streams and jobs: what happens between a responder and a device."""

@@ -1,0 +1,35 @@
+"""The desk: what a command may ask of the broker, for one session of one person."""
+
+from typing import TYPE_CHECKING
+
+from commands.language.names import shown
+from server.live.desk_devices import DeskDevices
+from server.live.desk_jobs import DeskJobs
+from server.live.desk_library import DeskLibrary
+from server.live.desk_records import DeskRecords
+from server.live.desk_rules import DeskRules
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+    from server.live.session import Session
+
+
+class BrokerDesk:
+    """Implements `commands.language.desk.Desk`."""
+
+    def __init__(self, broker: "Broker", session: "Session") -> None:
+        self._session = session
+        self.person = session.person
+        self.devices = DeskDevices(broker, session)
+        self.jobs = DeskJobs(session)
+        self.library = DeskLibrary(broker, session)
+        self.records = DeskRecords(broker, session)
+        self.rules = DeskRules(broker, session)
+
+    @property
+    def device(self) -> str | None:
+        return self._session.device.name if self._session.device is not None else None
+
+    @property
+    def folder(self) -> str:
+        return shown(self._session.folder)

@@ -1,0 +1,57 @@
+"""Devices, as a person may see and change them."""
+
+import fnmatch
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from commands.language.desk.devices import DeviceRow, TokenRow
+from commands.language.errors import NotUnderstood
+from commands.language.items import Time
+from commands.language.visible import visible
+from server.identity.access import may_see
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+    from server.live.inventory import Device
+    from server.live.session import Session
+
+
+class DeskDevices:
+    """Implements `commands.language.desk.devices.Devices`."""
+
+    def __init__(self, broker: "Broker", session: "Session") -> None:
+        self._broker, self._session = broker, session
+
+    async def rows(self) -> AsyncIterator[DeviceRow]:
+        for device in self._broker.inventory.all():
+            if not device.revoked and may_see(
+                self._broker.access.rules, self._session.person, device.ref
+            ):
+                yield self._row(device)
+
+    async def new_token(self, names: str, tags: list[str], hours: float) -> TokenRow:
+        if fnmatch.translate(names) and len(names) > 64:
+            raise NotUnderstood("token new takes -names of at most 64 characters")
+        return await self._broker.enrolment.new_token(self._session.person, names, tags, hours)
+
+    async def revoke(self, name: str) -> str:
+        return await self._broker.enrolment.revoke(self._session.person, name)
+
+    def _row(self, device: "Device") -> DeviceRow:
+        open_here = [s for s in self._session.sessions.live.values() if s.device is device]
+        facts = device.facts
+        return DeviceRow(
+            name=device.name,
+            platform=visible(facts.system if facts is not None else device.platform),
+            version=visible(device.shim),
+            tags=" ".join(device.tags),
+            last_seen=Time(int(time.time() * 1000) if device.online else device.last_seen_ms or 0)
+            if device.online or device.last_seen_ms
+            else None,
+            online=device.online,
+            sessions=" ".join(f"{s.id} {s.person}" for s in open_here),
+            clock_offset_s=round(device.clock_offset_s, 3) if device.online else None,
+            address=device.address,
+            weaker_stop=visible(facts.weaker_stop) if facts is not None else "",
+        )

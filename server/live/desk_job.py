@@ -1,0 +1,80 @@
+"""A command that runs at the broker: its items come from `run(desk)`, in a task of its own.
+
+What only repeats a result that is kept already (`status`) is not kept again: its viewer pulls it.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+from commands.language import items
+from commands.language.command import DeskCommand
+from commands.language.desk import Desk
+from commands.language.errors import Cancelled, Failed, FirelineError
+from commands.language.line import TypedLine
+from server.audit.session import SessionJournal
+from server.live.job import Job
+
+log = logging.getLogger(__name__)
+
+
+class DeskJob(Job):
+    """One desk command."""
+
+    def __init__(
+        self,
+        number: int,
+        typed: TypedLine,
+        command: DeskCommand,
+        journal: SessionJournal,
+        desk: Desk,
+    ) -> None:
+        super().__init__(number, typed, command, journal, "")
+        self._desk_command, self._desk = command, desk
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self.state = "running"
+        if self.spec.kept:
+            self._task = asyncio.create_task(self._run())
+
+    async def items(self) -> AsyncIterator[items.Item]:
+        if self.spec.kept:
+            async for item in super().items():
+                yield item
+            return
+        error: FirelineError | None = Cancelled(f"{self.spec.word} was not shown to its end")
+        try:
+            async for item in self._desk_command.run(self._desk):
+                self.rows += isinstance(item, items.Row)
+                yield item
+            error = None
+        except FirelineError as raised:
+            error = raised
+        finally:
+            await self.finish(error)
+
+    async def cancel(self) -> str:
+        if not self.running:
+            return self.too_late()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        return str(self.error) if self.error is not None else self.too_late()
+
+    async def _run(self) -> None:
+        error: FirelineError | None = None
+        try:
+            async for item in self._desk_command.run(self._desk):
+                if isinstance(item, bytes):
+                    self.feed_bytes(item)
+                else:
+                    self.feed(item)
+        except FirelineError as raised:
+            error = raised
+        except asyncio.CancelledError:
+            error = Cancelled(f"{self.spec.word} stopped, #{self.number}")
+        except Exception:  # the runner's border: a defect ends this command, and is logged
+            log.exception("%s failed", self.spec.word)
+            error = Failed(f"{self.spec.word} failed inside the broker; its log says where")
+        await self.finish(error)

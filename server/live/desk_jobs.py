@@ -1,0 +1,64 @@
+"""The commands of the session that a person stands in."""
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from commands.language.desk.jobs import JobRow
+from commands.language.errors import Failed
+from commands.language.items import Item, Time
+from commands.language.visible import visible
+from server.live.job import Job
+
+if TYPE_CHECKING:
+    from server.live.session import Session
+
+
+class DeskJobs:
+    """Implements `commands.language.desk.jobs.Jobs`."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+
+    async def rows(self) -> AsyncIterator[JobRow]:
+        for job in self._session.running:
+            if job.spec.word != "jobs":
+                yield _row(job)
+
+    async def log(self) -> AsyncIterator[JobRow]:
+        for job in list(self._session.jobs.values()):
+            yield _row(job)
+
+    async def result(self, number: int) -> AsyncIterator[Item]:
+        job = self._job(number)
+        if not job.spec.kept:
+            raise Failed(f"{job.spec.word} #{number} only showed another result; ask for that one")
+        async for item in job.items():
+            yield item
+        if job.error is not None:
+            raise type(job.error)(str(job.error))
+
+    async def cancel(self, number: int) -> str:
+        return await self._job(number).cancel()
+
+    def rows_of(self, number: int) -> type | None:
+        """The row type of a command's result, for rendering it again."""
+        return self._job(number).spec.rows
+
+    def _job(self, number: int) -> Job:
+        job = self._session.jobs.get(number)
+        if job is None:
+            raise Failed(f"no command #{number} in this session; log lists them")
+        return job
+
+
+def _row(job: Job) -> JobRow:
+    return JobRow(
+        number=job.number,
+        state=job.state,
+        command=visible(job.typed.text),
+        started=Time(job.began_ms),
+        took_s=round(job.took, 1) if job.took is not None else None,
+        rows=job.rows,
+        bytes=job.bytes,
+        message=visible(job.message),
+    )

@@ -1,0 +1,43 @@
+"""The journal, as a person may read it."""
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from commands.language.desk.records import SessionRow, Verdict
+from commands.language.items import Time
+from server.audit import clock
+from server.audit.records import Replayed
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+    from server.live.session import Session
+
+
+class DeskRecords:
+    """Implements `commands.language.desk.records.Records`."""
+
+    def __init__(self, broker: "Broker", session: "Session") -> None:
+        self._broker, self._session = broker, session
+
+    async def sessions(self) -> AsyncIterator[SessionRow]:
+        for summary in await self._broker.journal.sessions():
+            yield SessionRow(
+                session=summary.session,
+                device=summary.device,
+                person=summary.person,
+                started=Time(int(clock.parse(summary.started).timestamp() * 1000)),
+                length_s=summary.length_s,
+                commands=summary.commands,
+                state=summary.state,
+            )
+
+    async def verify(self, session: str) -> Verdict:
+        verdict = await self._broker.verify(session)
+        return Verdict(session=session, ok=verdict.ok, lines=list(verdict.lines))
+
+    async def history(self) -> list[str]:
+        return await self._broker.history(self._session.person)
+
+    async def replayed(self, session: str) -> None:
+        """A look at a recording is itself recorded, before it is shown."""
+        await self._session.journal.append(Replayed(by=self._session.person, of=session))

@@ -1,0 +1,58 @@
+"""The rules and the help, as they stand for one person on one device."""
+
+from typing import TYPE_CHECKING
+
+from commands.language.command import Command, all_words, discover, find
+from commands.language.errors import NotUnderstood
+from commands.language.help import help_keys, help_overview, help_word
+from commands.language.line import nearest
+from commands.language.visible import visible
+from server.identity.access import Ask, explain
+from server.live.device_words import not_here_words
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+    from server.live.session import Session
+
+
+class DeskRules:
+    """Implements `commands.language.desk.rules.Rules`."""
+
+    def __init__(self, broker: "Broker", session: "Session") -> None:
+        self._broker, self._session = broker, session
+
+    async def explain(self, command: str, device: str | None) -> list[str]:
+        kind = _found(command)
+        session = self._session
+        ref = None
+        if device is not None:
+            ref = session.sessions.visible_device(session.person, device).ref
+        ask = Ask(
+            person=session.person,
+            word=kind.spec.word,
+            role_needed=kind.spec.role,
+            right_needed=None,
+            device=ref,
+            door=session.responder.door,
+            has_comment=bool(session.comment),
+        )
+        return explain(self._broker.access.rules, ask)
+
+    def help(self, word: str | None) -> list[str]:
+        session = self._session
+        reasons, columns = not_here_words(session), session.responder.columns
+        if word is None:
+            return help_overview(discover(), reasons, columns)
+        if word.lower() == "keys":
+            return help_keys(columns)
+        kind = _found(word)
+        return help_word(kind.spec, columns, reasons.get(kind.spec.word, ""))
+
+
+def _found(word: str) -> type[Command]:
+    kind = find(word)
+    if kind is None:
+        near = nearest(word.lower(), all_words())
+        hint = f"; nearest: {near}" if near else "; help alone lists all"
+        raise NotUnderstood(f"{visible(word)} is no command{hint}")
+    return kind

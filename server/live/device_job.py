@@ -1,0 +1,286 @@
+"""A command that runs on a device, fed by its stream.
+
+1. A Done and a Gone are one end: the first counts, both are recorded.
+2. A command whose end is not known is interrupted; where it changes the device its message says
+   'outcome unknown'. Never a re-run, never a success that nobody said.
+3. A file counts as taken only when both sides have the same digest.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from commands.language import items, wire
+from commands.language.command import Command
+from commands.language.errors import (
+    Cancelled,
+    Failed,
+    FirelineError,
+    Interrupted,
+    Refused,
+)
+from commands.language.line import TypedLine
+from server.audit.errors import RecordingBroken, RecordingFull
+from server.audit.records import CancelAnswered, CancelAsked, FileWritten
+from server.audit.session import SessionJournal
+from server.live.job import Job, failure
+from server.live.stream import Stream
+
+if TYPE_CHECKING:
+    from server.evidence.incoming import Incoming
+
+STUCK_S = 2.0
+
+
+class DeviceJob(Job):
+    """One device command on one stream."""
+
+    def __init__(
+        self,
+        number: int,
+        typed: TypedLine,
+        command: Command,
+        journal: SessionJournal,
+        device: str,
+        incoming: "Callable[[DeviceJob, items.Into], Incoming]",
+    ) -> None:
+        super().__init__(number, typed, command, journal, device)
+        self.on_folder: Callable[[str], None] = lambda path: None
+        self.on_violation: Callable[[str], None] = lambda what: None
+        self.on_away_or_back: Callable[[DeviceJob, bool], None] = lambda job, away: None
+        self.send_cancel: Callable[[wire.Cancel], bool] = lambda cancel: False
+        self.release: Callable[[DeviceJob], None] = lambda job: None
+        self.stream: Stream | None = None
+        self.cancelled_by = ""
+        self.stopping = False
+        self.started_there = False
+        self._incoming = incoming
+        self._file: Incoming | None = None
+        self._data: AsyncIterator[bytes] | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._may_write = asyncio.Event()
+
+    # The session starts it.
+    def start(self, stream: Stream, start: wire.Start, data: AsyncIterator[bytes] | None) -> None:
+        """Runs it on an open stream; `data` is its input, pushed as the device takes it."""
+        self.stream = stream
+        stream.user = self
+        self.state = "running"
+        stream.send(start)
+        if data is not None:
+            self._data = data
+            self._may_write.set()
+            self._pump = asyncio.create_task(self._push(stream, data))
+
+    async def _push(self, stream: Stream, data: AsyncIterator[bytes]) -> None:
+        async for piece in data:
+            await self._may_write.wait()
+            if not stream.alive or not self.running:
+                return
+            if not stream.send_bytes(piece):
+                self._may_write.clear()
+        if stream.alive:
+            stream.send(wire.Eof())
+
+    # The stream's callbacks.
+    def on_item(self, item: items.Sent) -> None:
+        try:
+            self._take(item)
+        except msgspec.ValidationError as error:
+            self._violate(f"sent an item of {self.spec.word} that does not fit: {error}")
+        except (RecordingFull, RecordingBroken) as error:
+            self._stop_at_limit(error)
+
+    def on_bytes(self, data: bytes) -> None:
+        try:
+            if self._file is None:
+                self.feed_bytes(data)
+            elif not self._file.feed(data) and self.stream is not None:
+                self.stream.pause()
+        except (RecordingFull, RecordingBroken, Refused) as error:
+            self._stop_at_limit(error)
+
+    def on_message(self, message: wire.StreamUp) -> None:
+        if isinstance(message, wire.Stopping):
+            self.stopping = True
+
+    def on_writing(self, may: bool) -> None:
+        self._may_write.set() if may else self._may_write.clear()
+
+    def on_away(self) -> None:
+        self.on_away_or_back(self, True)
+
+    def on_back(self) -> None:
+        self._may_write.set()
+        self.on_away_or_back(self, False)
+
+    def on_stream_gone(self, reason: str) -> None:
+        self._end(self._lost_error(reason))
+
+    def gone(self, gone: wire.Gone) -> None:
+        """The supervisor's word for how the worker ended."""
+        if not self.running or self._ending is not None:
+            return
+        if gone.how == "never":
+            self._end(
+                Cancelled(
+                    f"{self.spec.word} had not started on {self.device}; nothing ran"
+                    f", #{self.number}"
+                )
+                if self.cancelled_by
+                else Failed(f"{self.spec.word} could not start on {self.device}: {gone.message}")
+            )
+        elif gone.how == "kernel":
+            self._end(
+                Cancelled(
+                    f"{self.spec.word} let go on {self.device}; {gone.message}; "
+                    f"{self._kept()}, #{self.number}"
+                )
+            )
+        elif self.cancelled_by:
+            self._end(self._cancelled_error())
+        else:
+            self._end(self._lost_error(gone.message or f"its worker {gone.how}"))
+
+    # Cancelling.
+    async def cancel(self) -> str:
+        """Asks the device; waits for its answer or its end."""
+        if not self.running:
+            return self.too_late()
+        first = not self.cancelled_by
+        self.cancelled_by = self.cancelled_by or "responder"
+        if first:
+            await self.journal.append(CancelAsked(number=self.number, by=self.cancelled_by))
+        grace = float(getattr(self.command, "grace", 0.0)) + STUCK_S
+        stream = self.stream
+        if stream is None:
+            self._end(
+                Cancelled(
+                    f"{self.spec.word} had not started on {self.device}; nothing ran"
+                    f", #{self.number}"
+                )
+            )
+        elif not self.send_cancel(wire.Cancel(stream=stream.id, number=self.number, grace_s=grace)):
+            answer = (
+                f"{self.device} does not answer; the stop goes out when it is back, "
+                f"job {self.number}"
+            )
+            await self.journal.append(CancelAnswered(number=self.number, answer=answer))
+            return answer
+        await self.wait()
+        answer = self.too_late() if self.error is None else str(self.error)
+        await self.journal.append(CancelAnswered(number=self.number, answer=answer))
+        return answer
+
+    def resend_cancel(self) -> None:
+        """A pending cancel is repeated when the line is back."""
+        if self.cancelled_by and self.running and self.stream is not None:
+            self.send_cancel(wire.Cancel(stream=self.stream.id, number=self.number))
+
+    # Inside.
+    def _take(self, item: items.Sent) -> None:
+        match item:
+            case items.Folder():
+                self.on_folder(item.path)
+                self.feed(item)
+            case items.Into(where="file"):
+                if self._file is not None:
+                    raise msgspec.ValidationError("a second file before the first was whole")
+                self._file = self._incoming(self, item)
+                self._file.on_drained = self._drained
+                self.feed(item)
+            case items.Done():
+                self._end(failure(item), item)
+            case items.Taken():
+                if self._file is None:
+                    raise msgspec.ValidationError("the end of a file that was not begun")
+                self._file.expected = item
+                self.feed(item)
+            case _:
+                self.feed(item)
+                if isinstance(item, items.Written):
+                    self._written = item
+
+    _written: items.Written | None = None
+
+    def _drained(self) -> None:
+        if self.stream is not None:
+            self.stream.resume()
+        if self._file is not None and self._file.failed is not None:
+            self._stop_at_limit(self._file.failed)
+
+    def _end(self, error: FirelineError | None, done: items.Done | None = None) -> None:
+        if self._ending is None and self.running:
+            self._ending = asyncio.create_task(self._finish(error, done))
+
+    async def _finish(self, error: FirelineError | None, done: items.Done | None) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
+        if self.cancelled_by and error is not None and error.code in ("cancelled", "failed"):
+            error = self._cancelled_error() if error.code == "cancelled" else error
+        if self._file is not None:
+            error = await self._file_ended(error)
+        if self._written is not None and error is None:
+            written = self._written
+            await self.journal.append(
+                FileWritten(
+                    number=self.number, path=written.path, bytes=written.size, sha256=written.sha256
+                )
+            )
+        stream = self.stream
+        if stream is not None:
+            stream.user = None
+        await self.finish(error, done.exit_code if done is not None else None)
+        self.release(self)
+
+    async def _file_ended(self, error: FirelineError | None) -> FirelineError | None:
+        file, self._file = self._file, None
+        if file is None:
+            return error
+        if error is None:
+            try:
+                self.files.append(await file.take())
+                return None
+            except FirelineError as broken:
+                error = broken
+        await file.keep_partial()
+        return error
+
+    def _cancelled_error(self) -> FirelineError:
+        took = asyncio.get_running_loop().time() - self.began
+        return Cancelled(
+            f"{self.spec.word} stopped on {self.device} while running, {took:.0f} s; "
+            f"{self._kept()}, #{self.number}"
+        )
+
+    def _kept(self) -> str:
+        return f"{self.rows:,} row kept" if self.rows == 1 else f"{self.rows:,} rows kept"
+
+    def _lost_error(self, reason: str) -> FirelineError:
+        unknown = "; outcome unknown" if self.spec.changes else ""
+        return Interrupted(f"{self.spec.word} on {self.device} was interrupted: {reason}{unknown}")
+
+    def _violate(self, what: str) -> None:
+        self.on_violation(what)
+        stream = self.stream
+        self._end(Failed(f"{self.device} {what}; its stream was closed"))
+        if stream is not None:
+            stream.user = None
+            stream.end(what)
+
+    def _stop_at_limit(self, error: FirelineError) -> None:
+        """A budget or the disk ends this command, here and on the device."""
+        stream = self.stream
+        if stream is not None and self.running:
+            self.send_cancel(wire.Cancel(stream=stream.id, number=self.number))
+            stream.user = None
+            stream.end("the command ended at the broker")
+        self._end(error)
+
+
+def command_value(command: Command) -> dict[str, Any]:
+    """A command as the wire and the journal hold it."""
+    return {"word": type(command).spec.word, **msgspec.to_builtins(command)}

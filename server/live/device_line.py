@@ -1,0 +1,123 @@
+"""The broker's end of a device's one control line: hello, beats, orders down, reports up.
+
+1. The first message is Hello; then everything is decoded into a bounded type. What does not decode,
+   or comes out of turn, ends the line and is journaled.
+2. Cancel never waits behind bytes: it goes here, not on the stream.
+3. What a device said it no longer runs is ended here; what the broker no longer knows is ended
+   there (Welcome).
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+import msgspec
+
+from commands.language import wire
+from commands.language.framed import FramedSocket
+from server.live.inventory import Device
+
+BEAT_S, BEAT_BUSY_S = 25.0, 5.0
+MISSED = 2.4
+"""Beats that may be missing before the line counts as dead: two, and the jitter of one."""
+
+
+class LineUser(Protocol):
+    """Who hears of the line: the sessions."""
+
+    def line_up(self, device: Device, hello: wire.Hello) -> wire.Welcome: ...
+    def line_lost(self, device: Device, reason: str) -> None: ...
+    def stream_gone(self, device: Device, gone: wire.Gone) -> None: ...
+    def session_ended(self, device: Device, ended: wire.Ended) -> None: ...
+    def violated(self, device: Device, what: str) -> None: ...
+    def busy(self, device: Device) -> bool: ...
+
+
+class DeviceLine:
+    """One control line, from its Hello on."""
+
+    def __init__(self, socket: FramedSocket, device: Device, user: LineUser) -> None:
+        self.socket, self.device, self.user = socket, device, user
+        self._watch: asyncio.TimerHandle | None = None
+        self._heard = asyncio.get_running_loop().time()
+        self._pinged: asyncio.Future[None] | None = None
+
+    def open(self, hello: wire.Hello) -> None:
+        """Takes over the device: its words are noted, it is welcomed."""
+        device, socket = self.device, self.socket
+        device.line, device.facts, device.policy = self, hello.facts, hello.policy
+        device.platform, device.shim = hello.facts.platform, hello.shim
+        device.declarations = hello.declarations
+        # A claim about another machine's clock: only wall times can be compared.
+        device.clock_offset_s = (hello.clock_ms - time.time() * 1000) / 1000
+        socket.on_text, socket.on_lost = self._on_text, self._on_lost
+        socket.on_binary = lambda _: self._violate("sent bytes on its control line")
+        self.send(self.user.line_up(device, hello))
+        self._tick()
+
+    def send(self, message: wire.Down) -> None:
+        self.socket.send_text(wire.encode(message))
+
+    def close(self, reason: str) -> None:
+        self.socket.abort(reason)
+
+    async def lives(self, within_s: float = 2.0) -> bool:
+        """Asks for a beat; whether one came in time."""
+        if self.socket.lost:
+            return False
+        if self._pinged is None or self._pinged.done():
+            self._pinged = asyncio.get_running_loop().create_future()
+            self.send(wire.Ping())
+        done, _ = await asyncio.wait([self._pinged], timeout=within_s)
+        return bool(done) and not self.socket.lost
+
+    def _on_text(self, data: bytes) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        if len(data) > wire.MAX_CONTROL:
+            self._violate("sent a control message over 64 KiB")
+            return
+        try:
+            message = wire.up.decode(data)
+        except (msgspec.DecodeError, RecursionError) as error:
+            self._violate(f"sent a control message that is none: {error}")
+            return
+        self._take(message)
+
+    def _take(self, message: wire.Up) -> None:
+        match message:
+            case wire.Beat():
+                if self._pinged is not None and not self._pinged.done():
+                    self._pinged.set_result(None)
+                self.send(wire.Echo(number=message.number))
+            case wire.Gone():
+                self.user.stream_gone(self.device, message)
+            case wire.Ended():
+                self.user.session_ended(self.device, message)
+            case wire.Report():
+                self.device.facts = message.facts or self.device.facts
+                self.device.policy = message.policy or self.device.policy
+            case wire.Bye():
+                self.socket.close(1000, message.reason or "the shim stops")
+            case _:
+                self._violate("said hello twice")
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        beat = BEAT_BUSY_S if self.user.busy(self.device) else BEAT_S
+        if loop.time() - self._heard > MISSED * max(beat, BEAT_BUSY_S) + 2:
+            self.socket.abort("silent")
+            return
+        self._watch = loop.call_later(BEAT_BUSY_S, self._tick)
+
+    def _violate(self, what: str) -> None:
+        self.user.violated(self.device, what)
+        self.socket.abort(f"it {what}")
+
+    def _on_lost(self, reason: str) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._pinged is not None and not self._pinged.done():
+            self._pinged.set_result(None)
+        if self.device.line is self:
+            self.device.line = None
+            self.user.line_lost(self.device, reason)

@@ -1,0 +1,65 @@
+"""Which words a device, its policy or the person's role rules out, with the reason."""
+
+import time
+from typing import TYPE_CHECKING
+
+from commands.language.command import (
+    ConsoleCommand,
+    DeskCommand,
+    DeviceCommand,
+    Spec,
+    TerminalCommand,
+    discover,
+    find,
+)
+from commands.language.declared import digest
+from commands.language.visible import visible
+from server.live.inventory import Device
+
+if TYPE_CHECKING:
+    from server.live.session import Session
+
+
+def at_device(spec: Spec) -> bool:
+    """Whether the word is judged on the device that one stands on."""
+    kind = find(spec.word)
+    return kind is not None and issubclass(kind, DeviceCommand | TerminalCommand)
+
+
+def not_here(device: Device, spec: Spec) -> str:
+    """Why a word is ruled out on this device; empty where it is not."""
+    where = f"{spec.word} on {device.name}"
+    line = device.policy.deny.get(spec.word)
+    if line is not None:
+        return f"{where} by its own policy" + (f" (policy.toml line {line})" if line else "")
+    if device.policy.error and spec.changes:
+        return f"{where}: its policy.toml is not usable: {visible(device.policy.error)}"
+    if device.platform and device.platform not in spec.platforms:
+        return f"{where}: not on {visible(device.platform)}"
+    kind = find(spec.word)
+    if device.online and kind is not None and device.declarations.get(spec.word) != digest(kind):
+        return f"{where}: its shim {visible(device.shim)} lacks it or knows another form of it"
+    return ""
+
+
+def not_here_words(session: "Session") -> dict[str, str]:
+    """Word -> reason, for help: by platform, policy, shim or role."""
+    reasons: dict[str, str] = {}
+    for word, kind in discover().items():
+        if issubclass(kind, DeskCommand | ConsoleCommand):
+            continue
+        if session.device is not None and (reason := not_here(session.device, kind.spec)):
+            reasons[word] = reason.removeprefix(f"{word} on {session.device.name}").strip(": ")
+            continue
+        judged = session.sessions.decide(session, kind.spec, session.device)
+        if session.device is not None and judged.error is not None:
+            reasons[word] = f"needs {kind.spec.role}"
+    return reasons
+
+
+def since(device: Device) -> str:
+    """` since …` for a device that is offline."""
+    if device.last_seen_ms is None:
+        return ", it has never been seen"
+    then = time.gmtime(device.last_seen_ms / 1000)
+    return f" since {time.strftime('%Y-%m-%d %H:%M:%SZ', then)}"

@@ -1,0 +1,133 @@
+"""Devices that join and leave: tokens, certificates, revocation; every step journaled."""
+
+import asyncio
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from commands.language.desk.devices import TokenRow
+from commands.language.enrolment import EnrolAnswer, EnrolRefused, EnrolRequest
+from commands.language.errors import FirelineError, NotUnderstood, Unreachable
+from commands.language.items import Time
+from commands.language.visible import visible
+from server.audit import clock
+from server.audit.records import Enrolled, Revoked, TokenMade
+from server.audit.records import EnrolRefused as EnrolRefusedRecord
+from server.identity.device_ca import DeviceCA
+from server.identity.tokens import hash_secret, make_token
+from server.live.inventory import Device
+from server.store import devices, tokens
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+
+RESERVED = frozenset({"all"})
+
+
+class Enrolment:
+    """The one place where a device gets, or loses, its identity."""
+
+    def __init__(self, broker: "Broker", ca: DeviceCA) -> None:
+        self._broker, self._ca = broker, ca
+        self.opened = asyncio.Event()
+        """Set while an unused token exists: the enrolment port listens only then."""
+
+    async def look(self) -> None:
+        """Whether the port has a reason to be open."""
+        if await tokens.unused(self._broker.store, time.time()):
+            self.opened.set()
+        else:
+            self.opened.clear()
+
+    async def new_token(self, person: str, names: str, tags: list[str], hours: float) -> TokenRow:
+        """A token, shown this once."""
+        broker = self._broker
+        config = broker.config
+        if not names or len(names) > 64:
+            raise NotUnderstood("token new takes -names of 1 to 64 characters")
+        made = make_token(f"https://{config.names[0]}:{broker.ports.enrolment}", self._ca.pin)
+        expires = time.time() + hours * 3600
+        await tokens.add(broker.store, made.hash, names, tags, expires, person)
+        shown = TokenRow(
+            token=made.text, names=names, tags=" ".join(tags), expires=Time(int(expires * 1000))
+        )
+        await broker.journal.broker.append(
+            TokenMade(
+                by=person,
+                pattern=names,
+                tags=tags,
+                expires=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires)),
+            )
+        )
+        self.opened.set()
+        return shown
+
+    async def enrol(self, request: EnrolRequest, source: str) -> EnrolAnswer | EnrolRefused:
+        """A certificate for a token, or the reason why not."""
+        try:
+            answer = await self._enrol(request)
+        except tokens.TokenRefused as refused:
+            reason, code = str(refused), "token"
+        except devices.NameTaken:
+            reason = f"the name {request.name} is taken; give the device another with --name"
+            code = "name"
+        except FirelineError as refused:
+            reason, code = str(refused), refused.code
+        else:
+            await self.look()
+            return answer
+        await self._broker.journal.broker.append(
+            EnrolRefusedRecord(reason=f"{request.name}: {reason}"[:300], source=source)
+        )
+        return EnrolRefused(code=code, message=reason[:500])
+
+    async def _enrol(self, request: EnrolRequest) -> EnrolAnswer:
+        broker, digest = self._broker, hash_secret(request.secret)
+        if request.name.lower() in RESERVED:
+            raise NotUnderstood(f"{request.name} is no name a device can have; use --name")
+        tags = await tokens.peek(broker.store, digest, request.name, time.time())
+        if broker.inventory.taken(request.name):
+            raise devices.NameTaken(request.name)
+        device_id = f"d{secrets.token_hex(8)}"
+        issued = await asyncio.to_thread(self._ca.sign_csr, request.csr_pem, device_id)
+        new = devices.NewDevice(
+            device_id,
+            request.name,
+            tags,
+            request.platform,
+            issued.serial,
+            issued.not_after.isoformat(),
+            clock.now(),
+        )
+        await tokens.claim(broker.store, digest, new, time.time(), new.at)
+        await broker.journal.broker.append(
+            Enrolled(
+                device=device_id, name=request.name, serial=issued.serial, by_token=digest[:16]
+            )
+        )
+        device = Device(device_id, request.name, tuple(tags), request.platform)
+        broker.inventory.add(device, [issued.serial])
+        return EnrolAnswer(
+            device_id=device_id,
+            name=request.name,
+            certificate_pem=issued.pem,
+            ca_pem=self._ca.pem,
+            dial=[f"{name}:{broker.ports.devices}" for name in broker.config.names],
+        )
+
+    async def revoke(self, person: str, name: str) -> str:
+        """Certificates void, lines cut, durable first."""
+        broker = self._broker
+        device = broker.inventory.named(name)
+        if device is None:
+            raise Unreachable(f"no device is called {visible(name)[:64]}; devices lists them")
+        await devices.revoke(broker.store, device.id, clock.now())
+        await broker.journal.broker.append(Revoked(what="device", name=device.name, by=person))
+        broker.inventory.revoke(device)
+        online = device.online
+        broker.cut(device, "the device was revoked")
+        for session in list(broker.sessions.live.values()):
+            if session.device is device:
+                broker.sessions.end_soon(session, f"{device.name} was revoked")
+        cut = "its line was cut" if online else "it was offline"
+        return f"{device.name} is revoked, {cut}; a new token enrols it again"

@@ -1,0 +1,205 @@
+"""A command that runs or ran: its number, state, kept result, and how it ended.
+
+The result file is the one copy of what a command gave. Whoever shows it reads that file and
+follows it, so a slow reader costs no memory and loses nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Literal, cast
+
+import msgspec
+
+from commands.language import items
+from commands.language.command import Command, Spec
+from commands.language.errors import FirelineError, Interrupted, from_code
+from commands.language.items import Item
+from commands.language.line import TypedLine
+from server.audit.chunks import Chunk, Kind, Reader
+from server.audit.records import Ended, FileTaken
+from server.audit.results import ResultFile
+from server.audit.session import SessionJournal
+
+State = Literal[
+    "pending", "running", "completed", "failed", "cancelled", "expired", "rejected", "interrupted"
+]
+READ_AHEAD = 256
+
+_items = msgspec.json.Encoder()
+
+
+class Job:
+    """One command of one session; fed by its runner, read by any number of viewers."""
+
+    def __init__(
+        self, number: int, typed: TypedLine, command: Command, journal: SessionJournal, device: str
+    ) -> None:
+        self.number, self.typed, self.command = number, typed, command
+        self.spec: Spec = type(command).spec
+        self.options = typed.options
+        self.journal, self.device = journal, device
+        self.state: State = "pending"
+        self.behind = typed.options.background
+        self.began = asyncio.get_running_loop().time()
+        self.began_ms = 0
+        self.took: float | None = None
+        self.rows, self.bytes = 0, 0
+        self.progress: items.Progress | None = None
+        self.files: list[FileTaken] = []
+        self.error: FirelineError | None = None
+        self.exit_code: int | None = None
+        self.message = ""
+        self.ended = asyncio.Event()
+        self._grew = asyncio.Event()
+        self._target = Kind.STDOUT
+        self._result: ResultFile | None = None
+        self._closed = False
+        row = self.spec.rows
+        self._row_decoder = msgspec.json.Decoder(row) if row is not None else None
+
+    @property
+    def status(self) -> int:
+        """The exit status, once it has ended."""
+        return self.error.status if self.error is not None else 0
+
+    @property
+    def running(self) -> bool:
+        return not self.ended.is_set()
+
+    @property
+    def result_path(self) -> Path:
+        return self.journal.result_path(self.number)
+
+    # The runner feeds it.
+    def feed(self, item: items.Sent | items.Row) -> None:
+        """Takes one item; raises msgspec.ValidationError for a row of the wrong shape."""
+        if isinstance(item, items.Row):
+            self._write(Kind.ROW, _items.encode(item))
+            self.rows += 1
+        elif isinstance(item, items.RowItem):
+            if self._row_decoder is None:
+                raise msgspec.ValidationError(f"{self.spec.word} has no rows")
+            self._row_decoder.decode(item.row)
+            self._write(Kind.ROW, bytes(item.row))
+            self.rows += 1
+        elif isinstance(item, items.Progress):
+            self.progress = item
+        else:
+            if isinstance(item, items.Into):
+                self._target = Kind.STDERR if item.where == "stderr" else Kind.STDOUT
+            self._write(Kind.NOTE, _items.encode(item))
+
+    def feed_bytes(self, data: bytes) -> None:
+        """Takes the next bytes of stdout, stderr or text."""
+        self.bytes += len(data)
+        self._write(self._target, data)
+
+    async def finish(self, error: FirelineError | None, exit_code: int | None = None) -> None:
+        """The end: the result made durable, then the end record, then everybody is told."""
+        if self._closed:
+            return
+        self._closed = True
+        self.error, self.exit_code = error, exit_code
+        self.took = asyncio.get_running_loop().time() - self.began
+        self.message = "" if error is None else str(error)
+        self.state = _state(error)
+        digest, size = "", 0
+        if self._result is not None:
+            digest, size = await self._result.close()
+        await self.journal.append(
+            Ended(
+                number=self.number,
+                state=self.state,
+                status=self.status,
+                message=self.message[:2000],
+                rows=self.rows,
+                result_sha256=digest,
+                result_bytes=size,
+                exit_code=exit_code,
+                took_ms=int(self.took * 1000),
+                files=self.files,
+            )
+        )
+        self.ended.set()
+        self._grew.set()
+
+    async def wait(self) -> None:
+        """Until it has ended and its end record is durable."""
+        await self.ended.wait()
+
+    async def cancel(self) -> str:
+        """Asks for its end; what became of it, as a sentence."""
+        if not self.running:
+            return self.too_late()
+        await self.finish(from_code("cancelled", f"{self.spec.word} stopped"))
+        return str(self.error)
+
+    def too_late(self) -> str:
+        return (
+            f"{self.spec.word} was too late to stop: it had finished, "
+            f"{_count(self.rows)}, complete, #{self.number}"
+        )
+
+    # Viewers read it.
+    async def items(self) -> AsyncIterator[Item]:
+        """Everything it gave and gives, from its beginning to its end."""
+        reader: Reader | None = None
+        while True:
+            ended = self.ended.is_set()
+            self._grew.clear()
+            if reader is None and self.result_path.exists():
+                reader = Reader(self.result_path)
+            if reader is not None:
+                chunks = iter(reader)
+                while batch := await asyncio.to_thread(_some, chunks):
+                    for chunk in batch:
+                        yield self._item(chunk)
+            if ended:
+                return
+            await self._grew.wait()
+
+    def _item(self, chunk: Chunk) -> Item:
+        if chunk.kind is Kind.ROW and self._row_decoder is not None:
+            return self._row_decoder.decode(chunk.data)
+        if chunk.kind is Kind.NOTE:
+            return cast(Item, items.decode(chunk.data))
+        return chunk.data
+
+    def _write(self, kind: Kind, data: bytes) -> None:
+        if self._closed:
+            return
+        if self._result is None:
+            self._result = self.journal.result(self.number)
+        self._result.write(kind, data)
+        self._grew.set()
+
+
+def _some(chunks: Iterator[Chunk]) -> list[Chunk]:
+    batch: list[Chunk] = []
+    size = 0
+    for chunk in chunks:
+        batch.append(chunk)
+        size += len(chunk.data)
+        if len(batch) >= READ_AHEAD or size >= 1 << 20:
+            break
+    return batch
+
+
+def _state(error: FirelineError | None) -> State:
+    if error is None:
+        return "completed"
+    if isinstance(error, Interrupted):
+        return "interrupted"
+    return "cancelled" if error.code == "cancelled" else "failed"
+
+
+def _count(rows: int) -> str:
+    return f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
+
+
+def failure(done: items.Done) -> FirelineError | None:
+    """The error that a Done names, or none."""
+    if done.code == "done":
+        return None
+    return from_code(done.code, done.message or "the device gave no reason")

@@ -1,0 +1,179 @@
+"""The library: names and versions in the store, bytes by digest beside it.
+
+1. A version's bytes never change and are never removed: a record names them by digest.
+2. A name is plain: `[A-Za-z0-9][A-Za-z0-9._ +-]{0,127}`, found whatever its case.
+3. What may not run as it is on its platform is said when it is added, never enforced.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from commands.language.desk.library import LibraryRow, Script
+from commands.language.errors import Failed, NotUnderstood, Refused
+from commands.language.items import Time
+from commands.language.line import nearest
+from commands.language.visible import visible
+from server.audit import clock
+from server.audit.folders import sync_folder
+from server.audit.journal import JournalWriter
+from server.audit.records import LibraryChanged
+from server.live.manifest import Manifest, noticed
+from server.store import library
+from server.store.sqlite import Store
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ +-]{0,127}")
+PIECE = 65_536
+
+
+class LibraryRoom:
+    """All library files of this broker."""
+
+    def __init__(self, store: Store, journal: JournalWriter, folder: Path, limit: int) -> None:
+        self._store, self._journal, self._folder, self._limit = store, journal, folder, limit
+
+    async def rows(self) -> list[LibraryRow]:
+        """The newest version of every name."""
+        newest = {v.name.lower(): v for v in await library.versions(self._store)}
+        return [_row(newest[name]) for name in sorted(newest)]
+
+    async def names(self) -> list[str]:
+        return [row.name for row in await self.rows()]
+
+    async def resolve(self, name: str, person: str) -> Script:
+        """What `NAME` or `NAME@VERSION` means now."""
+        plain, _, wanted = name.partition("@")
+        if wanted and not (wanted.isascii() and wanted.isdigit()):
+            raise NotUnderstood(f"{visible(name)}: a version is a number, as in {visible(plain)}@2")
+        every = await library.versions(self._store)
+        of_name = [v for v in every if v.name.lower() == plain.lower()]
+        if not of_name:
+            near = nearest(plain.lower(), sorted({v.name for v in every}))
+            hint = f"; nearest: {near}" if near else "; library lists what there is"
+            raise Failed(f"no {visible(plain)[:80]} in the library{hint}")
+        found = [v for v in of_name if not wanted or v.version == int(wanted)]
+        if not found:
+            raise Failed(f"{of_name[-1].name} has no version {wanted}; library lists the newest")
+        version = found[-1]
+        manifest = _manifest(version.manifest)
+        ran = await library.last_run(self._store, person, version.name)
+        return Script(
+            version.name,
+            version.version,
+            version.size,
+            version.sha256,
+            version.added_by,
+            ran is not None and ran != version.version,
+            manifest.success_codes,
+            manifest.platform,
+        )
+
+    async def ran(self, person: str, script: str, version: int) -> None:
+        await library.ran(self._store, person, script, version)
+
+    async def add(
+        self,
+        name: str,
+        description: str,
+        person: str,
+        data: AsyncIterator[bytes],
+        manifest: Manifest | None = None,
+    ) -> tuple[LibraryRow, list[str]]:
+        """A new version; the bytes are durable before its record, and that before the answer."""
+        if not NAME.fullmatch(name):
+            raise NotUnderstood(
+                f"{visible(name)[:80]} is no library name: letters, digits, . _ - + and blanks"
+            )
+        sha256, size, head = await self._keep(data)
+        manifest = manifest or Manifest()
+        if description:
+            manifest = msgspec.structs.replace(manifest, description=description[:1000])
+        stored = await library.add(
+            self._store,
+            name,
+            sha256,
+            size,
+            msgspec.json.encode(manifest).decode(),
+            person,
+            clock.now(),
+        )
+        await self._journal.append(
+            LibraryChanged(
+                by=person, name=name, version=stored.version, sha256=sha256, what="added"
+            )
+        )
+        return _row(stored), noticed(name, head)
+
+    async def delete(self, name: str, person: str) -> int:
+        count = await library.delete(self._store, name, clock.now())
+        if not count:
+            raise Failed(f"no {visible(name)[:80]} in the library; library lists what there is")
+        await self._journal.append(
+            LibraryChanged(by=person, name=name, version=0, sha256="", what="deleted")
+        )
+        return count
+
+    async def read(self, sha256: str) -> AsyncIterator[bytes]:
+        """The bytes of a digest; Failed if they are not what they were."""
+        path = self._folder / sha256
+        digest = hashlib.sha256()
+        with await asyncio.to_thread(path.open, "rb") as file:
+            while piece := await asyncio.to_thread(file.read, PIECE):
+                digest.update(piece)
+                yield piece
+        if digest.hexdigest() != sha256:
+            raise Failed(f"the library's bytes of {sha256} are damaged; restore them from backup")
+
+    async def _keep(self, data: AsyncIterator[bytes]) -> tuple[str, int, bytes]:
+        temporary = self._folder / f".{secrets.token_hex(8)}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        digest, size, head = hashlib.sha256(), 0, b""
+        try:
+            async for piece in data:
+                size += len(piece)
+                if size > self._limit:
+                    raise Refused(f"the file is over the library's {self._limit:,} bytes")
+                head = head or piece[:4096]
+                digest.update(piece)
+                await asyncio.to_thread(_write, descriptor, piece)
+            await asyncio.to_thread(os.fsync, descriptor)
+            os.rename(temporary, self._folder / digest.hexdigest())
+            await asyncio.to_thread(sync_folder, self._folder)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        return digest.hexdigest(), size, head
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _manifest(text: str) -> Manifest:
+    return msgspec.json.decode(text or "{}", type=Manifest)
+
+
+def _row(version: library.StoredVersion) -> LibraryRow:
+    manifest = _manifest(version.manifest)
+    return LibraryRow(
+        name=version.name,
+        version=version.version,
+        size=version.size,
+        platform=manifest.platform,
+        changes=manifest.changes,
+        description=visible(manifest.description),
+        added_by=version.added_by,
+        added=Time(int(clock.parse(version.added_at).timestamp() * 1000)),
+        sha256=version.sha256,
+        parameters=visible(manifest.parameters),
+    )

@@ -1,0 +1,22 @@
+"""Who stands at a door: a person whose authentication has completed."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Door = Literal["console", "exec", "lines", "shell", "sftp", "scp", "admin"]
+
+
+@dataclass
+class Responder:
+    """One connection of a person; `comment` is what the client gave with it."""
+
+    person: str
+    key: str
+    source: str
+    client: str
+    door: Door
+    comment: str | None = None
+    columns: int = 80
+    rows: int = 24
+    terminal: bool = False
+    color: bool = False

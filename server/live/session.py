@@ -1,0 +1,336 @@
+"""One live session: a person on a device (or at the desk), its commands, its end.
+
+`execute` is the one way for a command: prepared, judged, journaled, then started. A refusal is
+journaled like an answer. A session without a device is the desk session of its connection.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+from commands.language import wire
+from commands.language.command import (
+    Command,
+    ConsoleCommand,
+    DeskCommand,
+    DeviceCommand,
+    TerminalCommand,
+)
+from commands.language.errors import Failed, FirelineError, NotUnderstood, Unreachable
+from commands.language.line import TypedLine
+from commands.language.names import Name
+from commands.language.visible import visible
+from server.audit.chunks import Kind
+from server.audit.records import Attached, Body, CommandTyped, Decided, Detached, Started
+from server.audit.session import SessionJournal
+from server.live.desk import BrokerDesk
+from server.live.desk_job import DeskJob
+from server.live.device_job import DeviceJob, command_value
+from server.live.inventory import Device
+from server.live.job import Job
+from server.live.responder import Responder
+from server.live.stream import Stream
+from server.live.terminal_job import TerminalJob
+
+if TYPE_CHECKING:
+    from server.live.sessions import Sessions
+
+
+class Session:
+    """Made by `Sessions.open`; ended once, by `end`."""
+
+    def __init__(
+        self,
+        sessions: "Sessions",
+        responder: Responder,
+        device: Device | None,
+        journal: SessionJournal,
+        comment: str,
+    ) -> None:
+        self.sessions, self.responder, self.device = sessions, responder, device
+        self.journal, self.comment = journal, comment
+        self.id = journal.id
+        self.person = responder.person
+        self.folder = Name("")
+        self.jobs: dict[int, Job] = {}
+        self.opened_in_s = 0.0
+        self.role = ""
+        self.rule = ""
+        self.detached = False
+        self.lost = False
+        self.ended = asyncio.Event()
+        self.notices: list[str] = []
+        self.on_notice: Callable[[str], None] | None = None
+        self.on_taken: Callable[[], None] | None = None
+        """Told when the same person attaches the session from another connection."""
+        self.active = asyncio.get_running_loop().time()
+        self.standard_input: AsyncIterator[bytes] | None = None
+        self._numbers = 0
+        self._warm: Stream | None = None
+        self._ending = False
+        self._left: asyncio.TimerHandle | None = None
+
+    # Running a line.
+    async def execute(self, typed: TypedLine, *, data: AsyncIterator[bytes] | None = None) -> Job:
+        """The command, started; FirelineError where it may not be, journaled all the same."""
+        if isinstance(typed.command, ConsoleCommand):
+            raise TypeError("a console command acts on its door; judge it")
+        number, command, started = await self._judged(typed)
+        if isinstance(command, DeskCommand):
+            self.standard_input = data
+            job: Job = self._desk_job(number, typed, command)
+        else:
+            job = await self._device_job(number, typed, command, started)
+        self.touch()
+        return job
+
+    async def judge(self, typed: TypedLine) -> None:
+        """The access check and the record of a command that acts on the door itself."""
+        await self._judged(typed)
+
+    async def _judged(self, typed: TypedLine) -> tuple[int, Command, str]:
+        """Number, prepared value and stream of a command that may run; its records durable."""
+        self._numbers += 1
+        number, word = self._numbers, type(typed.command).spec.word
+        self.touch()
+        command, refusal, rule = typed.command, None, ""
+        try:
+            if self._ending:
+                raise Failed(f"{self.id} has ended; connect opens another")
+            if self.device is None and isinstance(command, DeviceCommand | TerminalCommand):
+                raise NotUnderstood(f"{word} needs a device; connect NAME, or on NAME {word} …")
+            decision = self.sessions.decide(self, type(command).spec, self.device)
+            rule = decision.rule_text
+            if decision.error is not None:
+                raise decision.error
+            command = await command.prepare(self.desk())
+            self.sessions.check_device(self, command)
+        except FirelineError as error:
+            refusal = error
+        typed_record = CommandTyped(
+            number=number,
+            line=typed.text,
+            value=command_value(command),
+            word=word,
+            door=self.responder.door,
+        )
+        decided = Decided(
+            number=number,
+            allowed=refusal is None,
+            rule=rule,
+            reason="" if refusal is None else refusal.shown()[:2000],
+        )
+        stream = self._warm.id if self._warm is not None else ""
+        changes = type(command).spec.changes
+        bodies: list[Body] = [typed_record, decided]
+        if refusal is None:
+            bodies.append(Started(number=number, stream=stream, device_change=changes))
+        self.journal.recording.marker(0, f"#{number} {word}")
+        # Submitted in one breath they commit together: one fsync, not three.
+        for _, durable in [self.journal.submit(body) for body in bodies]:
+            await durable
+        if refusal is not None:
+            raise refusal
+        return number, command, stream
+
+    def _desk_job(self, number: int, typed: TypedLine, command: DeskCommand) -> Job:
+        job = DeskJob(number, typed, command, self.journal, self.desk())
+        self.jobs[number] = job
+        job.start()
+        return job
+
+    async def _device_job(
+        self, number: int, typed: TypedLine, command: Command, stream_id: str
+    ) -> Job:
+        device = self.device
+        if device is None:
+            raise TypeError("judged without a device")
+        kind = TerminalJob if isinstance(command, TerminalCommand) else DeviceJob
+        job = kind(number, typed, command, self.journal, device.name, self.sessions.incoming(self))
+        job.on_folder = self._went
+        job.on_violation = lambda what: self.sessions.violated(device, what)
+        job.on_away_or_back = self._job_away_or_back
+        job.send_cancel = lambda cancel: self._send(cancel)
+        job.release = self._release
+        self.jobs[number] = job
+        input_sha256 = command.input_sha256() if isinstance(command, DeviceCommand) else None
+        have, have_sha256 = self.sessions.have(self, command)
+        start = wire.Start(
+            command=command_value(command),
+            number=number,
+            folder=self.folder,
+            limit_s=type(command).spec.limit,
+            have=have,
+            have_sha256=have_sha256,
+            columns=self.responder.columns,
+            rows=self.responder.rows,
+            input=input_sha256 is not None,
+        )
+        data = self.sessions.library_bytes(input_sha256) if input_sha256 else None
+        await self._started(job, start, data)
+        return job
+
+    async def _started(
+        self, job: DeviceJob, start: wire.Start, data: AsyncIterator[bytes] | None
+    ) -> None:
+        stream = await self.stream()
+        if not job.running:
+            self._release_stream(stream)
+        elif stream.alive:
+            job.start(stream, start, data)
+        else:
+            job.stream = stream
+            if stream.gone is not None:
+                job.gone(stream.gone)
+            else:
+                job.on_stream_gone(stream.gone_reason or "no stream")
+
+    async def stream(self) -> Stream:
+        """The warm stream if it is idle, else a new one that the device has dialled."""
+        warm, self._warm = self._warm, None
+        if warm is None or not warm.alive or warm.user is not None:
+            warm = self._ask_stream()
+        await warm.opened
+        return warm
+
+    def warm_up(self) -> None:
+        """Has the device start a worker before the first command asks for one."""
+        if self._warm is None and self.device is not None and self.device.online:
+            self._warm = self._ask_stream()
+
+    def _ask_stream(self) -> Stream:
+        device = self.device
+        if device is None or device.line is None:
+            raise Unreachable(f"{self._device_name()} is offline; its commands wait for no one")
+        stream = self.sessions.streams.expect(self.id, device)
+        stream.on_violation = lambda what: self.sessions.violated(device, what)
+        device.line.send(wire.Open(session=self.id, stream=stream.id, token=stream.token))
+        return stream
+
+    def _send(self, message: wire.Down) -> bool:
+        if self.device is None or self.device.line is None:
+            return False
+        self.device.line.send(message)
+        return True
+
+    def _release(self, job: DeviceJob) -> None:
+        self.touch()
+        if job.behind:
+            self.notify(_ended_notice(job))
+        if job.stream is not None:
+            self._release_stream(job.stream)
+
+    def _release_stream(self, stream: Stream) -> None:
+        if not stream.alive:
+            return
+        warm = self._warm
+        if (warm is None or not warm.alive) and not self._ending:
+            self._warm = stream
+        else:
+            self._send(wire.Close(stream=stream.id))
+            stream.end("no longer needed")
+
+    # What the door asks.
+    def desk(self) -> BrokerDesk:
+        return BrokerDesk(self.sessions.broker, self)
+
+    def touch(self) -> None:
+        """The person did something: the idle time starts anew."""
+        self.active = asyncio.get_running_loop().time()
+
+    def shown(self, data: bytes) -> None:
+        """Records what goes to the person's screen, before it goes there."""
+        self.journal.recording.write(Kind.OUTPUT, 0, data)
+
+    @property
+    def running(self) -> list[Job]:
+        return [job for job in self.jobs.values() if job.running]
+
+    @property
+    def prompt_words(self) -> list[str]:
+        words = ["lost"] if self.lost else []
+        behind = len([job for job in self.running if job.behind])
+        if behind:
+            words.append("1 job" if behind == 1 else f"{behind} jobs")
+        return words
+
+    def notify(self, line: str) -> None:
+        """A whole line for the person: now if somebody looks, else when somebody comes back."""
+        if self.on_notice is not None:
+            self.on_notice(line)
+        elif len(self.notices) < 1000:
+            self.notices.append(line)
+
+    # Leaving, coming back, ending.
+    async def detach(self, reason: str) -> None:
+        """Leaves it open for the set time."""
+        if self._ending or self.detached:
+            return
+        self.detached, self.on_notice = True, None
+        await self.journal.append(Detached(reason=reason))
+        loop = asyncio.get_running_loop()
+        self._left = loop.call_later(
+            self.sessions.limits.left_open_s, self.sessions.end_soon, self, "left open too long"
+        )
+
+    async def attach(self, responder: Responder) -> None:
+        """The same person again, from this connection."""
+        await self.journal.append(Attached(by=responder.person, source=responder.source))
+        if self.on_taken is not None:
+            self.on_taken()
+        self.on_taken = None
+        self.detached, self.responder = False, responder
+        if self._left is not None:
+            self._left.cancel()
+        self.touch()
+
+    async def end(self, reason: str) -> None:
+        """Cancels what runs, wipes the folder on the device, closes the journal."""
+        if self._ending:
+            await self.ended.wait()
+            return
+        self._ending = True
+        if self._left is not None:
+            self._left.cancel()
+        await self.sessions.end_commands(self)
+        if self._warm is not None:
+            self._warm.end("the session ended")
+        await self.journal.end(reason)
+        self.ended.set()
+        self.sessions.forget(self)
+
+    # What the device's lines say.
+    def device_lost(self, reason: str) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        self.notify(f"{self._device_name()} lost {self.sessions.clock()}: {visible(reason)}")
+
+    def device_back(self) -> None:
+        if self.lost:
+            self.lost = False
+            self.notify(f"{self._device_name()} back {self.sessions.clock()}")
+        for job in self.running:
+            if isinstance(job, DeviceJob):
+                job.resend_cancel()
+
+    def _job_away_or_back(self, job: DeviceJob, away: bool) -> None:
+        if not away:
+            self.notify(f"job {job.number} runs on; nothing of it was missed")
+
+    def _went(self, path: str) -> None:
+        self.folder = Name(path)
+
+    def _device_name(self) -> str:
+        return self.device.name if self.device is not None else "-"
+
+
+def _ended_notice(job: Job) -> str:
+    took = f"{job.took or 0:.1f} s"
+    if job.error is None:
+        kept = f"{job.rows:,} rows, " if job.spec.rows else ""
+        return (
+            f"job {job.number} completed: {job.spec.word} on {job.device}, {kept}{took}; "
+            f"status {job.number} shows it"
+        )
+    return f"job {job.number} {job.state}: {job.error}"

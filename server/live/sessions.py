@@ -1,0 +1,305 @@
+"""All sessions: opening, attaching, ending; what a device's line means for them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from commands.language import items, wire
+from commands.language.command import Command, Spec, find
+from commands.language.errors import Refused, Unreachable
+from commands.language.visible import visible
+from server.audit.clock import now
+from server.audit.records import LineLost, LineUp, SessionOpened, Violation
+from server.evidence.incoming import Incoming
+from server.identity.access import Ask, comment_needed, decide, may_see, rule_on, unseen
+from server.live.device_job import DeviceJob
+from server.live.device_words import at_device, not_here, since
+from server.live.inventory import Device
+from server.live.judged import Judged
+from server.live.responder import Responder
+from server.live.session import Session
+from server.live.streams import Streams
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+
+END_WAIT_S = 15.0
+
+
+class Sessions:
+    """The live sessions by id."""
+
+    def __init__(self, broker: "Broker") -> None:
+        self.broker = broker
+        self.limits = broker.config.limits
+        self.streams = Streams(self.limits.stream_dial_s, self.limits.stream_away_s)
+        self.live: dict[str, Session] = {}
+        self._unanswered: dict[str, set[str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._violations: dict[str, list[float]] = {}
+
+    # Opening.
+    async def open(
+        self, responder: Responder, device_name: str | None, comment: str | None = None
+    ) -> Session:
+        """A new session; a device that may not be seen is answered as one that is not there."""
+        began = asyncio.get_running_loop().time()
+        comment = comment if comment is not None else responder.comment
+        device = self.visible_device(responder.person, device_name) if device_name else None
+        rule_name, role = "", ""
+        if device is not None:
+            rule = rule_on(self.broker.access.rules, responder.person, device.ref)
+            rule_name, role = (rule.name, str(rule.role)) if rule is not None else ("", "")
+            self._may_open(responder, device, comment)
+        journal = await self.broker.journal.open_session(
+            SessionOpened(
+                person=responder.person,
+                key=responder.key,
+                source=responder.source,
+                device_id=device.id if device is not None else "",
+                device=device.name if device is not None else "-",
+                door=responder.door,
+                client=visible(responder.client)[:200],
+                comment=(comment or "")[:1000],
+                role=role,
+                rule=rule_name,
+            )
+        )
+        session = Session(self, responder, device, journal, comment or "")
+        session.role, session.rule = role, rule_name
+        self._tell_others(session)
+        self.live[session.id] = session
+        if device is not None and device.line is not None:
+            device.line.send(wire.Begin(session=session.id))
+            session.warm_up()
+        session.opened_in_s = asyncio.get_running_loop().time() - began
+        return session
+
+    def visible_device(self, person: str, name: str) -> Device:
+        """The device of that name; the same refusal for none and for one that may not be seen."""
+        device = self.broker.inventory.named(name)
+        if device is None or not may_see(self.broker.access.rules, person, device.ref):
+            raise Unreachable(unseen(visible(name)[:64]).sentence)
+        return device
+
+    def _may_open(self, responder: Responder, device: Device, comment: str | None) -> None:
+        rule = rule_on(self.broker.access.rules, responder.person, device.ref)
+        if rule is None or rule.role not in ("basic", "advanced"):
+            raise Refused(
+                f"a session on {device.name} needs basic or advanced, you are "
+                f"{rule.role if rule else 'nothing'} there; why connect {device.name} shows why"
+            )
+        if (
+            comment_needed(self.broker.access.rules, responder.person, device.ref, responder.door)
+            and not comment
+        ):
+            raise Refused(
+                f"a session on {device.name} needs a comment; add -comment 'case and reason'"
+            )
+        if not device.online:
+            raise Unreachable(f"{device.name} is offline{since(device)}")
+        held = [s for s in self.live.values() if s.device is not None]
+        mine = [s for s in held if s.person == responder.person]
+        slots = ("console", "shell")
+        if responder.door in slots:
+            if len([s for s in held if s.responder.door in slots]) >= self.limits.sessions:
+                raise Refused(f"{self.limits.sessions} sessions are open; one must end first")
+            if len([s for s in mine if s.responder.door in slots]) >= (
+                self.limits.sessions_per_person
+            ):
+                raise Refused(
+                    f"you have {self.limits.sessions_per_person} sessions open; end one first"
+                )
+        elif len([s for s in mine if s.responder.door not in slots]) >= (
+            self.limits.exec_per_person
+        ):
+            raise Refused(f"you have {self.limits.exec_per_person} of these open; end one first")
+
+    def comment_needed(self, responder: Responder, device_name: str) -> bool:
+        device = self.visible_device(responder.person, device_name)
+        rules = self.broker.access.rules
+        return comment_needed(rules, responder.person, device.ref, responder.door)
+
+    def waiting(self, person: str) -> list[Session]:
+        """The person's sessions that were left open."""
+        return [s for s in self.live.values() if s.person == person and s.device is not None]
+
+    async def attach(self, responder: Responder, session_id: str) -> Session:
+        session = self.live.get(session_id.upper())
+        if session is None or session.person != responder.person or session.device is None:
+            raise Refused(f"no session {visible(session_id)[:32]} of yours is open; devices lists")
+        await session.attach(responder)
+        return session
+
+    def interrupted(self, person: str) -> list[str]:
+        """What a broker that was killed left unfinished of this person's."""
+        return self.broker.interrupted_of(person)
+
+    # Judging.
+    def decide(self, session: Session, spec: Spec, device: Device | None) -> Judged:
+        """Access: the one function, asked for this person, word, device and door."""
+        return self._asked(session, spec, device if at_device(spec) else None, None)
+
+    def decide_right(self, session: Session, word: str, right: str) -> Judged:
+        """Access to a right of its own, such as writing into the library."""
+        kind = find(word)
+        if kind is None:
+            raise TypeError(word)
+        return self._asked(session, kind.spec, None, right)
+
+    def _asked(
+        self, session: Session, spec: Spec, device: Device | None, right: str | None
+    ) -> Judged:
+        rules = self.broker.access.rules
+        decision = decide(
+            rules,
+            Ask(
+                person=session.person,
+                word=spec.word,
+                role_needed=spec.role,
+                right_needed=right,
+                device=device.ref if device is not None else None,
+                door=session.responder.door,
+                has_comment=bool(session.comment),
+            ),
+        )
+        return Judged.of(decision, rules.file)
+
+    def check_device(self, session: Session, command: Command) -> None:
+        """Platform, the device's own policy, and what its shim knows."""
+        device, spec = session.device, type(command).spec
+        if device is None or not at_device(spec):
+            return
+        reason = not_here(device, spec)
+        if reason:
+            raise Refused(reason)
+        if not device.online:
+            raise Unreachable(f"{device.name} is offline{since(device)}")
+
+    # What sessions need for their jobs.
+    def incoming(self, session: Session) -> Callable[[DeviceJob, items.Into], Incoming]:
+        return lambda job, into: self.broker.evidence.incoming(session.journal, job, into)
+
+    def have(self, session: Session, command: Command) -> tuple[int, str | None]:
+        return self.broker.evidence.have(session.journal, command)
+
+    def library_bytes(self, sha256: str) -> AsyncIterator[bytes]:
+        return self.broker.library.read(sha256)
+
+    def violated(self, device: Device, what: str) -> None:
+        """Journals a device's misbehaviour; after so many in an hour only their sum."""
+        at = asyncio.get_running_loop().time()
+        recent = [t for t in self._violations.get(device.id, []) if at - t < 3600]
+        recent.append(at)
+        self._violations[device.id] = recent[-1000:]
+        if len(recent) <= self.limits.violations_per_hour:
+            self._record(Violation(device=device.id, name=device.name, what=what[:500]))
+
+    def _record(self, body: LineUp | LineLost | Violation) -> None:
+        self.soon(self._append(body))
+
+    async def _append(self, body: LineUp | LineLost | Violation) -> None:
+        await self.broker.journal.broker.append(body)
+
+    def soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs something that has an owner here and is awaited at the end."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Ending.
+    def end_soon(self, session: Session, reason: str) -> None:
+        self.soon(session.end(reason))
+
+    async def end_commands(self, session: Session) -> None:
+        """Tells the device that the session ended, and waits a little for its commands' ends."""
+        device = session.device
+        if device is not None:
+            self._unanswered.setdefault(device.id, set()).add(session.id)
+            if device.line is not None:
+                device.line.send(wire.End(session=session.id))
+        for job in session.running:
+            if isinstance(job, DeviceJob):
+                job.cancelled_by = job.cancelled_by or "the session's end"
+            else:
+                await job.cancel()
+        waits = [asyncio.create_task(job.wait()) for job in session.running]
+        if waits:
+            await asyncio.wait(waits, timeout=END_WAIT_S if device and device.online else 0.1)
+        for wait in waits:
+            wait.cancel()
+        for stream in self.streams.of_device(device.id) if device is not None else []:
+            if stream.session == session.id:
+                stream.end("the session ended")
+        for job in session.running:
+            await job.wait()
+        self.streams.session_ended(session.id)
+
+    def forget(self, session: Session) -> None:
+        self.live.pop(session.id, None)
+
+    async def stop(self, reason: str) -> None:
+        """Ends every session, then waits for what still writes."""
+        for session in list(self.live.values()):
+            await session.end(reason)
+        for task in list(self._tasks):
+            await asyncio.wait([task], timeout=5)
+
+    # What device lines say (LineUser).
+    def line_up(self, device: Device, hello: wire.Hello) -> wire.Welcome:
+        self._record(
+            LineUp(device=device.id, name=device.name, address=device.address, version=hello.shim)
+        )
+        mine = [s for s in self.live.values() if s.device is device]
+        running = set(hello.running)
+        for stream in self.streams.of_device(device.id):
+            if stream.opened.done() and stream.id not in running:
+                stream.end("its worker ended while the line was down")
+        for session in mine:
+            session.device_back()
+        self.soon(self._after_welcome(device, mine))
+        self.broker.inventory.line_changed(device)
+        return wire.Welcome(
+            instance=self.broker.instance,
+            streams=[s.id for s in self.streams.of_device(device.id)],
+            sessions=[s.id for s in mine],
+        )
+
+    async def _after_welcome(self, device: Device, mine: list[Session]) -> None:
+        if device.line is None:
+            return
+        for session_id in sorted(self._unanswered.get(device.id, ())):
+            device.line.send(wire.End(session=session_id))
+        for session in mine:
+            device.line.send(wire.Begin(session=session.id))
+
+    def line_lost(self, device: Device, reason: str) -> None:
+        self._record(LineLost(device=device.id, name=device.name, reason=reason[:200]))
+        for session in self.live.values():
+            if session.device is device:
+                session.device_lost(reason)
+        self.broker.inventory.line_changed(device)
+
+    def stream_gone(self, device: Device, gone: wire.Gone) -> None:
+        for stream in self.streams.of_device(device.id):
+            if stream.id == gone.stream:
+                stream.gone = gone
+                job = stream.user
+                if isinstance(job, DeviceJob):
+                    job.gone(gone)
+                stream.end(gone.message or f"its worker {gone.how}")
+
+    def session_ended(self, device: Device, ended: wire.Ended) -> None:
+        self._unanswered.get(device.id, set()).discard(ended.session)
+
+    def busy(self, device: Device) -> bool:
+        return any(s.device is device for s in self.live.values())
+
+    def _tell_others(self, session: Session) -> None:
+        for other in self.live.values():
+            if session.device is not None and other.device is session.device:
+                other.notify(f"{session.person} opened {session.id} on {session.device.name} too")
+
+    def clock(self) -> str:
+        """The time of day as notices give it."""
+        return now()[11:19] + "Z"

@@ -1,0 +1,221 @@
+"""The broker's end of one worker's WebSocket: frames in and out, counted, kept until acknowledged.
+
+1. A stream is waited for with a token, opened once within the dial time, and may break and be
+   dialled again by the same worker: nothing between is lost or doubled.
+2. Frames that count: items, Quiet, Stopping, Answer and bytes from the device; everything but
+   Ack and Resumed to it.
+3. What the device sends is a claim: a frame that does not decode closes the stream.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from commands.language import items, wire
+from commands.language.framed import FramedSocket
+from commands.language.window import Got, Sent
+
+SILENT_S = 15.0
+PING_S = 5.0
+
+
+class StreamUser(Protocol):
+    """Who runs a command on a stream: its callbacks, in the turn that the bytes arrive."""
+
+    def on_item(self, item: items.Sent) -> None: ...
+    def on_bytes(self, data: bytes) -> None: ...
+    def on_message(self, message: wire.StreamUp) -> None: ...
+    def on_writing(self, may: bool) -> None: ...
+    def on_away(self) -> None: ...
+    def on_back(self) -> None: ...
+    def on_stream_gone(self, reason: str) -> None: ...
+
+
+class Stream:
+    """One stream of one session on one device."""
+
+    def __init__(self, session: str, device_id: str, number: int, away_s: float) -> None:
+        self.id = f"{session}.w{number}"
+        self.session = session
+        self.device_id = device_id
+        self.token = secrets.token_urlsafe(24)
+        self.user: StreamUser | None = None
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.gone_reason: str | None = None
+        self.gone: wire.Gone | None = None
+        self.on_violation: Callable[[str], None] = lambda what: None
+        self.on_closed: Callable[[Stream], None] = lambda stream: None
+        self._socket: FramedSocket | None = None
+        self._sent, self._got = Sent(), Got()
+        self._away_s = away_s
+        self._timer: asyncio.TimerHandle | None = None
+        self._beat: asyncio.TimerHandle | None = None
+        self._paused = False
+
+    @property
+    def alive(self) -> bool:
+        """Open or broken and waited for; a stream that is gone never comes back."""
+        return self.gone_reason is None
+
+    @property
+    def idle(self) -> bool:
+        return self.alive and self.opened.done() and self.user is None and self._socket is not None
+
+    # The door gives it sockets.
+    def take(self, socket: FramedSocket) -> None:
+        """The worker dialled and its token was right."""
+        self.token = ""
+        self._bind(socket)
+        if not self.opened.done():
+            self.opened.set_result(None)
+
+    def take_again(self, socket: FramedSocket, frames: int) -> bool:
+        """The worker dialled a broken stream again; False if what it lacks is no longer here."""
+        lacking = self._sent.after(frames)
+        if not self.alive or not self.opened.done() or lacking is None:
+            return False
+        if self._socket is not None:
+            self._socket.abort("the worker dialled anew")
+        self._bind(socket)
+        socket.send_text(wire.encode(wire.Resumed(frames=self._got.count)))
+        for kept in lacking:
+            (socket.send_binary if kept.binary else socket.send_text)(kept.data)
+        if self.user is not None:
+            self.user.on_back()
+        return True
+
+    # The user of the stream.
+    def send(self, message: wire.StreamDown) -> None:
+        self._add(False, wire.encode(message))
+
+    def send_bytes(self, data: bytes) -> bool:
+        """Sends bytes; False: full, wait for `on_writing(True)`."""
+        for start in range(0, len(data), wire.MAX_BYTES):
+            self._add(True, data[start : start + wire.MAX_BYTES])
+        return self.writable
+
+    @property
+    def writable(self) -> bool:
+        return not self._sent.full and self._socket is not None and self._socket.writable
+
+    def pause(self) -> None:
+        """Reads no more: the device's worker stops its source."""
+        self._paused = True
+        if self._socket is not None:
+            self._socket.pause()
+
+    def resume(self) -> None:
+        self._paused = False
+        if self._socket is not None:
+            self._socket.resume()
+
+    def end(self, reason: str) -> None:
+        """The stream is over; its user is told once."""
+        if self.gone_reason is not None:
+            return
+        self.gone_reason = reason
+        for timer in (self._timer, self._beat):
+            if timer is not None:
+                timer.cancel()
+        if self._socket is not None:
+            self._socket.close(1000, reason)
+        if not self.opened.done():
+            self.opened.set_result(None)
+        self.on_closed(self)
+        if self.user is not None:
+            self.user.on_stream_gone(reason)
+
+    def _add(self, binary: bool, data: bytes) -> None:
+        self._sent.add(binary, data)
+        if self._socket is not None:
+            (self._socket.send_binary if binary else self._socket.send_text)(data)
+
+    def _bind(self, socket: FramedSocket) -> None:
+        self._socket = socket
+        socket.on_text, socket.on_binary = self._on_text, self._on_binary
+        socket.on_writing, socket.on_lost = self._on_writing, self._on_lost
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._paused:
+            socket.pause()
+        self._tick()
+
+    def _tick(self) -> None:
+        """Acknowledges what is unsaid, pings, and notices silence; each second while bound."""
+        loop = asyncio.get_running_loop()
+        socket = self._socket
+        if self._beat is not None:
+            self._beat.cancel()
+        if socket is None or self.gone_reason is not None:
+            return
+        self._say_ack()
+        silent = loop.time() - socket.heard
+        if silent > SILENT_S and not self._paused:
+            socket.abort("silent for 15 s")
+            return
+        if silent > PING_S:
+            socket.ping()
+        self._beat = loop.call_later(1.0, self._tick)
+
+    def _say_ack(self) -> None:
+        if self._got.unsaid and self._socket is not None:
+            self._socket.send_text(wire.encode(wire.Ack(frames=self._got.said())))
+
+    def _on_text(self, data: bytes) -> None:
+        try:
+            if data.startswith(b'{"item"'):
+                item = items.decode(data)
+                self._count(len(data))
+                if self.user is not None:
+                    self.user.on_item(item)
+                return
+            message = wire.stream_up.decode(data)
+        except (msgspec.DecodeError, RecursionError) as error:
+            self._violate(f"sent a frame that is no message: {error}")
+            return
+        if isinstance(message, wire.AckUp):
+            self._on_ack(message.frames)
+            return
+        self._count(len(data))
+        if self.user is not None:
+            self.user.on_message(message)
+
+    def _on_ack(self, frames: int) -> None:
+        was_full = self._sent.full
+        if not self._sent.acknowledge(frames):
+            self._violate(f"acknowledged {frames} frames that were never sent")
+        elif was_full and self.writable and self.user is not None:
+            self.user.on_writing(True)
+
+    def _on_binary(self, data: bytes) -> None:
+        self._count(len(data))
+        if self.user is None:
+            self._violate("sent bytes while no command runs")
+        else:
+            self.user.on_bytes(data)
+
+    def _count(self, size: int) -> None:
+        if self._got.add(size):
+            self._say_ack()
+
+    def _violate(self, what: str) -> None:
+        self.on_violation(what)
+        self.end(f"the device {what}")
+
+    def _on_writing(self, may: bool) -> None:
+        if self.user is not None and (not may or self.writable):
+            self.user.on_writing(may)
+
+    def _on_lost(self, reason: str) -> None:
+        if self.gone_reason is not None:
+            return
+        self._socket = None
+        if self.user is None:
+            self.end(reason)
+            return
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._away_s, self.end, "the stream did not come back")
+        self.user.on_away()

@@ -1,0 +1,55 @@
+"""All streams that the broker knows: who may dial one, once; who may come back to one."""
+
+import asyncio
+import hmac
+
+from commands.language import wire
+from commands.language.framed import FramedSocket
+from server.live.inventory import Device
+from server.live.stream import Stream
+
+
+class Streams:
+    """Streams by id. A stream id is a session's; its token is spent by the first frame."""
+
+    def __init__(self, dial_s: float, away_s: float) -> None:
+        self._dial_s, self._away_s = dial_s, away_s
+        self._streams: dict[str, Stream] = {}
+        self._numbers: dict[str, int] = {}
+
+    def of_device(self, device_id: str) -> list[Stream]:
+        return [s for s in self._streams.values() if s.device_id == device_id]
+
+    def expect(self, session: str, device: Device) -> Stream:
+        """A new stream that the device is to dial within the dial time."""
+        number = self._numbers.get(session, 0) + 1
+        self._numbers[session] = number
+        stream = Stream(session, device.id, number, self._away_s)
+        stream.on_closed = lambda gone: self._forget(gone)
+        self._streams[stream.id] = stream
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(self._dial_s, self._not_dialled, stream)
+        stream.opened.add_done_callback(lambda _: timer.cancel())
+        return stream
+
+    def dialled(self, device: Device, first: wire.First, socket: FramedSocket) -> str | None:
+        """Gives the socket to its stream; the reason if it may not have one."""
+        stream = self._streams.get(first.stream)
+        if stream is None or stream.device_id != device.id:
+            return "no such stream of this device"
+        if isinstance(first, wire.Resume):
+            return None if stream.take_again(socket, first.frames) else "not to be resumed"
+        token = stream.token
+        if not token or not hmac.compare_digest(token.encode(), first.token.encode()):
+            return "the token is not right or was used"
+        stream.take(socket)
+        return None
+
+    def session_ended(self, session: str) -> None:
+        self._numbers.pop(session, None)
+
+    def _not_dialled(self, stream: Stream) -> None:
+        stream.end(f"not dialled within {self._dial_s:g} s")
+
+    def _forget(self, stream: Stream) -> None:
+        self._streams.pop(stream.id, None)

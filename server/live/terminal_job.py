@@ -1,0 +1,149 @@
+"""A terminal on a device: callbacks from the stream to the recording to whoever looks at it.
+
+1. What the device shows is in the recording before it reaches the screen; what is typed is there
+   before it goes to the device.
+2. At most one viewer; without one the terminal goes on, recorded as away.
+3. While the device says that a password is read, only the length of what is typed is recorded.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from commands.language import wire
+from server.audit.chunks import Kind
+from server.audit.errors import RecordingBroken, RecordingFull
+from server.live.device_job import DeviceJob
+from server.live.modes import Modes
+
+KEPT = 65_536
+
+
+class Viewer:
+    """One screen on the terminal, until it leaves."""
+
+    def __init__(self, job: "TerminalJob", on_output: Callable[[bytes], None]) -> None:
+        self._job, self.on_output = job, on_output
+        self.on_writable: Callable[[], None] = lambda: None
+
+    def write(self, data: bytes) -> bool:
+        """Gives typed bytes; False: full, until `on_writable` is called."""
+        return self._job.typed_bytes(data)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._job.resize(columns, rows)
+
+    def pause(self) -> None:
+        """The screen is slow: the device stops writing, nothing piles up here."""
+        if self._job.stream is not None:
+            self._job.stream.pause()
+
+    def resume(self) -> None:
+        if self._job.stream is not None:
+            self._job.stream.resume()
+
+    def leave(self) -> bytes:
+        """Takes the screen away; the bytes that put it at rest."""
+        return self._job.left(self)
+
+
+class TerminalJob(DeviceJob):
+    """One shell."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.viewer: Viewer | None = None
+        self.quiet = False
+        self.modes = Modes()
+        self._viewed = False
+        self._recent: deque[bytes] = deque()
+        self._size = 0
+        self._early: list[bytes] = []
+
+    def view(self, on_output: Callable[[bytes], None], columns: int, rows: int) -> Viewer:
+        """Puts a screen on it; one that was there is taken away."""
+        if self.viewer is not None:
+            self.left(self.viewer)
+        viewer = Viewer(self, on_output)
+        self.viewer = viewer
+        if self._viewed:
+            self.journal.recording.write(Kind.BACK, self.number, b"")
+            on_output(self.modes.redo() + self._last_lines())
+        self._viewed = True
+        for data in self._early:
+            on_output(data)
+        self._early.clear()
+        self.resize(columns, rows)
+        return viewer
+
+    def left(self, viewer: Viewer) -> bytes:
+        """The screen goes; the terminal stays."""
+        if self.viewer is viewer:
+            self.viewer = None
+            if self.stream is not None:
+                self.stream.resume()
+            if self.running:
+                self.journal.recording.write(Kind.AWAY, self.number, b"")
+        return self.modes.undo()
+
+    def resize(self, columns: int, rows: int) -> None:
+        columns, rows = min(columns, 1000) or 80, min(rows, 1000) or 24
+        if self.running and self.stream is not None and self.stream.alive:
+            self.journal.recording.resize(self.number, columns, rows)
+            self.stream.send(wire.Resize(columns=columns, rows=rows))
+
+    def typed_bytes(self, data: bytes) -> bool:
+        """Recorded, then sent."""
+        stream = self.stream
+        if stream is None or not self.running or not stream.alive:
+            return True
+        try:
+            if self.quiet:
+                self.journal.recording.quiet(self.number, len(data))
+            else:
+                self.journal.recording.write(Kind.INPUT, self.number, data)
+        except (RecordingFull, RecordingBroken) as error:
+            self._stop_at_limit(error)
+            return True
+        return stream.send_bytes(data)
+
+    def on_bytes(self, data: bytes) -> None:
+        try:
+            self.journal.recording.write(Kind.OUTPUT, self.number, data)
+        except (RecordingFull, RecordingBroken) as error:
+            self._stop_at_limit(error)
+            return
+        self.bytes += len(data)
+        self.modes.feed(data)
+        self._keep(data)
+        if self.viewer is not None:
+            self.viewer.on_output(data)
+        elif not self._viewed and self._size < KEPT:
+            self._early.append(data)
+
+    def on_message(self, message: wire.StreamUp) -> None:
+        if isinstance(message, wire.Quiet):
+            self.quiet = message.on
+        else:
+            super().on_message(message)
+
+    def on_writing(self, may: bool) -> None:
+        super().on_writing(may)
+        if may and self.viewer is not None:
+            self.viewer.on_writable()
+
+    def on_away(self) -> None:
+        self.journal.recording.write(Kind.GAP, self.number, b"the stream broke")
+        super().on_away()
+
+    def _keep(self, data: bytes) -> None:
+        self._recent.append(data)
+        self._size += len(data)
+        while self._size - len(self._recent[0]) >= KEPT:
+            self._size -= len(self._recent.popleft())
+
+    def _last_lines(self) -> bytes:
+        data = b"".join(self._recent)[-KEPT:]
+        if self._size > KEPT:
+            data = data[data.find(b"\n") + 1 :]
+        return data

@@ -1,0 +1,1 @@
+"""The `fireline` program: what works alone, and the client of the admin socket."""

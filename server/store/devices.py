@@ -1,0 +1,115 @@
+"""Devices and their certificates."""
+
+import sqlite3
+from typing import NamedTuple
+
+import msgspec
+
+from server.store.sqlite import Store
+
+
+class StoredDevice(NamedTuple):
+    """One enrolled device; `serials` are its certificates that still count."""
+
+    id: str
+    name: str
+    tags: tuple[str, ...]
+    platform: str
+    last_seen_ms: int | None
+    revoked: bool
+    serials: tuple[str, ...]
+
+
+class NameTaken(Exception):
+    """Another device that is not revoked has the name."""
+
+
+async def all_devices(store: Store) -> list[StoredDevice]:
+    """Every device ever enrolled."""
+
+    def select(connection: sqlite3.Connection) -> list[StoredDevice]:
+        serials: dict[str, list[str]] = {}
+        for serial, device in connection.execute(
+            "SELECT serial, device FROM certificates WHERE revoked_at IS NULL"
+        ):
+            serials.setdefault(device, []).append(serial)
+        return [
+            StoredDevice(
+                row[0],
+                row[1],
+                tuple(msgspec.json.decode(row[2], type=list[str])),
+                row[3],
+                int(row[4]) if row[4] else None,
+                row[5] is not None,
+                tuple(serials.get(row[0], ())),
+            )
+            for row in connection.execute(
+                "SELECT id, name, tags, platform, last_seen, revoked_at FROM devices"
+            )
+        ]
+
+    return await store.read(select)
+
+
+class NewDevice(NamedTuple):
+    """What enrolment stores."""
+
+    id: str
+    name: str
+    tags: list[str]
+    platform: str
+    serial: str
+    not_after: str
+    at: str
+
+
+def insert(connection: sqlite3.Connection, device: NewDevice) -> None:
+    """Part of the enrolment's one transaction; NameTaken if another has the name."""
+    held = connection.execute(
+        "SELECT revoked_at FROM devices WHERE name = ?", (device.name,)
+    ).fetchone()
+    if held is not None and held[0] is None:
+        raise NameTaken(device.name)
+    if held is not None:
+        # A revoked device keeps its history under its id; its name is free again.
+        connection.execute(
+            "UPDATE devices SET name = name || '~' || id WHERE name = ?", (device.name,)
+        )
+    connection.execute(
+        "INSERT INTO devices (id, name, serial, tags, platform, enrolled_at, facts)"
+        " VALUES (?, ?, ?, ?, ?, ?, '')",
+        (
+            device.id,
+            device.name,
+            device.serial,
+            msgspec.json.encode(device.tags).decode(),
+            device.platform,
+            device.at,
+        ),
+    )
+    connection.execute(
+        "INSERT INTO certificates (serial, device, issued_at, not_after) VALUES (?, ?, ?, ?)",
+        (device.serial, device.id, device.at, device.not_after),
+    )
+
+
+async def revoke(store: Store, device_id: str, at: str) -> None:
+    """None of the device's certificates counts from here on."""
+
+    def update(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE devices SET revoked_at = ? WHERE id = ?", (at, device_id))
+        connection.execute(
+            "UPDATE certificates SET revoked_at = ? WHERE device = ? AND revoked_at IS NULL",
+            (at, device_id),
+        )
+
+    await store.write(update)
+
+
+async def seen(store: Store, device_id: str, at_ms: int) -> None:
+    """Notes when the device's line was last up."""
+
+    def update(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE devices SET last_seen = ? WHERE id = ?", (at_ms, device_id))
+
+    await store.write(update)

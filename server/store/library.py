@@ -1,0 +1,95 @@
+"""Library files by name and version; their bytes lie beside the store, by digest."""
+
+import sqlite3
+from typing import NamedTuple
+
+from server.store.sqlite import Store
+
+
+class StoredVersion(NamedTuple):
+    """One version of a library file; `manifest` is JSON."""
+
+    name: str
+    version: int
+    sha256: str
+    size: int
+    manifest: str
+    added_by: str
+    added_at: str
+
+
+async def versions(store: Store) -> list[StoredVersion]:
+    """Every version that is not deleted, by name, newest last."""
+
+    def select(connection: sqlite3.Connection) -> list[StoredVersion]:
+        rows = connection.execute(
+            "SELECT name, version, sha256, size, manifest, added_by, added_at"
+            " FROM library_versions WHERE deleted_at IS NULL ORDER BY name, version"
+        )
+        return [StoredVersion(*row) for row in rows]
+
+    return await store.read(select)
+
+
+async def add(
+    store: Store, name: str, sha256: str, size: int, manifest: str, added_by: str, at: str
+) -> StoredVersion:
+    """The next version of a name, its spelling kept; the same bytes again give the last one."""
+
+    def insert(connection: sqlite3.Connection) -> StoredVersion:
+        last = connection.execute(
+            "SELECT name, version, sha256, size, manifest, added_by, added_at, deleted_at"
+            " FROM library_versions WHERE name = ? ORDER BY version DESC LIMIT 1",
+            (name,),
+        ).fetchone()
+        if last is not None and last[7] is None and last[2] == sha256 and last[4] == manifest:
+            return StoredVersion(*last[:7])
+        version = StoredVersion(
+            name, last[1] + 1 if last else 1, sha256, size, manifest, added_by, at
+        )
+        connection.execute(
+            "INSERT INTO library_versions"
+            " (name, version, sha256, size, manifest, added_by, added_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            version,
+        )
+        return version
+
+    return await store.write(insert)
+
+
+async def delete(store: Store, name: str, at: str) -> int:
+    """Takes a name out; how many versions it had."""
+
+    def update(connection: sqlite3.Connection) -> int:
+        return connection.execute(
+            "UPDATE library_versions SET deleted_at = ? WHERE name = ? AND deleted_at IS NULL",
+            (at, name),
+        ).rowcount
+
+    return await store.write(update)
+
+
+async def last_run(store: Store, person: str, script: str) -> int | None:
+    """The version that the person last ran."""
+
+    def select(connection: sqlite3.Connection) -> int | None:
+        row = connection.execute(
+            "SELECT version FROM person_seen WHERE person = ? AND script = ?", (person, script)
+        ).fetchone()
+        return int(row[0]) if row else None
+
+    return await store.read(select)
+
+
+async def ran(store: Store, person: str, script: str, version: int) -> None:
+    """Notes which version the person ran."""
+
+    def upsert(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "INSERT INTO person_seen (person, script, version) VALUES (?, ?, ?)"
+            " ON CONFLICT (person, script) DO UPDATE SET version = excluded.version",
+            (person, script, version),
+        )
+
+    await store.write(upsert)
