@@ -54,7 +54,7 @@ def help_word(spec: Spec, columns: int = 80, not_here: str = "") -> list[str]:
     lines = _head(spec, columns)
     if not_here:
         lines.append(f"Not here: {not_here}.")
-    lines.append(spec.summary)
+    lines += _wrapped(spec.summary, columns)
     rows = [(_typed(p), _said(p)) for p in spec.parameters if p.mark is not Mark.HIDDEN]
     rows += _options(spec)
     left = max((len(name) for name, _ in rows), default=0) + 4
