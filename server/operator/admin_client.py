@@ -6,6 +6,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -13,31 +14,54 @@ import msgspec
 from commands.language.errors import Unreachable
 
 FRAME = struct.Struct(">BI")
-END = 3
+OUT, END = 1, 3
 PIECE = 65_536
 
 
 def ask(path: Path, line: str) -> int:
     """Runs `line` at the broker that listens at `path`; prints what it says; the exit status."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as broker:
-        try:
-            broker.connect(str(path))
-        except OSError:
-            raise Unreachable(f"no broker answers at {path}; fireline serve starts it") from None
-        header = {"line": line, "columns": shutil.get_terminal_size().columns}
-        broker.sendall(msgspec.json.encode(header) + b"\n")
+    with _connected(path, line) as broker:
         if not sys.stdin.isatty():
             threading.Thread(target=_send_input, args=(broker,), daemon=True).start()
-        with broker.makefile("rb") as answers:
-            while head := answers.read(FRAME.size):
-                kind, size = FRAME.unpack(head)
-                data = answers.read(size)
-                if kind == END:
-                    return int(struct.unpack(">i", data)[0])
-                stream = sys.stdout if kind == 1 else sys.stderr
-                stream.buffer.write(data)
-                stream.buffer.flush()
+        return _answer(broker, _print)
+
+
+def capture(path: Path, line: str) -> tuple[int, bytes]:
+    """The same without input and printing: the exit status and the standard output."""
+    out: list[bytes] = []
+    with _connected(path, line) as broker:
+        broker.shutdown(socket.SHUT_WR)
+        status = _answer(broker, lambda kind, data: out.append(data) if kind == OUT else None)
+    return status, b"".join(out)
+
+
+def _connected(path: Path, line: str) -> socket.socket:
+    broker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        broker.connect(str(path))
+    except OSError:
+        broker.close()
+        raise Unreachable(f"no broker answers at {path}; fireline serve starts it") from None
+    header = {"line": line, "columns": shutil.get_terminal_size().columns}
+    broker.sendall(msgspec.json.encode(header) + b"\n")
+    return broker
+
+
+def _answer(broker: socket.socket, take: Callable[[int, bytes], None]) -> int:
+    with broker.makefile("rb") as answers:
+        while head := answers.read(FRAME.size):
+            kind, size = FRAME.unpack(head)
+            data = answers.read(size)
+            if kind == END:
+                return int(struct.unpack(">i", data)[0])
+            take(kind, data)
     raise Unreachable("the broker ended before its answer did")
+
+
+def _print(kind: int, data: bytes) -> None:
+    stream = sys.stdout if kind == OUT else sys.stderr
+    stream.buffer.write(data)
+    stream.buffer.flush()
 
 
 def _send_input(broker: socket.socket) -> None:

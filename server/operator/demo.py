@@ -1,0 +1,183 @@
+"""`make demo`: a broker and this machine's own shim, and the user in its console by real ssh.
+
+1. Standard output belongs to the session alone; what the demo says goes to standard error.
+2. Leaving the console stops everything; `up` and `down` do the same in the background.
+3. Processes are found again by pid and start time and ended by pid, never by name.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from commands.language.errors import Failed, FirelineError
+from server.config import load
+from server.operator.admin_client import capture
+from server.operator.demo_state import device_name, prepare
+from server.operator.processes import Started, alive, remember, remembered, spawn, stop
+from server.operator.serve import READY_FD
+
+UP_S = 30.0
+
+
+def main() -> int:
+    """The program; the exit status is ssh's, or 0."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("what", choices=["run", "up", "down"])
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--windows", action="store_true", help="add the Windows shim in Wine")
+    asked = parser.parse_args()
+    os.umask(0o077)
+    try:
+        return _do(asked.what, asked.state.absolute(), asked.windows)
+    except FirelineError as error:
+        print(error.shown(), file=sys.stderr)
+        return error.status
+
+
+def _do(what: str, state: Path, windows: bool) -> int:
+    running = state / "running.json"
+    if what == "down":
+        for started in reversed(remembered(running)):
+            stop(started)
+        running.unlink(missing_ok=True)
+        return 0
+    if remembered(running):
+        if what == "up":
+            print(
+                f"the demo is up already: ssh -F {state / 'ssh_config'} fireline", file=sys.stderr
+            )
+            return 0
+        return _console(state)
+    try:
+        start(state, windows)
+        if what == "up":
+            print(f"the demo is up: ssh -F {state / 'ssh_config'} fireline", file=sys.stderr)
+            return 0
+        return _console(state)
+    finally:
+        if what == "run" or sys.exc_info()[0] is not None:
+            _do("down", state, windows)
+
+
+def start(state: Path, windows: bool) -> None:
+    """Broker, then the shim, each a process of its own; returns when the device is online."""
+    for sentence in prepare(state):
+        print(sentence, file=sys.stderr)
+    started = [_start_broker(state)]
+    remember(state / "running.json", started)
+    name = device_name()
+    device = state / "device"
+    _enrol(state, device, name)
+    with (state / "device.log").open("ab") as log:
+        started.append(spawn(["endpoint_shim", "--state", str(device), "run"], log))
+    remember(state / "running.json", started)
+    _wait_online(state, name, started[-1], state / "device.log")
+    if windows:
+        started += _start_windows(state)
+        remember(state / "running.json", started)
+
+
+def _start_broker(state: Path) -> Started:
+    ready, told = os.pipe()
+    log_path = state / "broker.log"
+    with log_path.open("ab") as log:
+        broker = spawn(
+            ["server", "--state", str(state / "broker"), "serve"],
+            log,
+            pass_fds=(told,),
+            environment={READY_FD: str(told)},
+        )
+    os.close(told)
+    with os.fdopen(ready, "rb") as answers:
+        waiting = select.select([answers], [], [], UP_S)[0]
+        if not waiting or not answers.readline():
+            stop(broker)
+            raise Failed(f"the broker did not start; the end of {log_path} says why")
+    return broker
+
+
+def _enrol(state: Path, device: Path, name: str) -> None:
+    """Enrols this machine, unless it is enrolled and the broker is still where it was."""
+    place = f"127.0.0.1:{load(state / 'broker').device_port}"
+    noted = state / "device.enrolled"
+    if noted.exists() and noted.read_text("utf-8") == f"{name} {place}":
+        return
+    socket = state / "broker" / "admin.sock"
+    if device.exists():
+        _, _ = capture(socket, f"revoke {name}")  # the broker moved: the device must learn where
+        _remove(device)
+    status, out = capture(socket, f"token new -names {name} -output json")
+    if status != 0:
+        raise Failed("the broker gave no token; the end of broker.log says why")
+    enrolled = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-m",
+            "endpoint_shim",
+            "--state",
+            str(device),
+            "enroll",
+            "--name",
+            name,
+        ],
+        input=json.loads(out)[0]["token"].encode(),
+        capture_output=True,
+        check=False,
+    )
+    if enrolled.returncode != 0:
+        raise Failed(f"this machine could not enrol: {enrolled.stderr.decode().strip()}")
+    noted.write_text(f"{name} {place}", "utf-8")
+
+
+def _remove(folder: Path) -> None:
+    """Takes the demo's own device state away: plain files, one level."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    folder.rmdir()
+
+
+def _wait_online(state: Path, name: str, shim: Started, log: Path) -> None:
+    socket = state / "broker" / "admin.sock"
+    until = time.monotonic() + UP_S
+    while time.monotonic() < until and alive(shim):
+        status, out = capture(socket, "devices -output json")
+        rows = json.loads(out) if status == 0 else []
+        if any(row["name"] == name and row["online"] for row in rows):
+            return
+        time.sleep(0.03)
+    raise Failed(f"{name} did not come online; the end of {log} says why")
+
+
+def _start_windows(state: Path) -> list[Started]:
+    raise Failed("the Windows shim is started by tests/windows; it is not built yet")
+
+
+def _console(state: Path) -> int:
+    """The real ssh into this machine's session; lines where standard input is no terminal."""
+    terminal = sys.stdin.isatty()
+    argv = [
+        "ssh",
+        "-F",
+        str(state / "ssh_config"),
+        "-t" if terminal else "-T",
+        "fireline",
+        f"connect {device_name()}",
+    ]
+    ssh = subprocess.Popen(argv)
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the session's
+        signal.signal(signal.SIGTERM, lambda *_: ssh.terminate())
+        signal.signal(signal.SIGHUP, lambda *_: ssh.terminate())
+    return ssh.wait()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

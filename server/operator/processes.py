@@ -1,0 +1,83 @@
+"""Processes of the demo, found again by pid and start time, ended by pid."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+GRACE_S = 10.0
+
+
+class Started(msgspec.Struct, frozen=True):
+    """A process of ours; the start time keeps a reused pid from being taken for it."""
+
+    pid: int
+    ticks: str
+
+
+def spawn(
+    argv: list[str],
+    log: IO[bytes],
+    *,
+    pass_fds: tuple[int, ...] = (),
+    environment: dict[str, str] | None = None,
+) -> Started:
+    """Starts a program in a session of its own, its output in `log`."""
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-m", *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        pass_fds=pass_fds,
+        env={**os.environ, **(environment or {})},
+    )
+    process.returncode = 0  # ours to end by pid, here or in `demo down`: no warning at exit
+    return Started(process.pid, _ticks(process.pid))
+
+
+def alive(started: Started) -> bool:
+    """Whether it still runs; a zombie does not."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(started.pid, os.WNOHANG)
+    return bool(started.ticks) and _ticks(started.pid) == started.ticks
+
+
+def stop(started: Started) -> None:
+    """Asks it to end, waits, then ends it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not alive(started):
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(started.pid, number)
+        until = time.monotonic() + GRACE_S
+        while alive(started) and time.monotonic() < until:
+            time.sleep(0.02)
+
+
+def remember(path: Path, all_started: list[Started]) -> None:
+    path.write_bytes(msgspec.json.encode(all_started))
+
+
+def remembered(path: Path) -> list[Started]:
+    """Those that still run of the ones noted at `path`."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=list[Started])
+    except FileNotFoundError:
+        return []
+    return [one for one in found if alive(one)]
+
+
+def _ticks(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    fields = stat[stat.rindex(b")") + 2 :].split()
+    return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
