@@ -1,0 +1,174 @@
+"""Exec and lines: rows on standard output, messages on standard error, the exit status at the end.
+
+1. An exec is one line; what is no command of ours is refused in one sentence and nothing is run.
+2. Without a command, or with `connect NAME`, and without a terminal standard input is lines, run
+   in order; the exit status is that of the last. Nothing is asked.
+3. `on` and every other exec end with their channel, and their command with them.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from commands.language.command import find
+from commands.language.errors import FirelineError, NotUnderstood
+from commands.language.line import MAX_LINE, parse, split
+from commands.language.visible import visible
+from commands.library import Library
+from server.doors.client import Client, Stdin
+from server.doors.following import Face
+from server.doors.station import Station
+from server.live.render import Shown
+from server.live.responder import Door
+from server.live.terminal_job import TerminalJob
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+
+PROBES = re.compile(
+    r"(/|\\|rsync\b|scp\b|sh\b|bash\b|zsh\b|exec\b|env\b|export\b|echo\b|uname\b|cmd\b|"
+    r"powershell\b|mosh-server\b|git-|tmux\b|internal-sftp\b|stty\b)"
+)
+"""What terminals and tools send of their own accord, to start themselves on a host with a shell."""
+SETTINGS = (
+    (r"rsync\b", "rsync cannot run over Fireline; sftp and scp read /devices/NAME/…"),
+    (r"scp\b", "scp over the old protocol; use scp without -O, or sftp"),
+    (r"mosh-server\b", "mosh cannot run over Fireline; use ssh"),
+    (r".*(TERMINFO|terminfo|kitty|ghostty|wezterm|TERM=)", "switch off your terminal's ssh "
+     "integration (RemoteCommand, kitten ssh, shell-integration-features)"),
+)  # fmt: skip
+
+
+class BatchFace:
+    """Two streams, nothing redrawn."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def show(self, shown: Shown) -> None:
+        if shown.out:
+            self._client.show(shown.out)
+        if shown.err:
+            self._client.show_error(shown.err)
+
+    def redraw(self, line: str) -> None: ...
+
+    async def drain(self) -> None:
+        await self._client.drain()
+
+
+class Batch(Station):
+    """One exec, or lines on standard input."""
+
+    def __init__(self, broker: "Broker", client: Client, door: Door, stdin: Stdin) -> None:
+        super().__init__(broker, client, door)
+        self._face = BatchFace(client)
+        self._stdin = stdin
+        self._lines = False
+
+    @property
+    def face(self) -> Face:
+        return self._face
+
+    async def view(self, job: TerminalJob) -> int:
+        raise NotUnderstood("shell needs a terminal; ssh -t gives one")
+
+    def standard_input(self) -> AsyncIterator[bytes] | None:
+        """Bytes of a new library file; in lines they are lines."""
+        command = self.typed.command if self.typed is not None else None
+        if self._lines or not isinstance(command, Library):
+            return None
+        return aiter(self._stdin)
+
+    # One line.
+    async def exec(self, text: str) -> int:
+        """The whole of an exec."""
+        try:
+            await self.begin()
+            try:
+                refuse_foreign(text)
+                return await self.line(text)
+            finally:
+                await self.close()
+        except FirelineError as error:
+            self.show_error(error)
+            return error.status
+
+    # Lines.
+    async def lines(self, first: str | None) -> int:
+        """`first` (a connect), then what standard input brings."""
+        self._lines = True
+        try:
+            await self.begin()
+            try:
+                if first is not None:
+                    self.direct = True
+                    if await self.line(first) != 0:
+                        return self.status
+                await self._run_lines()
+                return self.status
+            finally:
+                await self.close()
+        except FirelineError as error:
+            self.show_error(error)
+            return error.status
+
+    async def _run_lines(self) -> None:
+        async for text in typed_lines(self._stdin):
+            if not text.strip():
+                continue
+            last = self.status
+            await self.line(text)
+            if self.leaving:
+                self.status = last  # exit ends with the status of the line before it
+                return
+
+
+async def typed_lines(stdin: Stdin) -> AsyncIterator[str]:
+    """Standard input as lines; one that is too long ends them, for nobody knows what it was."""
+    held = bytearray()
+    async for data in stdin:
+        held += data
+        while (end := held.find(b"\n")) >= 0:
+            line = bytes(held[:end]).removesuffix(b"\r")
+            del held[: end + 1]
+            yield line.decode("utf-8", "surrogateescape")
+        if len(held) > MAX_LINE + 2:
+            raise NotUnderstood(f"a line is longer than {MAX_LINE} bytes; nothing after it was run")
+    if held:
+        yield bytes(held).decode("utf-8", "surrogateescape")
+
+
+def refuse_foreign(text: str) -> None:
+    """Refuses what is no command, with the client's setting that stops it where we know one."""
+    word = text.split(None, 1)[0] if text.strip() else ""
+    if find(word.strip("'\"")) is not None or not PROBES.match(text.lstrip()):
+        return
+    shown = visible(text.splitlines()[0])[:60] if text.splitlines() else ""
+    for pattern, hint in SETTINGS:
+        if re.match(pattern, text.lstrip(), re.DOTALL):
+            raise NotUnderstood(f"{shown} is no command here: {hint}")
+    raise NotUnderstood(
+        f"{shown} is no command here: there is no shell on the broker; "
+        "ssh … help lists the words; RemoteCommand=none stops a client that sends this"
+    )
+
+
+def connects_to(text: str) -> bool:
+    """Whether an exec is `connect NAME`, which opens a console or reads lines."""
+    try:
+        words = split(text)
+        return bool(words) and words[0].text.lower() == "connect" and bool(parse(text))
+    except NotUnderstood:
+        return False
+
+
+def shell_of(text: str) -> str | None:
+    """The device of an exec `shell NAME`; None for any other line."""
+    try:
+        words = split(text)
+    except NotUnderstood:
+        return None
+    if len(words) >= 2 and words[0].text.lower() == "shell" and not words[1].text.startswith("-"):
+        return words[1].text
+    return None

@@ -1,0 +1,169 @@
+"""Shows one running command on a client: its items as they come, its progress, its end.
+
+1. A slow client holds up its own showing alone: items are read from the kept result.
+2. The progress line is drawn after half a second, at most four times a second, and is gone before
+   anything else is written.
+3. The first Ctrl-C asks the device to stop and waits for its answer; the second stops waiting.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol
+
+from commands.language.errors import Unreachable
+from server.live.job import Job
+from server.live.render import Renderer, Shown, Style, error_shown
+
+PROGRESS_AFTER = 0.5
+PROGRESS_EVERY = 0.25
+
+Outcome = Literal["ended", "behind", "let go"]
+
+
+class Face(Protocol):
+    """Where it is shown."""
+
+    def show(self, shown: Shown) -> None: ...
+    def redraw(self, line: str) -> None:
+        """Puts a line in the place of the one drawn so before; empty takes it away."""
+        ...
+
+    async def drain(self) -> None: ...
+
+
+Page = Callable[[Shown], Awaitable[bool]]
+"""Shows a piece, stopping where the screen is full; False: the person wants no more of it."""
+
+
+class Following:
+    """One command in front of a person, until it ends or is put behind."""
+
+    def __init__(
+        self, job: Job, renderer: Renderer, style: Style, face: Face, page: Page | None = None
+    ) -> None:
+        self.job, self._renderer, self._style, self._face = job, renderer, style, face
+        self._page = page or self._plainly
+        self._over: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._cancelling: asyncio.Task[None] | None = None
+        self._answer: str | None = None
+        self._began = asyncio.get_running_loop().time()
+        self._quiet_since = self._began
+        self._paging = False
+
+    async def run(self) -> Outcome:
+        """Until the end of the command, or of the showing."""
+        reading = asyncio.create_task(self._read())
+        ticking = asyncio.create_task(self._tick())
+        try:
+            waits: set[asyncio.Future[Any]] = {reading, ticking, self._over}
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+            if ticking.done():
+                ticking.result()
+            outcome: Outcome = self._over.result() if self._over.done() else "ended"
+            if outcome == "ended":
+                await self._ended()
+            return outcome
+        finally:
+            await _stop(reading, ticking)
+            self._face.redraw("")
+            if self._cancelling is not None and not self._cancelling.done():
+                await _stop(self._cancelling)
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        if self._cancelling is None:
+            where = self.job.device or "the broker"
+            self._note(f"^C stopping on {where}")
+            self._cancelling = asyncio.create_task(self._cancel())
+        else:
+            self._note(f"no longer waiting; job {self.job.number} may still run")
+            self.job.behind = True
+            self._leave("let go")
+
+    def put_behind(self) -> None:
+        """Ctrl-Z."""
+        number = self.job.number
+        self.job.behind = True
+        self._note(f"job {number} runs behind: fg {number}, status {number}, cancel {number}")
+        self._leave("behind")
+
+    def let_go(self) -> None:
+        """The session is taken away from this screen."""
+        self.job.behind = True
+        self._leave("let go")
+
+    def _leave(self, outcome: Outcome) -> None:
+        if not self._over.done():
+            self._over.set_result(outcome)
+
+    async def _cancel(self) -> None:
+        self._answer = await self.job.cancel()
+        if self.job.running:
+            error = Unreachable(self._answer)
+            self._face.redraw("")
+            self._face.show(error_shown(error, self._style, None))
+            self.job.behind = True
+            self._leave("let go")
+
+    async def _read(self) -> None:
+        async for item in self.job.items():
+            await self._put(self._renderer.item(item))
+        if self.job.running:
+            await self.job.wait()
+
+    async def _put(self, shown: Shown) -> None:
+        if not shown:
+            return
+        self._face.redraw("")
+        self._quiet_since = asyncio.get_running_loop().time()
+        self._paging = True
+        wanted = await self._page(shown)
+        self._paging = False
+        if not wanted:
+            self._page = _not_shown
+        await self._face.drain()
+
+    async def _plainly(self, shown: Shown) -> bool:
+        self._face.show(shown)
+        return True
+
+    async def _tick(self) -> None:
+        """What time brings: rows held back long enough, and the progress line."""
+        loop = asyncio.get_running_loop()
+        while True:
+            wait = PROGRESS_EVERY
+            if self._renderer.deadline is not None:
+                wait = max(0.01, min(wait, self._renderer.deadline - loop.time() + 0.001))
+            await asyncio.sleep(wait)
+            await self._put(self._renderer.tick())
+            now = loop.time()
+            if self._paging or now - self._began < PROGRESS_AFTER or not self.job.running:
+                continue
+            if self.job.progress is not None or now - self._quiet_since > 1.0:
+                self._face.redraw(self._renderer.progress(self.job.progress, now - self._began))
+
+    async def _ended(self) -> None:
+        if self._cancelling is not None:
+            await self._cancelling
+        self._face.redraw("")
+        job = self.job
+        await self._page(self._renderer.end(job.error, job.took, target=None))
+        if self._answer is not None and job.error is None:
+            self._note(self._answer)
+
+    def _note(self, text: str) -> None:
+        self._face.redraw("")
+        self._face.show(Shown(out=f"{text}\n".encode()))
+
+
+async def _not_shown(shown: Shown) -> bool:
+    return False
+
+
+async def _stop(*tasks: asyncio.Task[None]) -> None:
+    """Cancels and waits; a task's own failure was looked at before."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

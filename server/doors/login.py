@@ -1,0 +1,210 @@
+"""One connection of the ssh door, from its first byte to its end: who it is, and what it may open.
+
+1. A key that is offered is not a login: identity is set, and journaled, only when authentication
+   has completed. An unknown person, a wrong key and a refused name look alike until then.
+2. Public keys only. Certificates, passwords and everything interactive are refused.
+3. No forwarding of any kind: asyncssh refuses ports, sockets and tunnels unless asked; agent and
+   X11 are switched off where the listener is made.
+"""
+
+import asyncio
+import re
+import socket
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import asyncssh
+
+from commands.language.visible import visible
+from server.audit.records import LoggedOut, LoginRefused
+from server.audit.records import Login as LoginRecord
+from server.doors.channel import ServerChannel
+from server.doors.limits import DoorLimits, Knocking, source_of
+from server.identity.access import Rules, person_for_key
+
+if TYPE_CHECKING:
+    from server.doors.client import Client
+
+PERSON: Final = re.compile(r"[a-z][a-z0-9._-]{0,31}\Z")
+KEY_OPTION: Final = "fireline-key"
+"""An option of ours in the authorized keys: which key asyncssh found, and then saw proven."""
+
+
+class Entrance(Protocol):
+    """What a connection needs of the door."""
+
+    limits: DoorLimits
+    knocking: Knocking
+
+    @property
+    def rules(self) -> Rules: ...
+    def came(self, login: "Login") -> None: ...
+    def went(self, login: "Login") -> None: ...
+    def make_client(self, login: "Login") -> "Client": ...
+    async def journal(self, body: Any) -> None: ...
+    def journal_soon(self, body: Any) -> None: ...
+
+
+class Login(asyncssh.SSHServer):
+    """A connection. `person` and `key` are empty until authentication has completed."""
+
+    def __init__(self, door: Entrance) -> None:
+        self.person = ""
+        self.key = ""
+        self.source = "?"
+        self.version = ""
+        self.cut_for: str | None = None
+        self._door = door
+        self._entered: str | None = None
+        self._tried = ""
+        self._offered = 0
+        self._offered_key = ""
+        self._why = ""
+        self._clients: set[Client] = set()
+        self._quick = True
+        self.journaled = asyncio.Event()
+        """Set when the login's record is durable: nothing is served before."""
+
+    # Coming and going.
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self.conn = conn
+        peer = conn.get_extra_info("peername") or ("?",)
+        self.source = str(peer[0])
+        # asyncssh ignores a full socket; its channels are told by us (channel.py, hold).
+        setattr(conn, "pause_writing", lambda: self._hold(True))  # noqa: B010 (no method of ours)
+        setattr(conn, "resume_writing", lambda: self._hold(False))  # noqa: B010
+        _option(conn, socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        self.quick()
+        counted = source_of(self.source)
+        refusal = self._door.knocking.enter(counted)
+        if refusal is not None:
+            conn.disconnect(asyncssh.DISC_TOO_MANY_CONNECTIONS, refusal)
+            return
+        self._entered = counted
+        self._door.came(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._entered is None:
+            return
+        self._door.went(self)
+        if self.person:
+            self._door.journal_soon(LoggedOut(self.person))
+            return
+        self._door.knocking.leave(self._entered)
+        if self._tried:
+            self._door.knocking.failed(self._entered)
+            why = self._why or "no key of this person was proven"
+            self._door.journal_soon(LoginRefused(self._tried, self._offered_key, self.source, why))
+
+    def debug_msg_received(self, msg: str, lang: str, always_display: bool) -> None:
+        """A client's debug messages go nowhere."""
+
+    def quick(self) -> None:
+        """Acknowledges at once while the session is set up: a stock client waits for it."""
+        if self._quick:
+            _option(self.conn, socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+
+    def session_open(self) -> None:
+        self._quick = False
+
+    # Authentication.
+    async def begin_auth(self, username: str) -> bool:
+        self.quick()
+        if self._entered is None:
+            return True
+        self._tried = visible(username[:64])
+        await asyncio.sleep(self._door.knocking.delay(self._entered))
+        self._set_keys(username)
+        return True
+
+    def _set_keys(self, username: str) -> None:
+        """Exactly the keys of exactly this person; a name of another form has none."""
+        keys: list[str] = []
+        if "~" in username or "%" in username:
+            self._refuse(
+                "a login name is a person's alone in this version; "
+                "log in as yourself, then: connect DEVICE"
+            )
+        elif PERSON.match(username) and (person := self._door.rules.people.get(username)):
+            keys = [f'{KEY_OPTION}="{key.fingerprint}" {key.text}\n' for key in person.keys]
+        self.conn.set_authorized_keys(asyncssh.import_authorized_keys("".join(keys)))
+
+    def public_key_auth_supported(self) -> bool:
+        return True  # for the unknown person too: the answer must not differ
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Asked for keys that are not the person's; the person's own never come here."""
+        self.quick()
+        self._offered_key = key.get_fingerprint("sha256")
+        self._offered += 1
+        if self._offered > self._door.limits.keys_offered:
+            self.conn.disconnect(
+                asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE,
+                "too many keys offered; use ssh -o IdentitiesOnly=yes -i KEY",
+            )
+        return False
+
+    def validate_ca_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Asked for certificates: there is no authority that we trust."""
+        self._offered_key = key.get_fingerprint("sha256")
+        if not self._why:
+            self._refuse("OpenSSH certificates are not accepted yet; log in with the plain key")
+        return False
+
+    async def auth_completed(self) -> None:
+        self.quick()
+        name = self.conn.get_extra_info("username")
+        proven = self.conn.get_key_option(KEY_OPTION)
+        if not isinstance(name, str) or not isinstance(proven, list) or self._entered is None:
+            self.conn.abort()
+            return
+        key = str(proven[0])
+        self._door.knocking.leave(self._entered)
+        self._door.knocking.succeeded(self._entered)
+        self.version = visible(str(self.conn.get_extra_info("client_version", ""))[:100])
+        self.person, self.key = name, key
+        self.judge(self._door.rules)
+        await self._door.journal(LoginRecord(name, key, self.source, self.version, "publickey"))
+        self.journaled.set()
+
+    def judge(self, rules: Rules) -> None:
+        """Cuts the connection of a person or key that the rules do not know (any more)."""
+        if self.person and person_for_key(rules, self.person, self.key) is None:
+            self.cut("the access rules no longer know this key")
+
+    def cut(self, why: str) -> None:
+        """Ends the connection at once; who serves its channels finds the reason in `cut_for`."""
+        self.cut_for = why
+        for client in list(self._clients):
+            client.show_error(f"refused: {why}; the connection ends\n".encode())
+        self.conn.disconnect(asyncssh.DISC_BY_APPLICATION, why)
+
+    def _refuse(self, why: str) -> None:
+        self._why = why
+        self.conn.send_auth_banner(f"refused: {why}\n")
+
+    # Sessions.
+    def session_requested(self) -> Any:
+        self.quick()
+        if not self.person or len(self._clients) >= self._door.limits.sessions_per_connection:
+            return False
+        channel = ServerChannel(self.conn, asyncio.get_running_loop())
+        return channel, self._door.make_client(self)
+
+    def opened(self, client: "Client") -> None:
+        self._clients.add(client)
+
+    def closed(self, client: "Client") -> None:
+        self._clients.discard(client)
+
+    def _hold(self, held: bool) -> None:
+        for client in list(self._clients):
+            client.channel.hold(held)
+
+
+def _option(conn: asyncssh.SSHServerConnection, level: int, option: int) -> None:
+    sock = conn.get_extra_info("socket")
+    if sock is not None:
+        try:
+            sock.setsockopt(level, option, 1)
+        except OSError:
+            return  # the connection is gone already

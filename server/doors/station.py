@@ -1,0 +1,256 @@
+"""Where a responder stands: at the desk or on a device; runs typed lines, one after the other.
+
+What is the same with and without a terminal is here; console.py and batch.py say how it is shown.
+Implements `commands.language.desk.console.Console`.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from commands.language.command import ConsoleCommand, TerminalCommand
+from commands.language.desk import Desk
+from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused
+from commands.language.line import TypedLine, parse
+from commands.status import Status
+from server.doors.client import Client
+from server.doors.following import Face, Following, Page
+from server.live.job import Job
+from server.live.render import Renderer, Shown, Style, error_shown
+from server.live.render.renderer import gives_one_record
+from server.live.responder import Door
+from server.live.session import Session
+from server.live.terminal_job import TerminalJob
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+
+
+class Station(ABC):
+    """One channel's place. `status` is the exit status of the last line."""
+
+    def __init__(self, broker: "Broker", client: Client, door: Door) -> None:
+        self.broker, self.client = broker, client
+        self.responder = client.responder(door)
+        self.session: Session | None = None
+        self.status = 0
+        self.leaving = False
+        self.direct = False
+        """Came straight to a device: there is no `fireline>` to go back to."""
+        self.typed: TypedLine | None = None
+        self._desk_session: Session | None = None
+
+    # Coming and going.
+    async def begin(self) -> None:
+        """The desk session; a comment that was given whole serves it too."""
+        if self.client.comment_too_long:
+            raise NotUnderstood("FIRELINE_COMMENT is longer than 200 characters")
+        self._desk_session = await self.broker.sessions.open(self.responder, None)
+
+    async def close(self) -> None:
+        """Whatever the reason: nothing that was opened here stays unseen."""
+        why = self.client.login.cut_for
+        session, self.session = self.session, None
+        if session is not None:
+            await self._leave_session(session, why)
+        if self._desk_session is not None:
+            await self._desk_session.end(why or "connection closed")
+
+    async def _leave_session(self, session: Session, why: str | None) -> None:
+        await session.end(why or "connection closed")
+
+    @property
+    def here(self) -> Session:
+        """The session in which a line typed now is run."""
+        if self.session is not None:
+            return self.session
+        if self._desk_session is None:
+            raise Failed("this connection has not begun")
+        return self._desk_session
+
+    @property
+    def style(self) -> Style:
+        client = self.client
+        return Style(client.terminal, client.columns, client.rows, client.color)
+
+    # Lines.
+    async def line(self, text: str) -> int:
+        """Runs one line; its exit status. Errors are shown, never raised."""
+        try:
+            self.status = await self.run(self.understood(text))
+        except FirelineError as error:
+            self.status = error.status
+            self.show_error(error)
+        return self.status
+
+    def understood(self, text: str) -> TypedLine:
+        """The line parsed; one that is no text at all is refused by name."""
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise NotUnderstood("the line is not UTF-8; type such a name as raw:…%FF…") from None
+        return parse(text)
+
+    async def run(self, typed: TypedLine) -> int:
+        """Runs what was understood."""
+        self.typed, self.status = typed, 0
+        if isinstance(typed.command, ConsoleCommand):
+            await self.here.judge(typed)
+            await typed.command.run(self)
+            return self.status
+        job = await self.started(typed)
+        if isinstance(job, TerminalJob):
+            return await self.view(job)
+        if job.behind:
+            number = job.number
+            self.say(f"job {number} runs behind: fg {number}, status {number}, cancel {number}")
+            return 0
+        return await self.follow(job)
+
+    async def started(self, typed: TypedLine) -> Job:
+        """The command's job; a subclass says what it waits for meanwhile."""
+        if isinstance(typed.command, TerminalCommand) and not self.client.terminal:
+            raise Refused("shell needs a terminal; ssh -t gives one")
+        starting = asyncio.create_task(self.here.execute(typed, data=self.standard_input()))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # A start cut in half would leave a command that never ends: it goes on, and the
+            # session's end or its person finds it.
+            if not starting.done():
+                self.broker.own(_let_finish(starting))
+            raise
+
+    def standard_input(self) -> AsyncIterator[bytes] | None:
+        return None
+
+    async def follow(self, job: Job) -> int:
+        """Shows the command until its end; its status."""
+        following = Following(job, self.renderer(job), self.style, self.face, self.pager(job))
+        outcome = await self.watch(following)
+        return job.status if outcome == "ended" else 0
+
+    async def watch(self, following: Following) -> str:
+        return await following.run()
+
+    def renderer(self, job: Job) -> Renderer:
+        """How its items are shown; `status N` shows what N was."""
+        session = self.here
+        device = job.device or None
+        if isinstance(job.command, Status) and (was := session.jobs.get(job.command.number)):
+            record = gives_one_record(was.command)
+            return Renderer(
+                was.spec, job.options, self.style, was.number, device,
+                session=session.id, record=record,
+            )  # fmt: skip
+        return Renderer.of(
+            job.command, job.options, self.style, job.number, device, session=session.id
+        )
+
+    # Showing.
+    @property
+    @abstractmethod
+    def face(self) -> Face: ...
+    @abstractmethod
+    async def view(self, job: TerminalJob) -> int:
+        """Puts the person into a device's terminal."""
+
+    def pager(self, job: Job) -> Page | None:
+        return None
+
+    def show(self, shown: Shown) -> None:
+        self.face.show(shown)
+
+    def say(self, text: str) -> None:
+        """A sentence of ours; without a terminal it is no part of the result."""
+        line = f"{text}\n".encode()
+        self.show(Shown(out=line) if self.client.terminal else Shown(err=line))
+
+    def show_error(self, error: FirelineError) -> None:
+        output = self.typed.options.output if self.typed is not None else None
+        self.show(error_shown(error, self.style, output, device=self._device_name()))
+
+    def _device_name(self) -> str | None:
+        device = self.session.device if self.session is not None else None
+        return device.name if device is not None else None
+
+    # commands.language.desk.console.Console
+    @property
+    def desk(self) -> Desk:
+        return self.here.desk()
+
+    async def connect(self, name: str) -> None:
+        if self.session is not None:
+            raise Refused(f"you are on {self._device_name()}; disconnect or detach first")
+        comment = self.typed.options.comment if self.typed is not None else None
+        comment = await self.comment_for(name, comment)
+        self.arrived(await self.broker.sessions.open(self.responder, name, comment))
+
+    async def comment_for(self, name: str, given: str | None) -> str | None:
+        """The comment of a session on the device; a console asks where a rule wants one."""
+        return given
+
+    def arrived(self, session: Session) -> None:
+        self.session = session
+
+    async def run_on(self, device: str, line: str) -> None:
+        outer = self.session
+        self.typed = inner = self.understood(line)
+        if isinstance(inner.command, ConsoleCommand):
+            raise NotUnderstood(f"{inner.command.spec.word} is no command to run on a device")
+        comment = await self.comment_for(device, inner.options.comment)
+        session = await self.broker.sessions.open(self.responder, device, comment)
+        self.session = session
+        try:
+            status = await self.run(inner)
+        except FirelineError as error:
+            self.show_error(error)
+            status = error.status
+        finally:
+            self.session = outer
+            await session.end(self.client.login.cut_for or "its command ended")
+        self.status = status
+
+    async def attach(self, session: str) -> None:
+        raise Refused("attach needs a terminal; ssh -t gives one")
+
+    async def detach(self) -> None:
+        raise Refused("detach needs a terminal; ssh -t gives one")
+
+    async def disconnect(self) -> None:
+        if self.session is None:
+            raise Refused("no session to end here; exit leaves Fireline")
+        session, self.session = self.session, None
+        await session.end("disconnect")
+
+    async def leave(self) -> None:
+        if self.session is not None:
+            await self.disconnect()
+            self.leaving = self.direct
+        else:
+            self.leaving = True
+
+    async def clear(self) -> None:
+        return  # there is nothing to clear without a terminal
+
+    async def foreground(self, number: int) -> None:
+        job = self.here.jobs.get(number)
+        if job is None:
+            raise Failed(f"no command #{number} in this session; log lists them")
+        job.behind = False
+        if isinstance(job, TerminalJob):
+            self.status = await self.view(job)
+        else:
+            self.status = await self.follow(job)
+
+    async def replay(
+        self, session: str, *, speed: float, idle: float | None, output: str | None, raw: bool
+    ) -> None:
+        raise Refused("replay is not in this build yet; verify, sessions and log are")
+
+
+async def _let_finish(starting: "asyncio.Task[Job]") -> None:
+    await asyncio.wait({starting})
+    if not starting.cancelled():
+        starting.exception()  # it was told to a client that is gone
