@@ -8,7 +8,7 @@ import msgspec
 
 from commands.language.command import ADVANCED, HIDDEN, NAMED, Command, DeviceCommand, minutes
 from commands.language.desk import Desk
-from commands.language.errors import Failed, Refused
+from commands.language.errors import Failed, NotUnderstood, Refused
 from commands.language.host import Host
 from commands.language.items import Item, Note, Written
 from commands.language.names import Name, shown
@@ -38,6 +38,8 @@ class PutFile(
     size: Annotated[int, HIDDEN] = 0
 
     async def prepare(self, desk: Desk) -> Command:
+        if desk.one_command and not self.keep and self.path is None:
+            raise NotUnderstood("putfile in one exec would be wiped at once; add -keep or -path")
         script = await desk.library.resolve(self.name)
         return msgspec.structs.replace(
             self, name=script.name, version=script.version, sha256=script.sha256, size=script.size

@@ -20,7 +20,7 @@ from commands.language.command import (
     minutes,
 )
 from commands.language.desk import Desk
-from commands.language.errors import Failed, TimedOut
+from commands.language.errors import Failed, NeedsAnswer, TimedOut
 from commands.language.host import Host
 from commands.language.host.programs import Program
 from commands.language.items import Done, Into, Item, Note
@@ -49,6 +49,7 @@ class Run(DeviceCommand, role=ADVANCED, group="change", limit=minutes(30), chang
     sha256: Annotated[str, HIDDEN] = ""
     version: Annotated[int, HIDDEN] = 0
     success: Annotated[tuple[int, ...], HIDDEN] = (0,)
+    pinned: Annotated[bool, HIDDEN] = False
 
     async def prepare(self, desk: Desk) -> Command:
         script = await desk.library.resolve(self.script)
@@ -58,6 +59,17 @@ class Run(DeviceCommand, role=ADVANCED, group="change", limit=minutes(30), chang
             version=script.version,
             sha256=script.sha256,
             success=script.success_codes,
+            pinned="@" in self.script,
+        )
+
+    async def question(self, desk: Desk) -> NeedsAnswer | None:
+        script = await desk.library.resolve(f"{self.script}@{self.version}")
+        if self.pinned or not script.changed_since_last_run:
+            return None
+        return NeedsAnswer(
+            f"{script.name} changed since you last ran it: now v{script.version} by "
+            f"{script.added_by}",
+            f"run {script.name}@{script.version} … or -yes runs this one",
         )
 
     def input_sha256(self) -> str | None:

@@ -35,6 +35,7 @@ from server.live.enrolment import Enrolment
 from server.live.inventory import Device, Inventory
 from server.live.library import LibraryRoom
 from server.live.sessions import Sessions
+from server.live.watch import rules_changed, watch
 from server.store import devices, history
 from server.store.sqlite import Store
 
@@ -115,6 +116,8 @@ class Broker:
             config.access_file, declared_words(), self._rules_loaded, self._rules_refused
         )
         self.own(self.access.watch())
+        self.access.changed.append(lambda rules: rules_changed(self.sessions, rules))
+        self.own(watch(self.sessions))
         folder = config.state / "library"
         await asyncio.to_thread(_private, folder)
         self.library = LibraryRoom(self.store, self.journal.broker, folder, limits.library_bytes)

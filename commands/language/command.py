@@ -25,6 +25,7 @@ from commands.language.items import Item, Row
 if TYPE_CHECKING:
     from commands.language.desk import Desk
     from commands.language.desk.console import Console
+    from commands.language.errors import NeedsAnswer
     from commands.language.host import Host
     from commands.language.host.terminal import Terminal
 
@@ -177,6 +178,10 @@ class Command(msgspec.Struct, metaclass=CommandMeta, abstract=True):
     async def prepare(self, desk: "Desk") -> "Command":
         """The value with names made definite (a script's digest), before it is judged."""
         return self
+
+    async def question(self, desk: "Desk") -> "NeedsAnswer | None":
+        """What a person must answer first, asked of the prepared value; None where nothing."""
+        return None
 
 
 class DeviceCommand(Command, abstract=True):

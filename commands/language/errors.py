@@ -38,6 +38,17 @@ class Refused(FirelineError):
     code = "refused"
 
 
+class NeedsAnswer(Refused):
+    """A question has to be answered before any effect; `-yes` answers it.
+
+    `question` is what a person at a terminal is asked; the message names the way without one.
+    """
+
+    def __init__(self, question: str, way: str) -> None:
+        super().__init__(f"{question}; {way}")
+        self.question = question
+
+
 class Unreachable(FirelineError):
     """The device does not answer, or no device of that name may be seen."""
 

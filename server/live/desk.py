@@ -31,5 +31,9 @@ class BrokerDesk:
         return self._session.device.name if self._session.device is not None else None
 
     @property
+    def one_command(self) -> bool:
+        return self._session.responder.door == "exec"
+
+    @property
     def folder(self) -> str:
         return shown(self._session.folder)

@@ -49,6 +49,8 @@ class Job:
         self.files: list[FileTaken] = []
         self.error: FirelineError | None = None
         self.exit_code: int | None = None
+        self.ran_first = ""
+        """A sentence about what -auto ran before it."""
         self.message = ""
         self.ended = asyncio.Event()
         self._grew = asyncio.Event()

@@ -17,9 +17,10 @@ from commands.language.command import (
     TerminalCommand,
 )
 from commands.language.errors import Failed, FirelineError, NotUnderstood, Unreachable
-from commands.language.line import TypedLine
+from commands.language.line import TypedLine, parse, quoted
 from commands.language.names import Name
 from commands.language.visible import visible
+from commands.run import Run
 from server.audit.chunks import Kind
 from server.audit.records import Attached, Body, CommandTyped, Decided, Detached, Started
 from server.audit.session import SessionJournal
@@ -28,6 +29,7 @@ from server.live.desk_job import DeskJob
 from server.live.device_job import DeviceJob, command_value
 from server.live.inventory import Device
 from server.live.job import Job
+from server.live.kept_output import keep
 from server.live.responder import Responder
 from server.live.stream import Stream
 from server.live.terminal_job import TerminalJob
@@ -69,20 +71,36 @@ class Session:
         self._warm: Stream | None = None
         self._ending = False
         self._left: asyncio.TimerHandle | None = None
+        journal.recording.on_stall(self._stalled)
+        journal.recording.on_lost(self._unrecorded)
 
     # Running a line.
     async def execute(self, typed: TypedLine, *, data: AsyncIterator[bytes] | None = None) -> Job:
         """The command, started; FirelineError where it may not be, journaled all the same."""
         if isinstance(typed.command, ConsoleCommand):
             raise TypeError("a console command acts on its door; judge it")
+        ran_first = await self._run_first(typed)
         number, command, started = await self._judged(typed)
         if isinstance(command, DeskCommand):
             self.standard_input = data
             job: Job = self._desk_job(number, typed, command)
         else:
             job = await self._device_job(number, typed, command, started)
+        job.ran_first = ran_first
         self.touch()
         return job
+
+    async def _run_first(self, typed: TypedLine) -> str:
+        """With -auto: what the command needs, as a command of its own; a sentence about it."""
+        needs = type(typed.command).spec.needs
+        path = getattr(typed.command, "path", None)
+        if not needs or path is None or not getattr(typed.command, "auto", False):
+            return ""
+        first = await self.execute(parse(f"{needs} {quoted(path)}"))
+        await first.wait()
+        if first.error is not None:
+            raise first.error
+        return f"{needs} {visible(path)} ran first, #{first.number}"
 
     async def judge(self, typed: TypedLine) -> None:
         """The access check and the record of a command that acts on the door itself."""
@@ -105,6 +123,9 @@ class Session:
                 raise decision.error
             command = await command.prepare(self.desk())
             self.sessions.check_device(self, command)
+            question = None if typed.options.yes else await command.question(self.desk())
+            if question is not None:
+                raise question
         except FirelineError as error:
             refusal = error
         typed_record = CommandTyped(
@@ -152,7 +173,12 @@ class Session:
         job.on_away_or_back = self._job_away_or_back
         job.send_cancel = lambda cancel: self._send(cancel)
         job.release = self._release
+        if isinstance(job, TerminalJob):
+            job.on_typed = self.touch
         self.jobs[number] = job
+        if isinstance(command, Run):
+            library = self.sessions.broker.library
+            self.sessions.soon(library.ran(self.person, command.script, command.version))
         input_sha256 = command.input_sha256() if isinstance(command, DeviceCommand) else None
         have, have_sha256 = self.sessions.have(self, command)
         start = wire.Start(
@@ -298,6 +324,20 @@ class Session:
         await self.journal.end(reason)
         self.ended.set()
         self.sessions.forget(self)
+
+    async def keep_output(self, job: Job) -> str:
+        """`> NAME`: a command's whole output as evidence; a sentence about it."""
+        return await keep(self.journal, job)
+
+    def _stalled(self, stalled: bool) -> None:
+        """The disk does not take the recording: nothing more is shown until it does."""
+        for job in self.running:
+            if isinstance(job, TerminalJob):
+                job.freeze(stalled)
+        self.notify("journal stalled; the terminal waits" if stalled else "journal goes on")
+
+    def _unrecorded(self) -> None:
+        self.sessions.end_soon(self, "the journal could not be written for 30 s")
 
     # What the device's lines say.
     def device_lost(self, reason: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from commands.language import items, wire
 from commands.language.command import Command, Spec, find
 from commands.language.errors import Refused, Unreachable
+from commands.language.names import Name
 from commands.language.visible import visible
 from server.audit.clock import now
 from server.audit.records import LineLost, LineUp, SessionOpened, Violation
@@ -67,6 +68,8 @@ class Sessions:
         )
         session = Session(self, responder, device, journal, comment or "")
         session.role, session.rule = role, rule_name
+        if device is not None:
+            session.folder = Name("C:\\" if device.platform == "windows" else "/")
         self._tell_others(session)
         self.live[session.id] = session
         if device is not None and device.line is not None:

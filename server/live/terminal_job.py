@@ -55,6 +55,8 @@ class TerminalJob(DeviceJob):
         self.viewer: Viewer | None = None
         self.quiet = False
         self.modes = Modes()
+        self._frozen = False
+        self.on_typed: Callable[[], None] = lambda: None
         self._viewed = False
         self._recent: deque[bytes] = deque()
         self._size = 0
@@ -86,6 +88,12 @@ class TerminalJob(DeviceJob):
                 self.journal.recording.write(Kind.AWAY, self.number, b"")
         return self.modes.undo()
 
+    def freeze(self, frozen: bool) -> None:
+        """While the recording is not on the disk the device writes no more."""
+        self._frozen = frozen
+        if self.stream is not None:
+            self.stream.pause() if frozen else self.stream.resume()
+
     def resize(self, columns: int, rows: int) -> None:
         columns, rows = min(columns, 1000) or 80, min(rows, 1000) or 24
         if self.running and self.stream is not None and self.stream.alive:
@@ -93,10 +101,13 @@ class TerminalJob(DeviceJob):
             self.stream.send(wire.Resize(columns=columns, rows=rows))
 
     def typed_bytes(self, data: bytes) -> bool:
-        """Recorded, then sent."""
+        """Recorded, then sent; typing is activity."""
+        self.on_typed()
         stream = self.stream
         if stream is None or not self.running or not stream.alive:
             return True
+        if self._frozen:
+            return False
         try:
             if self.quiet:
                 self.journal.recording.quiet(self.number, len(data))

@@ -76,7 +76,7 @@ def start(state: Path, windows: bool) -> None:
     device = state / "device"
     _enrol(state, device, name)
     with (state / "device.log").open("ab") as log:
-        started.append(spawn(["endpoint_shim", "--state", str(device), "run"], log))
+        started.append(spawn(["endpoint_shim", "run", "--state", str(device)], log))
     remember(state / "running.json", started)
     _wait_online(state, name, started[-1], state / "device.log")
     if windows:
@@ -122,9 +122,9 @@ def _enrol(state: Path, device: Path, name: str) -> None:
             "-I",
             "-m",
             "endpoint_shim",
+            "enroll",
             "--state",
             str(device),
-            "enroll",
             "--name",
             name,
         ],

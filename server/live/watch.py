@@ -1,0 +1,56 @@
+"""What is looked at from time to time: idle sessions, free space, rules that changed."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from server.identity.access import Rules, role_on
+from server.live.sessions import Sessions
+
+if TYPE_CHECKING:
+    from server.live.session import Session
+
+EVERY_S = 5.0
+WARN_S = (300.0, 60.0)
+
+
+async def watch(sessions: Sessions) -> None:
+    """Runs for as long as the broker does."""
+    loop = asyncio.get_running_loop()
+    warned: dict[str, int] = {}
+    while True:
+        await asyncio.sleep(EVERY_S)
+        for session in list(sessions.live.values()):
+            _idle(sessions, session, loop.time(), warned)
+        for gone in [name for name in warned if name not in sessions.live]:
+            del warned[gone]
+        if await sessions.broker.journal.free_bytes() < sessions.limits.reserve_bytes:
+            for session in list(sessions.live.values()):
+                sessions.end_soon(session, "the journal has no space left; an operator makes room")
+
+
+def _idle(sessions: Sessions, session: "Session", now: float, warned: dict[str, int]) -> None:
+    """Ends an idle session, after two warnings; a running command counts as activity."""
+    if session.device is None or session.detached:
+        return
+    if any(job.spec.word != "shell" for job in session.running):
+        session.touch()
+        return
+    left = sessions.limits.idle_s - (now - session.active)
+    if left <= 0:
+        sessions.end_soon(session, "idle")
+        return
+    due = sum(left <= mark < sessions.limits.idle_s for mark in WARN_S)
+    if due > warned.get(session.id, 0):
+        session.notify(f"session ends in {left / 60:.0f} min: nothing was typed for a while")
+    warned[session.id] = due
+
+
+def rules_changed(sessions: Sessions, rules: Rules) -> None:
+    """Ends what the new rules no longer allow."""
+    for session in list(sessions.live.values()):
+        if session.person not in rules.people and session.responder.door != "admin":
+            sessions.end_soon(session, f"{session.person} is no longer among the people")
+        elif session.device is not None:
+            role = role_on(rules, session.person, session.device.ref)
+            if role not in ("basic", "advanced"):
+                sessions.end_soon(session, f"the rules no longer allow {session.device.name}")
