@@ -1,9 +1,9 @@
-"""A blocking generator, pulled in a thread a batch at a time, so that the loop never waits."""
+"""Blocking work done in threads, so that the loop never waits and a cancel leaves nothing open."""
 
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Generic, TypeVar
 
 Made = TypeVar("Made")
@@ -50,3 +50,21 @@ async def in_batches(source: Generator[Made, None, None]) -> AsyncGenerator[Made
         if not last:
             # Not awaited: the thread may hang in the kernel, and the caller wants to go on.
             asyncio.get_running_loop().run_in_executor(None, puller.close)
+
+
+async def made(make: Callable[[], Made], undo: Callable[[Made], None]) -> Made:
+    """What `make` makes in a thread; if nobody waits for it any more, it is undone there."""
+    loop = asyncio.get_running_loop()
+    making = loop.run_in_executor(None, make)
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        making.add_done_callback(lambda done: _undo(loop, done, undo))
+        raise
+
+
+def _undo(
+    loop: asyncio.AbstractEventLoop, done: "asyncio.Future[Made]", undo: Callable[[Made], None]
+) -> None:
+    if not done.cancelled() and done.exception() is None:
+        loop.run_in_executor(None, undo, done.result())

@@ -1,15 +1,20 @@
 """Files of a Linux device: the protocol's words, each handed to the module that does it."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-from commands.language.host.files import FileRow
+from commands.language.host.files import FileFactsRow, FileHandle, FileRow, FileWriter
 from commands.language.names import Name, from_bytes, to_bytes
 from endpoint_shim.linux.accounts import Accounts
-from endpoint_shim.linux.batches import in_batches
+from endpoint_shim.linux.batches import in_batches, made
+from endpoint_shim.linux.facts import digest_of, facts_of
 from endpoint_shim.linux.listing import entered, listing
 from endpoint_shim.linux.paths import PathPolicy, joined
+from endpoint_shim.linux.reading import Opened, PlainFile, open_plain
+from endpoint_shim.linux.search import Search
+from endpoint_shim.linux.writing import Draft, NewFile
 
 
 class LinuxFiles:
@@ -34,3 +39,35 @@ class LinuxFiles:
         async with aclosing(in_batches(source)) as rows:
             async for row in rows:
                 yield row
+
+    async def find(self, pattern: str, start: Name | None) -> AsyncIterator[FileRow | str]:
+        top = b"/" if start is None else joined(self._folder, start)
+        search = Search(pattern, top, self._policy)
+        async with aclosing(in_batches(search.rows())) as found:
+            async for one in found:
+                yield one
+
+    async def facts(self, path: Name) -> FileFactsRow:
+        whole, stopped = joined(self._folder, path), threading.Event()
+        try:
+            row, facts = await asyncio.to_thread(facts_of, whole, self._policy, stopped)
+        finally:
+            stopped.set()
+        row.owner = await self._accounts.user(facts.uid)
+        row.group = await self._accounts.group(facts.gid)
+        return row
+
+    async def open(self, path: Name) -> FileHandle:
+        whole = joined(self._folder, path)
+        return PlainFile(await made(lambda: open_plain(whole, self._policy), Opened.close))
+
+    async def create(self, path: Name) -> FileWriter:
+        whole = joined(self._folder, path)
+        return NewFile(whole, await made(lambda: Draft(whole, self._policy), Draft.close))
+
+    async def digest(self, path: Name) -> str | None:
+        whole, stopped = joined(self._folder, path), threading.Event()
+        try:
+            return await asyncio.to_thread(digest_of, whole, self._policy, stopped)
+        finally:
+            stopped.set()

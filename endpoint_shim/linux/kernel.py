@@ -64,7 +64,8 @@ def inode(name: bytes = b"", dir_fd: int | None = None) -> Inode:
         device=os.makedev(rest[10], rest[11]),
         number=ino,
         accessed=accessed,
-        created=born if mask & _HAS_BTIME else None,
+        # An image that was built without birth times holds 0 for all of them.
+        created=born if mask & _HAS_BTIME and born else None,
         changed=changed,
         modified=modified,
         compressed=bool(flag & _COMPRESSED) if known & _COMPRESSED else None,

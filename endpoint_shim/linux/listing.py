@@ -60,17 +60,23 @@ def below(folder: bytes, name: bytes) -> bytes:
     return folder + name if folder.endswith(b"/") else folder + b"/" + name
 
 
-def entered(path: bytes, policy: PathPolicy) -> bytes:
-    """The real path of a folder that can be entered."""
+def opened_at(path: bytes, policy: PathPolicy) -> tuple[int, bytes]:
+    """A handle of the folder at a path, links followed, and where it really lies."""
     policy.check_path(os.fsdecode(path))
     try:
         handle = look(path, follow=True)
         try:
             real = real_path(handle, path)
             policy.check_path(os.fsdecode(real))
-            os.close(opened_folder(handle))
-            return real
+            return opened_folder(handle), real
         finally:
             os.close(handle)
     except OSError as error:
         raise in_words(error, path) from error
+
+
+def entered(path: bytes, policy: PathPolicy) -> bytes:
+    """The real path of a folder that can be entered."""
+    handle, real = opened_at(path, policy)
+    os.close(handle)
+    return real

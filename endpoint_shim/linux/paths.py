@@ -47,6 +47,10 @@ class PathPolicy(Protocol):
         ...
 
 
+class NotThere(Failed):
+    """Nothing is at a path."""
+
+
 def kind_of(mode: int) -> str:
     """The `Kind` of a stat mode."""
     return KINDS.get(stat.S_IFMT(mode), "other")
@@ -117,7 +121,7 @@ def in_words(error: OSError, path: bytes) -> FirelineError:
     name = text(path)
     match error.errno:
         case errno.ENOENT:
-            return Failed(f"{name} does not exist")
+            return NotThere(f"{name} does not exist")
         case errno.ENOTDIR:
             return Failed(f"{name} is not there: a name on the way to it is no folder")
         case errno.ELOOP:

@@ -1,0 +1,165 @@
+"""A plain file, opened for reading by what it is; the handle, never the path, is read.
+
+1. A lock keeps the handle open while a thread is inside of a read: a number that is closed and
+   given to another file must not be read in its place.
+2. Where reads follow one another, one read in a thread fetches for several.
+"""
+
+import asyncio
+import os
+import threading
+from dataclasses import dataclass
+
+from commands.language.errors import Refused
+from commands.language.names import Name, from_bytes
+from endpoint_shim.linux import kernel
+from endpoint_shim.linux.paths import (
+    SAID,
+    PathPolicy,
+    in_words,
+    kind_of,
+    look,
+    real_path,
+    reopened,
+    text,
+)
+
+AHEAD = 1024 * 1024
+# statfs(2): proc, sysfs, debugfs, tracefs, securityfs, cgroup, cgroup2, configfs, selinuxfs.
+UNSIZED = frozenset(
+    {
+        *(0x9FA0, 0x62656572, 0x64626720, 0x74726163, 0x73636673),
+        *(0x27E0EB, 0x63677270, 0x62656570, 0xF97CFF8C),
+    }
+)
+
+
+@dataclass
+class Opened:
+    """An open plain file and what was true when it was opened."""
+
+    handle: int
+    path: bytes
+    real: bytes
+    facts: kernel.Inode
+    sized: bool
+
+    def piece(self, length: int, offset: int) -> bytes:
+        """What stands there; nothing where a file of the kernel's has nothing to say by now."""
+        try:
+            return os.pread(self.handle, length, offset)
+        except BlockingIOError:
+            return b""
+
+    def close(self) -> None:
+        os.close(self.handle)
+
+
+def open_plain(path: bytes, policy: PathPolicy) -> Opened:
+    """Looks first, refuses by name what is no plain file, then opens that very file."""
+    policy.check_path(os.fsdecode(path))
+    try:
+        looking = look(path)
+        try:
+            real = real_path(looking, path)
+            policy.check_path(os.fsdecode(real))
+            facts = kernel.inode(dir_fd=looking)
+            refuse_unless_plain(path, looking, facts.mode)
+            return opened(looking, path, real, facts)
+        finally:
+            os.close(looking)
+    except OSError as error:
+        raise in_words(error, path) from error
+
+
+def opened(looking: int, path: bytes, real: bytes, facts: kernel.Inode) -> Opened:
+    """The plain file that a handle looks at, opened for reading."""
+    handle = reopened(looking, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return Opened(handle, path, real, facts, _is_sized(handle, facts.size))
+    except OSError:
+        os.close(handle)
+        raise
+
+
+def refuse_unless_plain(path: bytes, handle: int, mode: int) -> None:
+    """Raises Refused that names what is there instead of a plain file."""
+    kind = kind_of(mode)
+    if kind == "link":
+        target = text(os.readlink(b"", dir_fd=handle))
+        raise Refused(f"{text(path)} is a link to {target}, not a plain file; ask for that one")
+    if kind != "file":
+        raise Refused(f"{text(path)} is {SAID[kind]}, not a plain file; only plain files are taken")
+
+
+def _is_sized(handle: int, size: int) -> bool:
+    if kernel.file_system(handle) in UNSIZED:
+        return False
+    # Some file systems in user space hand out files of /proc without their size.
+    try:
+        return size > 0 or not os.pread(handle, 1, 0)
+    except BlockingIOError:
+        return False
+
+
+class PlainFile:
+    """The protocol's FileHandle."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._lock = threading.Lock()
+        self._closed = False
+        self._ahead_at = 0
+        self._ahead = b""
+        self._next = 0
+
+    @property
+    def path(self) -> Name:
+        return from_bytes(self._opened.path)
+
+    @property
+    def size(self) -> int:
+        return self._opened.facts.size if self.sized else 0
+
+    @property
+    def sized(self) -> bool:
+        return self._opened.sized
+
+    async def read(self, offset: int, length: int) -> bytes:
+        start = offset - self._ahead_at
+        if start >= 0 and start + length <= len(self._ahead):
+            piece = self._ahead[start : start + length]
+        else:
+            piece = await self._fetched(offset, length)
+        self._next = offset + len(piece)
+        return piece
+
+    async def _fetched(self, offset: int, length: int) -> bytes:
+        wanted = max(length, AHEAD) if self.sized and offset == self._next else length
+        data = await asyncio.to_thread(self._read, wanted, offset)
+        if self.sized:
+            self._ahead_at, self._ahead = offset, data
+        return data[:length]
+
+    def _read(self, length: int, offset: int) -> bytes:
+        with self._lock:
+            if self._closed:
+                return b""
+            try:
+                return self._opened.piece(length, offset)
+            except OSError as error:
+                raise in_words(error, self._opened.path) from error
+
+    async def close(self) -> None:
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+            self._close()
+        else:
+            # A cancelled read is still in the kernel; whoever closes does not wait for it.
+            asyncio.get_running_loop().run_in_executor(None, self._close)
+
+    def _close(self) -> None:
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._opened.close()
