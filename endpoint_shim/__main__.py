@@ -1,0 +1,75 @@
+"""`fireline-endpoint`: enroll this device, run its shim, check why it is offline."""
+
+import argparse
+import platform
+import re
+import sys
+from pathlib import Path
+
+from commands.language.errors import FirelineError
+from endpoint_shim import VERSION, config
+
+
+def main() -> None:
+    """The program's entry; exits with the error's status and one sentence."""
+    arguments = _parser().parse_args()
+    try:
+        sys.exit(arguments.run(arguments))
+    except FirelineError as error:
+        print(error.shown(), file=sys.stderr)
+        sys.exit(error.status)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fireline-endpoint", description=__doc__)
+    parser.add_argument("--version", action="version", version=VERSION)
+    parser.add_argument(
+        "--state", type=Path, default=config.DEFAULT_STATE, help="its folder (%(default)s)"
+    )
+    words = parser.add_subparsers(required=True, metavar="enroll | run | check")
+    enroll = words.add_parser("enroll", help="take this device's identity with a token")
+    enroll.add_argument(
+        "--token", metavar="FILE", default="-", help="file that holds the token; - is stdin"
+    )
+    enroll.add_argument("--name", default=host_name(), help="the device's name (%(default)s)")
+    enroll.set_defaults(run=_enroll)
+    run = words.add_parser("run", help="keep the line to the broker until stopped")
+    run.set_defaults(run=_run)
+    check = words.add_parser("check", help="say why this device is offline")
+    check.set_defaults(run=_check)
+    for word in (enroll, run, check):
+        # Before or after the word; SUPPRESS keeps the one from overwriting the other.
+        word.add_argument("--state", type=Path, default=argparse.SUPPRESS, help="its folder")
+    return parser
+
+
+def host_name() -> str:
+    """The host's name as a device may be called."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", platform.node()).lstrip("._-")[:63] or "device"
+
+
+def _enroll(arguments: argparse.Namespace) -> int:
+    from endpoint_shim import enrol
+
+    enrol.enroll(arguments.state, enrol.read_token(arguments.token), arguments.name)
+    print(f"enrolled as {arguments.name}; next: fireline-endpoint run --state {arguments.state}")
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from endpoint_shim import supervisor
+
+    supervisor.run(config.load(arguments.state))
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from endpoint_shim import check
+
+    return check.check(arguments.state)
+
+
+if __name__ == "__main__":
+    main()

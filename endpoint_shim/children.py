@@ -1,0 +1,63 @@
+"""A worker's process as the supervisor sees it; each platform starts it in its own way."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Protocol
+
+from endpoint_shim.groups import Group, Groups
+from endpoint_shim.pipe import Pipe
+
+WORKER = ("-I", "-m", "endpoint_shim.worker")
+
+
+class Child(Protocol):
+    """A started process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def exited(self) -> "asyncio.Future[int]":
+        """Its status; a signal is its negative number. Not done while it hangs in the kernel."""
+        ...
+
+    def kill(self) -> None:
+        """By force; no error if it has ended already."""
+        ...
+
+
+async def start_worker(pipe: Pipe) -> Child:
+    """Starts a worker whose other end of the pipe is `pipe`."""
+    if sys.platform == "win32":
+        from endpoint_shim.windows.spawn import spawn
+    else:
+        from endpoint_shim.linux.spawn import spawn
+    return await spawn([sys.executable, *WORKER], pipe)
+
+
+async def join_supervisor(pipe: Pipe, arguments: list[str]) -> None:
+    """In the worker: connects `pipe` to the end it was started with."""
+    if sys.platform == "win32":
+        from endpoint_shim.windows.spawn import join
+    else:
+        from endpoint_shim.linux.spawn import join
+    await join(pipe, arguments)
+
+
+def join_group(place: str) -> Group:
+    """In the worker: its own group, under which its commands have theirs."""
+    if sys.platform == "win32":
+        from endpoint_shim.windows.jobs import join_group
+    else:
+        from endpoint_shim.linux.groups import join_group
+    return join_group(place)
+
+
+def open_groups(state: Path) -> Groups:
+    """This shim's groups, the surest kind that this system lets it have."""
+    if sys.platform == "win32":
+        from endpoint_shim.windows.jobs import open_groups
+    else:
+        from endpoint_shim.linux.groups import open_groups
+    return open_groups(state)

@@ -1,0 +1,88 @@
+"""Where the shim keeps what it is: one private state folder, and an optional `shim.toml`.
+
+`shim.toml` knows `policy` (where policy.toml lies) and `terminal_prefix` (words before a
+terminal's program, which the Windows test rig needs); an unknown key is refused.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from commands.language.enrolment import DeviceId, DeviceName, Url
+from commands.language.errors import Failed, Refused
+from endpoint_shim import durable
+
+KEY, CERTIFICATE, CA, IDENTITY = "key.pem", "device.pem", "ca.pem", "identity.json"
+SETTINGS, POLICY, REFUSAL = "shim.toml", "policy.toml", "last-refusal.json"
+SESSIONS, KEPT = "sessions", "kept"
+DEFAULT_STATE = Path("/var/lib/fireline-endpoint")
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who this device is, and the only places it ever dials; from its enrolment."""
+
+    device_id: DeviceId
+    name: DeviceName
+    dial: list[Url]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`shim.toml`."""
+
+    policy: str = ""
+    terminal_prefix: list[str] = []
+
+
+@dataclass(frozen=True)
+class Config:
+    """The state folder, read and found private."""
+
+    state: Path
+    identity: Identity
+    settings: Settings
+
+    @property
+    def key(self) -> Path:
+        return self.state / KEY
+
+    @property
+    def certificate(self) -> Path:
+        return self.state / CERTIFICATE
+
+    @property
+    def ca(self) -> Path:
+        return self.state / CA
+
+    @property
+    def policy(self) -> Path:
+        return Path(self.settings.policy) if self.settings.policy else self.state / POLICY
+
+    @property
+    def sessions(self) -> Path:
+        return self.state / SESSIONS
+
+
+def load(state: Path) -> Config:
+    """The device's identity and settings; Refused where others could read or change them."""
+    if not (state / IDENTITY).exists():
+        raise Failed(f"{state} holds no identity; fireline-endpoint enroll makes one")
+    durable.refuse_unless_private(state)
+    for name in (KEY, CERTIFICATE, CA, IDENTITY):
+        durable.refuse_unless_private(state / name)
+    try:
+        identity = msgspec.json.decode((state / IDENTITY).read_bytes(), type=Identity)
+    except msgspec.DecodeError:
+        raise Failed(f"{state / IDENTITY} is damaged; enrol this device again") from None
+    return Config(state, identity, _settings(state / SETTINGS))
+
+
+def _settings(path: Path) -> Settings:
+    if not path.exists():
+        return Settings()
+    durable.refuse_unless_private(path)
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Settings)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise Refused(f"{path}: {error}") from None

@@ -1,0 +1,105 @@
+"""Opens one WebSocket to the broker: mutual TLS 1.3, only to a host pinned at enrolment."""
+
+import asyncio
+import socket
+import ssl
+from typing import Any, cast
+
+from websockets.client import ClientProtocol
+from websockets.uri import parse_uri
+
+from commands.language.errors import Unreachable
+from commands.language.framed import FramedSocket, SansIO
+from endpoint_shim.config import Config
+
+CONTROL, STREAM = "/control", "/stream"
+CONNECT_S = 10.0
+HANDSHAKE_S = 5.0
+
+
+def tls(config: Config) -> ssl.SSLContext:
+    """Trusts the pinned CA alone, checks the host's name, shows the device's certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(config.ca)
+    context.load_cert_chain(config.certificate, config.key)
+    return context
+
+
+def place(dial: str) -> tuple[str, int]:
+    """Host and port of an entry of the dial list."""
+    host, _, port = dial.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+async def connect(context: ssl.SSLContext, dial: str, path: str, max_size: int) -> FramedSocket:
+    """One open WebSocket; raises Unreachable with the reason. The other side speaks second."""
+    host, port = place(dial)
+    protocol = ClientProtocol(
+        parse_uri(f"wss://{dial}{path}"), extensions=None, max_size=max_size, logger=None
+    )
+    framed = FramedSocket(cast(SansIO, protocol))
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            await asyncio.get_running_loop().create_connection(
+                lambda: framed,
+                host,
+                port,
+                ssl=context,
+                server_hostname=host,
+                ssl_handshake_timeout=HANDSHAKE_S,
+                ssl_shutdown_timeout=1.0,
+            )
+            _no_delay(framed)
+            await _handshake(framed, protocol)
+    except TimeoutError:
+        framed.abort("timed out")
+        raise Unreachable(f"{dial} does not answer within {CONNECT_S:g} s") from None
+    except (OSError, ssl.SSLError) as error:
+        framed.abort("not connected")
+        raise Unreachable(f"{dial}: {reason(error)}") from None
+    return framed
+
+
+def closed_by_peer(framed: FramedSocket) -> bool:
+    """Whether the other side said Close, and did not merely vanish."""
+    return cast(ClientProtocol, framed.protocol).close_rcvd is not None
+
+
+def reason(error: OSError) -> str:
+    """A connection's failure as a person reads it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not good: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason or error}"
+    if isinstance(error, socket.gaierror):
+        return f"the name does not resolve ({error.strerror})"
+    return error.strerror or str(error)
+
+
+async def _handshake(framed: FramedSocket, protocol: ClientProtocol) -> None:
+    answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def on_event(response: Any) -> None:
+        if answered.done():
+            return
+        if protocol.handshake_exc is not None or response.status_code != 101:
+            answered.set_exception(OSError(f"refused the line (status {response.status_code})"))
+        else:
+            answered.set_result(None)
+
+    def on_lost(why: str) -> None:
+        if not answered.done():
+            answered.set_exception(OSError(f"closed the line during its opening ({why})"))
+
+    framed.on_event, framed.on_lost = on_event, on_lost
+    protocol.send_request(protocol.connect())
+    framed.flush_handshake()
+    await answered
+
+
+def _no_delay(framed: FramedSocket) -> None:
+    assert framed.transport is not None
+    raw = framed.transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

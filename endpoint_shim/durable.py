@@ -1,0 +1,48 @@
+"""Small files of the state folder: private, whole or absent, on the disk before they count."""
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+
+from commands.language.errors import Refused
+
+
+def save(path: Path, data: bytes) -> None:
+    """Writes beside, syncs, renames over, syncs the folder."""
+    beside = path.with_name(path.name + ".new")
+    with contextlib.suppress(FileNotFoundError):
+        beside.unlink()
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
+    os.replace(beside, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in `folder` durable; Windows has no such call."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def refuse_unless_private(path: Path) -> None:
+    """Raises Refused for a file or folder that somebody else may read or change."""
+    if os.name != "posix":
+        return
+    facts = path.lstat()
+    if stat.S_ISLNK(facts.st_mode):
+        raise Refused(f"{path} is a link; the shim's own files are none")
+    if facts.st_uid != os.geteuid():
+        raise Refused(f"{path} belongs to user {facts.st_uid}; give it to user {os.geteuid()}")
+    if facts.st_mode & 0o077:
+        wanted = "0700" if stat.S_ISDIR(facts.st_mode) else "0600"
+        mode = stat.S_IMODE(facts.st_mode)
+        raise Refused(f"{path} is open to others (mode {mode:04o}); chmod {wanted} {path}")

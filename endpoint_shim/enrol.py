@@ -1,0 +1,122 @@
+"""Enrolment: a token buys this device its identity; the CA's key is pinned before anything is said.
+
+The rules are those of commands/language/enrolment.py: the CA's certificate is fetched in the
+clear, counts only when its key is the token's, and TLS then trusts that one CA and checks the
+host's name. Nothing here is ever switched off.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import ssl
+import sys
+from pathlib import Path
+
+from commands.language.enrolment import (
+    CA_ASK,
+    CA_LIMIT,
+    LONGEST_TOKEN,
+    MESSAGE_LIMIT,
+    EnrolAnswer,
+    EnrolRefused,
+    EnrolRequest,
+    Token,
+    decode_answer,
+    encode,
+    enrolment_place,
+    parse_token,
+)
+from commands.language.errors import Refused, Unreachable
+from endpoint_shim import VERSION, identity
+from endpoint_shim.dial import reason
+
+CONNECT_S = 10.0
+EXCHANGE_S = 30.0
+
+
+def read_token(place: str) -> Token:
+    """The token in a file, or on standard input for `-`; never from argv, which others can see."""
+    if place == "-":
+        return parse_token(sys.stdin.read(LONGEST_TOKEN + 2))
+    with Path(place).open(encoding="utf-8", errors="replace") as file:
+        return parse_token(file.read(LONGEST_TOKEN + 2))
+
+
+def enroll(state: Path, token: Token, name: str) -> EnrolAnswer:
+    """Takes the identity and saves it; raises with the broker's reason otherwise."""
+    identity.prepare(state)
+    key, request = identity.make_request(name)
+    asked = EnrolRequest(
+        secret=token.secret,
+        csr_pem=request,
+        name=name,
+        platform="windows" if sys.platform == "win32" else "linux",
+        version=VERSION,
+    )
+    answer = asyncio.run(exchange(token, asked))
+    if isinstance(answer, EnrolRefused):
+        raise Refused(f"{name} was not enrolled: {answer.message}")
+    _pinned(answer.ca_pem, token)
+    identity.save(state, key, answer)
+    return answer
+
+
+async def exchange(token: Token, asked: EnrolRequest) -> EnrolAnswer | EnrolRefused:
+    """One question and its answer, over TLS that trusts the pinned CA alone."""
+    host, port = enrolment_place(token.url)
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            ca = await _fetch_ca(host, port)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_verify_locations(cadata=_pinned(ca, token))
+        async with asyncio.timeout(EXCHANGE_S):
+            reader, writer = await asyncio.open_connection(
+                host, port, ssl=context, server_hostname=host, limit=MESSAGE_LIMIT
+            )
+            try:
+                writer.write(encode(asked))
+                await writer.drain()
+                return decode_answer(await reader.readuntil(b"\n"))
+            finally:
+                writer.close()
+    except TimeoutError:
+        raise Unreachable(f"the broker at {token.url} does not answer in time") from None
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        raise Unreachable(f"the broker at {token.url} gave no whole answer") from None
+    except OSError as error:
+        raise Unreachable(f"the broker at {token.url}: {reason(error)}") from None
+
+
+async def _fetch_ca(host: str, port: int) -> str:
+    reader, writer = await asyncio.open_connection(host, port, limit=CA_LIMIT)
+    try:
+        writer.write(CA_ASK)
+        await writer.drain()
+        data = await reader.read(CA_LIMIT)
+        while len(data) < CA_LIMIT and (piece := await reader.read(CA_LIMIT - len(data))):
+            data += piece
+    finally:
+        writer.close()
+    return data.decode("ascii", "replace")
+
+
+def _pinned(pem: str, token: Token) -> str:
+    """The one certificate in `pem`, if its key is the token's; nothing else is ever trusted."""
+    # On demand: the idle supervisor must not hold cryptography.
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    try:
+        found = x509.load_pem_x509_certificate(pem.encode("ascii"))
+    except ValueError:
+        raise Refused(
+            f"what answers at {token.url} gives no CA; is it a Fireline broker?"
+        ) from None
+    public = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if not hmac.compare_digest(hashlib.sha256(public).hexdigest(), token.ca):
+        raise Refused(
+            f"what answers at {token.url} is not the broker that made the token (its CA's key "
+            "is another); nothing was sent"
+        )
+    return found.public_bytes(Encoding.PEM).decode()

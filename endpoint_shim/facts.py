@@ -1,0 +1,58 @@
+"""What a device says of itself, without a call that may hang: read once, from memory of the system.
+
+Who is signed in needs look-ups that may wait for a network, so a worker finds it (pipe.Found).
+"""
+
+import platform
+import sys
+import time
+from pathlib import Path
+
+from commands.language import wire
+from commands.language.command import DeviceCommand, TerminalCommand, discover
+from commands.language.declared import digest
+
+
+def read(weaker_stop: str) -> wire.Facts:
+    """The facts that Hello carries."""
+    return wire.Facts(
+        platform="windows" if sys.platform == "win32" else "linux",
+        system=_system()[:256],
+        host=platform.node()[:256],
+        architecture=platform.machine()[:256],
+        boot_ms=_boot_ms(),
+        weaker_stop=weaker_stop[:256],
+    )
+
+
+def clock_ms() -> int:
+    """The device's own clock, which may be wrong: for the broker to compare, never to order by."""
+    return time.time_ns() // 1_000_000
+
+
+def declarations() -> dict[str, str]:
+    """The digest of each declaration that a device runs, for a broker that may differ."""
+    return {
+        word: digest(declared)
+        for word, declared in discover().items()
+        if issubclass(declared, DeviceCommand | TerminalCommand)
+    }
+
+
+def _system() -> str:
+    if sys.platform == "win32":
+        return f"Windows {platform.win32_ver()[1]}"
+    try:
+        name = platform.freedesktop_os_release().get("PRETTY_NAME", "Linux")
+    except OSError:
+        name = "Linux"
+    return f"{name}, kernel {platform.release()}"
+
+
+def _boot_ms() -> int:
+    if sys.platform == "win32":
+        return max(0, clock_ms() - time.monotonic_ns() // 1_000_000)
+    for line in Path("/proc/stat").read_text().splitlines():
+        if line.startswith("btime "):
+            return int(line.split()[1]) * 1000
+    return 0

@@ -1,0 +1,65 @@
+"""A terminal tied to its stream by callbacks: no task and no queue between the two.
+
+What the stream cannot take pauses the terminal; what the terminal cannot take stays in the
+command's input, unacknowledged, and so stops the broker.
+"""
+
+from commands.language import wire
+from commands.language.host.terminal import Terminal
+from endpoint_shim.inputs import Input
+from endpoint_shim.stream import Stream
+
+
+class Screen:
+    """The ties, until `close`."""
+
+    def __init__(self, terminal: Terminal, taken: Input, stream: Stream) -> None:
+        self._terminal = terminal
+        self._input = taken
+        self._stream = stream
+        self._full = False
+        self._paused = False
+        self._open = True
+        terminal.on_output = self._output
+        terminal.on_writable = self._writable
+        terminal.on_quiet = self._quiet
+        stream.on_room = self._room
+        self.typed()
+
+    def typed(self) -> None:
+        """Gives the terminal what has come, as far as it takes it."""
+        if not self._full:
+            self._input.drain(self._write)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._terminal.resize(columns, rows)
+
+    def close(self) -> None:
+        """The terminal ended: nothing of it reaches the stream any more."""
+        self._open = False
+        self._stream.on_room = lambda _: None
+
+    def _output(self, data: bytes) -> None:
+        if not self._open:
+            return
+        self._stream.send_bytes(data)
+        if not self._stream.room:
+            self._paused = True
+            self._terminal.pause()
+
+    def _room(self, room: bool) -> None:
+        if room and self._paused:
+            self._paused = False
+            self._terminal.resume()
+
+    def _write(self, data: bytes) -> bool:
+        self._full = not self._terminal.write(data)
+        return not self._full
+
+    def _writable(self) -> None:
+        self._full = False
+        self.typed()
+
+    def _quiet(self, on: bool) -> None:
+        if self._open:
+            self._stream.send(wire.Quiet(on=on))

@@ -1,0 +1,205 @@
+"""The supervisor: keeps the one control line, starts and ends workers, and touches nothing else.
+
+1. It reads and writes its own folder, /proc and cgroups only; every other look-up may hang and is
+   a worker's. It runs no command itself.
+2. Without a line for LOST_S everything that runs here is ended.
+3. It must stay small: no psutil, no cryptography, no uvloop.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import ssl
+import sys
+from typing import Any
+
+import msgspec
+
+from commands.language import wire
+from commands.language.errors import Unreachable
+from endpoint_shim import VERSION, dial, facts, policy, refusal, sessions
+from endpoint_shim.backoff import Backoff
+from endpoint_shim.children import open_groups
+from endpoint_shim.config import Config
+from endpoint_shim.line import ControlLine
+from endpoint_shim.pipe import Found
+from endpoint_shim.workers import Workers
+
+LOST_S = 60.0
+POLICY_LOOK_S = 2.0
+STOP_S = 5.0
+
+log = logging.getLogger("fireline.supervisor")
+
+
+class Supervisor:
+    """One device's life between two starts."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._groups = open_groups(config.state)
+        self._groups.end_leftovers()
+        for line in sessions.wipe_leftovers(config.sessions):
+            log.warning("%s", line)
+        self._facts = facts.read(self._groups.weaker_stop)
+        self._policy = policy.load(config.policy)
+        self._declarations = facts.declarations()
+        self._workers = Workers(
+            config.state, config.identity.name, self._groups, self._tell, self._found
+        )
+        self._line: ControlLine | None = None
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until `stop`; then ends everything and says Bye."""
+        tasks: set[asyncio.Task[Any]] = {
+            asyncio.create_task(self._watch_policy()),
+            asyncio.create_task(self._keep_line()),
+            asyncio.create_task(self._stopping.wait()),
+        }
+        try:
+            await asyncio.wait(tasks, return_when="FIRST_COMPLETED")
+            await self._end_all()
+        finally:
+            for task in tasks:
+                task.cancel()
+            done, _ = await asyncio.wait(tasks)
+        for task in done:
+            if not task.cancelled():
+                task.result()
+
+    async def _end_all(self) -> None:
+        self._workers.end_all()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self._workers.all_ended()
+        if self._line is not None:
+            self._line.close("the shim stops")
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def _keep_line(self) -> None:
+        backoff = Backoff()
+        ending: asyncio.TimerHandle | None = None
+        loop = asyncio.get_running_loop()
+        while True:
+            for place in self._config.identity.dial:
+                reason = await self._one_line(place, ending, backoff)
+                log.warning("no line to %s: %s", place, reason)
+                if ending is None or ending.cancelled():
+                    ending = loop.call_later(LOST_S, self._workers.end_all)
+                await asyncio.sleep(backoff.wait())
+
+    async def _one_line(
+        self, place: str, ending: asyncio.TimerHandle | None, backoff: Backoff
+    ) -> str:
+        """One connection from dialling to its loss; gives the reason."""
+        try:
+            socket = await dial.connect(
+                dial.tls(self._config), place, dial.CONTROL, wire.MAX_CONTROL
+            )
+            line = ControlLine(socket, self._message, lambda: bool(self._workers.sessions))
+            hello, later = self._hello()
+            welcome = await line.hello(hello)
+        except (Unreachable, OSError, ssl.SSLError) as error:
+            self._keep_refusal(place, str(error))
+            return str(error)
+        if ending is not None:
+            ending.cancel()
+        backoff.reset()
+        refusal.forget(self._config.state)
+        log.info("line to %s, broker %s", place, welcome.instance)
+        self._line = line
+        try:
+            if later is not None:
+                line.send(later)
+            self._workers.keep_only(welcome.streams, welcome.sessions)
+            return await line.beat(welcome.beat_s)
+        finally:
+            self._line = None
+
+    def _hello(self) -> tuple[wire.Hello, wire.Report | None]:
+        """Hello, never over what a broker reads before it; a long policy follows by Report."""
+        hello = wire.Hello(
+            version=wire.VERSION,
+            shim=VERSION,
+            facts=self._facts,
+            clock_ms=facts.clock_ms(),
+            declarations=self._declarations,
+            policy=self._policy,
+            running=self._workers.streams,
+            sessions=self._workers.sessions,
+        )
+        if len(wire.encode(hello)) <= wire.MAX_BEFORE_HELLO:
+            return hello, None
+        short = wire.Policy(error="its policy follows")
+        return msgspec.structs.replace(hello, policy=short), wire.Report(policy=self._policy)
+
+    def _message(self, message: wire.Down) -> None:
+        match message:
+            case wire.Begin():
+                self._workers.begin(message.session)
+                self._beat_changes()
+            case wire.Open():
+                self._workers.open(message)
+            case wire.Cancel():
+                self._workers.cancel(message)
+            case wire.Close():
+                self._workers.close(message.stream)
+            case wire.End():
+                self._workers.end(message.session)
+
+    def _beat_changes(self) -> None:
+        if self._line is not None:
+            self._line.sessions_changed()
+
+    def _tell(self, message: wire.Up) -> bool:
+        if self._line is None or self._line.lost.done():
+            return False
+        self._line.send(message)
+        return True
+
+    def _found(self, found: Found) -> None:
+        if found.user != self._facts.user:
+            self._facts = msgspec.structs.replace(self._facts, user=found.user)
+            self._tell(wire.Report(facts=self._facts))
+
+    async def _watch_policy(self) -> None:
+        seen = self._policy_mark()
+        while True:
+            await asyncio.sleep(POLICY_LOOK_S)
+            mark = self._policy_mark()
+            if mark != seen:
+                seen = mark
+                self._policy = policy.load(self._config.policy)
+                self._tell(wire.Report(policy=self._policy))
+
+    def _policy_mark(self) -> tuple[int, ...]:
+        try:
+            found = self._config.policy.lstat()
+        except OSError:
+            return ()
+        return (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size, found.st_mode)
+
+    def _keep_refusal(self, place: str, reason: str) -> None:
+        known = refusal.last(self._config.state)
+        if known is None or (known.dial, known.reason) != (place, reason):
+            refusal.keep(self._config.state, refusal.Refusal(facts.clock_ms(), place, reason))
+
+
+async def supervise(config: Config) -> None:
+    """Runs until a signal asks for the end."""
+    supervisor = Supervisor(config)
+    if sys.platform != "win32":
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, supervisor.stop)
+    await supervisor.run()
+
+
+def run(config: Config) -> None:
+    """The supervisor as a program."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    asyncio.run(supervise(config))
