@@ -3,13 +3,14 @@
 import hashlib
 import os
 import re
+import shutil
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 
 from server.audit.chunks import COMMIT, Kind, Reader, pack
-from server.audit.folders import Folders, make_folder, sync_folder
+from server.audit.folders import FILE_MODE, Folders, make_folder, sync_folder
 
 _INCOMING: Final = re.compile(r"(S[0-9]+)-([0-9]+)(?:-(.*))?", re.DOTALL)
 
@@ -50,35 +51,76 @@ class Recovery(msgspec.Struct, frozen=True):
 
 
 def seal_recording(path: Path) -> SealedRecording:
-    """Cut a torn tail and append the *recovered* chunk."""
+    """Cut a torn end, which is kept beside the file, and append the *recovered* chunk."""
     if not path.exists():
         return SealedRecording("recording missing", 0, "")
-    reader = Reader(path)
-    committed = ms = 0
-    for chunk in reader:
-        ms = chunk.ms
-        if chunk.kind is Kind.COMMIT and len(chunk.data) == COMMIT.size:
-            committed = COMMIT.unpack(chunk.data)[0]
-    end, head, what = reader.tail
-    size = path.stat().st_size
-    if what == "changed" and end < committed:
-        return SealedRecording(f"recording damaged at byte {end:,}, left as it is", 0, "")
+    walked = _walk(path)
+    if walked.damaged_at is not None:
+        return SealedRecording(
+            f"recording damaged at byte {walked.damaged_at:,}, left as it is", 0, ""
+        )
+    end, head, committed = walked.end, walked.head, walked.committed
     with path.open("r+b") as file:
+        file.seek(end)
+        cut = _keep_torn(path, file)
         file.truncate(end)
         file.seek(end)
-        recovery = Recovery(end, head.hex(), end - committed, size - end)
-        chunk_bytes, after = pack(Kind.RECOVERED, 0, ms, msgspec.json.encode(recovery), head)
-        file.write(chunk_bytes)
+        recovery = Recovery(end, head.hex(), end - committed, cut)
+        chunk, after = pack(Kind.RECOVERED, 0, walked.ms, msgspec.json.encode(recovery), head)
+        file.write(chunk)
         file.flush()
         os.fsync(file.fileno())
+    sync_folder(path.parent)
     told = f"recording whole to byte {end:,}, {end - committed:,} beyond the last commit"
-    if size > end:
-        told += f"; a torn end of {size - end:,} bytes was cut"
-    return SealedRecording(told, end + len(chunk_bytes), after.hex())
+    if cut:
+        told += f"; a torn end of {cut:,} bytes was cut"
+    return SealedRecording(told, end + len(chunk), after.hex())
+
+
+class _Walked(NamedTuple):
+    """How far the recording is whole; damage counts only before a later commit.
+
+    A power cut can spoil everything after the last commit; before it, it was the disk or somebody.
+    """
+
+    end: int
+    head: bytes
+    ms: int
+    committed: int
+    damaged_at: int | None
+
+
+def _walk(path: Path) -> _Walked:
+    reader = Reader(path, past_damage=True)
+    good = reader.tail
+    ms = committed = 0
+    for chunk in reader:
+        if reader.damage:
+            if chunk is not reader.damage[-1] and chunk.kind is Kind.COMMIT:
+                return _Walked(good.end, good.chain, ms, committed, good.end)
+            continue
+        good, ms = reader.tail, chunk.ms
+        if chunk.kind is Kind.COMMIT and len(chunk.data) == COMMIT.size:
+            committed = COMMIT.unpack(chunk.data)[0]
+    return _Walked(good.end, good.chain, ms, committed, None)
+
+
+def _keep_torn(path: Path, file: BinaryIO) -> int:
+    """Copy what is left of `file` to `NAME.torn`: recovery destroys nothing."""
+    size = os.fstat(file.fileno()).st_size - file.tell()
+    if size:
+        descriptor = os.open(
+            path.with_name(path.name + ".torn"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE
+        )
+        with open(descriptor, "wb") as torn:
+            shutil.copyfileobj(file, torn)
+            torn.flush()
+            os.fsync(torn.fileno())
+    return size
 
 
 def seal_result(path: Path) -> SealedFile:
-    """Cut a torn tail; the digest is of what is left."""
+    """Cut a torn end, kept beside it; the digest is of what is left."""
     if not path.exists():
         return SealedFile("", 0, 0, 0)
     reader = Reader(path)
@@ -87,8 +129,11 @@ def seal_result(path: Path) -> SealedFile:
         rows += chunk.kind is Kind.ROW
         ms = chunk.ms
     with path.open("r+b") as file:
+        file.seek(reader.tail.end)
+        _keep_torn(path, file)
         file.truncate(reader.tail.end)
         os.fsync(file.fileno())
+        file.seek(0)
         digest = hashlib.file_digest(file, "sha256")
     return SealedFile(digest.hexdigest(), reader.tail.end, rows, ms)
 

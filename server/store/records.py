@@ -1,9 +1,12 @@
 """The records table: lines of journals, read in pages."""
 
 import sqlite3
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, TypeVar
 
 from server.store.sqlite import RecordRow, Store
+
+T = TypeVar("T")
 
 PAGE: Final = 500
 NEXT: Final = (
@@ -20,6 +23,10 @@ BEGUN: Final = (
 SEALED: Final = (
     "SELECT journal, seq, kind, line, hash FROM records WHERE kind = 'session_sealed' ORDER BY seq"
 )
+WALK: Final = (
+    "SELECT journal, seq, kind, line, hash FROM records WHERE journal = ? AND seq <= ? ORDER BY seq"
+)
+JOURNALS: Final = "SELECT DISTINCT journal FROM records"
 COUNTS: Final = (
     "SELECT count(*), coalesce(max(seq), 0), coalesce(sum(kind = 'command_typed'), 0),"
     " coalesce(sum(kind = 'recovered'), 0) FROM records WHERE journal = ?"
@@ -60,6 +67,22 @@ async def one(store: Store, journal: str, seq: int) -> RecordRow | None:
     """One row, if it is there."""
     rows = await page(store, journal, seq - 1, 1)
     return rows[0] if rows and rows[0].seq == seq else None
+
+
+async def walk(
+    store: Store, journal: str, upto: int, visit: Callable[[Iterator[RecordRow]], T]
+) -> T:
+    """Hand every row up to `upto` to `visit`, in a thread, without holding them all."""
+
+    def select(connection: sqlite3.Connection) -> T:
+        return visit(RecordRow(*row) for row in connection.execute(WALK, (journal, upto)))
+
+    return await store.read(select)
+
+
+async def journals(store: Store) -> list[str]:
+    """Every journal that has a row."""
+    return await store.read(lambda connection: [row[0] for row in connection.execute(JOURNALS)])
 
 
 async def begun(store: Store, limit: int = -1) -> list[RecordRow]:

@@ -16,9 +16,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
-from commands.language.errors import FirelineError
 from server.store.errors import JournalBroken, StoreBusy, StoreUnreadable
 from server.store.readers import Readers
 from server.store.schema import MIGRATIONS
@@ -30,10 +30,8 @@ WAITING_LIMIT: Final = 8192
 CALLERS_FAULT: Final = (
     sqlite3.IntegrityError,
     sqlite3.ProgrammingError,
-    FirelineError,
-    LookupError,
-    TypeError,
-    ValueError,
+    sqlite3.DataError,
+    sqlite3.NotSupportedError,
 )
 
 
@@ -178,7 +176,9 @@ class Store:
                     results.append(None)
                     continue
                 _insert(connection, rows)
-                results.append(_run_apart(connection, job))
+                with _Apart(connection) as apart:
+                    apart.result = job(connection)
+                results.append(apart.result)
             _insert(connection, rows)
             connection.execute("COMMIT")
         finally:
@@ -199,15 +199,35 @@ def _insert(connection: sqlite3.Connection, rows: list[RecordRow]) -> None:
         rows.clear()
 
 
-def _run_apart(connection: sqlite3.Connection, fn: Callable[[sqlite3.Connection], Any]) -> Any:
-    connection.execute("SAVEPOINT one")
-    try:
-        result = fn(connection)
-    except CALLERS_FAULT as error:  # any other is the disk's or ours: the whole store stops
-        connection.execute("ROLLBACK TO one")
-        result = _Raised(error)
-    connection.execute("RELEASE one")
-    return result
+class _Apart:
+    """One write of a group: what it raises undoes only itself and goes to its caller.
+
+    But for what SQLite says of the disk: that stops the whole store.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.result: Any = None
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        self._connection.execute("SAVEPOINT one")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if isinstance(error, sqlite3.Error) and not isinstance(error, CALLERS_FAULT):
+            return False
+        if isinstance(error, Exception):
+            self._connection.execute("ROLLBACK TO one")
+            self.result = _Raised(error)
+        elif error is not None:
+            return False
+        self._connection.execute("RELEASE one")
+        return True
 
 
 def _open(path: Path) -> tuple[int, sqlite3.Connection]:

@@ -39,7 +39,7 @@ async def test_a_second_broker_is_refused(store: Store) -> None:
 
 async def test_the_lock_goes_with_the_store(tmp_path: Path) -> None:
     first = await Store.open(tmp_path / "fireline.db")
-    await first.submit(row(1))
+    await first.append(row(1))
     await first.close()
     second = await Store.open(tmp_path / "fireline.db")
     assert await records.last(second, "broker") == row(1)
@@ -97,11 +97,39 @@ async def test_a_failed_commit_is_final(store: Store) -> None:
     assert [found.seq for found in await records.page(store, "broker", 0)] == [1]
 
 
-async def test_an_unexpected_error_leaves_nobody_waiting(store: Store) -> None:
-    def dies(connection: sqlite3.Connection) -> None:
-        raise RuntimeError("a defect")
+async def test_any_error_of_a_write_goes_to_its_caller_alone(store: Store) -> None:
+    class OfACaller(Exception):
+        pass
 
-    with pytest.raises(JournalBroken, match="a defect"):
+    def defective(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO history (person, line) VALUES ('alice', 'lost')")
+        raise OfACaller
+
+    with pytest.raises(OfACaller):
+        await store.write(defective)
+    await store.append(row(1))
+    kept = await store.read(lambda c: c.execute("SELECT count(*) FROM history").fetchone())
+    assert kept == (0,)
+    assert not store.failed.done()
+
+
+async def test_what_sqlite_says_of_the_disk_stops_the_store(store: Store) -> None:
+    def full(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+        connection.execute(
+            "INSERT INTO history (person, line) VALUES ('a', hex(randomblob(99999)))"
+        )
+
+    with pytest.raises(JournalBroken, match="full"):
+        await store.write(full)
+    assert store.failed.done()
+
+
+async def test_a_writer_that_dies_leaves_nobody_waiting(store: Store) -> None:
+    def dies(connection: sqlite3.Connection) -> None:
+        raise GeneratorExit
+
+    with pytest.raises(JournalBroken):
         await store.write(dies)
     assert store.failed.done()
 

@@ -1,0 +1,60 @@
+"""What the broker's own journal says of sessions, against what is there."""
+
+import asyncio
+import hashlib
+
+import msgspec
+
+from server.audit.chunks import Kind, Reader
+from server.audit.file_checks import Checked, Finding
+from server.audit.folders import Folders
+from server.audit.journal import BROKER, Journal
+from server.audit.records import SessionSealed, decode_body
+from server.audit.sessions import begun
+from server.store import records
+
+
+async def check_sessions(journal: Journal) -> Checked:
+    """Every session that began is there, and none is that never began."""
+    store = journal.store
+    started = await _started(journal)
+    stored = set(await records.journals(store)) - {BROKER}
+    recorded = await asyncio.to_thread(_recordings, journal.folders)
+    found = [_finding(session, "missing: it has no record") for session in started - stored]
+    found += [_finding(session, "missing: its recording") for session in started - set(recorded)]
+    used = {session for session, holds in recorded.items() if holds}
+    unknown = (stored | used) - await _started(journal)  # some began while this looked
+    found += [_finding(session, "the broker has no record that it began") for session in unknown]
+    for row in await records.sealed(store):
+        try:
+            body = decode_body("session_sealed", row.line)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        if not isinstance(body, SessionSealed) or body.session not in stored:
+            continue
+        last = await records.last(store, body.session)
+        if last is None or last.seq < body.records:
+            found.append(_finding(body.session, f"missing: records up to {body.records:,}"))
+        elif hashlib.sha256(last.line).hexdigest() != body.head:
+            found.append(_finding(body.session, "ends with another record than it was sealed with"))
+    return Checked(found, [], [f"{len(started):,} sessions begun, all there"])
+
+
+def _finding(session: str, what: str) -> Finding:
+    number = int(session[1:]) if session[1:].isdecimal() else 0
+    return Finding((1, number, session), session, what)
+
+
+async def _started(journal: Journal) -> set[str]:
+    return {begun(row).session for row in await records.begun(journal.store)}
+
+
+def _recordings(folders: Folders) -> dict[str, bool]:
+    """The recordings there are, and whether anything was recorded in them.
+
+    A broker killed between a recording's first chunk and the session's record leaves an empty one.
+    """
+    return {
+        path.stem: any(chunk.kind is not Kind.OPENED for chunk in Reader(path))
+        for path in (folders.state / "recordings").glob("*.rec")
+    }
