@@ -35,6 +35,7 @@ from server.live.enrolment import Enrolment
 from server.live.inventory import Device, Inventory
 from server.live.library import LibraryRoom
 from server.live.sessions import Sessions
+from server.live.shipped import ship
 from server.live.watch import rules_changed, watch
 from server.store import devices, history
 from server.store.sqlite import Store
@@ -121,6 +122,7 @@ class Broker:
         folder = config.state / "library"
         await asyncio.to_thread(_private, folder)
         self.library = LibraryRoom(self.store, self.journal.broker, folder, limits.library_bytes)
+        await ship(self.library)
 
     async def _load_devices(self) -> None:
         for stored in await devices.all_devices(self.store):

@@ -16,6 +16,7 @@ from commands.language.command import Command, Spec
 from commands.language.errors import FirelineError, Interrupted, from_code
 from commands.language.items import Item
 from commands.language.line import TypedLine
+from server.audit import clock
 from server.audit.chunks import Chunk, Kind, Reader
 from server.audit.records import Ended, FileTaken
 from server.audit.results import ResultFile
@@ -42,7 +43,7 @@ class Job:
         self.state: State = "pending"
         self.behind = typed.options.background
         self.began = asyncio.get_running_loop().time()
-        self.began_ms = 0
+        self.began_ms = int(clock.parse(clock.now()).timestamp() * 1000)
         self.took: float | None = None
         self.rows, self.bytes = 0, 0
         self.progress: items.Progress | None = None

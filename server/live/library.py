@@ -103,11 +103,12 @@ class LibraryRoom:
             person,
             clock.now(),
         )
-        await self._journal.append(
-            LibraryChanged(
-                by=person, name=name, version=stored.version, sha256=sha256, what="added"
+        if stored.is_new:
+            await self._journal.append(
+                LibraryChanged(
+                    by=person, name=name, version=stored.version, sha256=sha256, what="added"
+                )
             )
-        )
         return _row(stored), noticed(name, head)
 
     async def delete(self, name: str, person: str) -> int:

@@ -16,6 +16,7 @@ class StoredVersion(NamedTuple):
     manifest: str
     added_by: str
     added_at: str
+    is_new: bool = False
 
 
 async def versions(store: Store) -> list[StoredVersion]:
@@ -45,13 +46,13 @@ async def add(
         if last is not None and last[7] is None and last[2] == sha256 and last[4] == manifest:
             return StoredVersion(*last[:7])
         version = StoredVersion(
-            name, last[1] + 1 if last else 1, sha256, size, manifest, added_by, at
+            name, last[1] + 1 if last else 1, sha256, size, manifest, added_by, at, True
         )
         connection.execute(
             "INSERT INTO library_versions"
             " (name, version, sha256, size, manifest, added_by, added_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            version,
+            version[:7],
         )
         return version
 
