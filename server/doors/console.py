@@ -8,82 +8,27 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from commands.language.errors import Cancelled, FirelineError, Refused
-from commands.language.line import TypedLine, parse, split
+from commands.language.errors import FirelineError, Refused
+from commands.language.line import parse, split
 from commands.language.names import shown as name_shown
 from commands.language.visible import visible
-from server.audit.errors import RecordingBroken, RecordingFull
 from server.doors.batch import refuse_foreign
-from server.doors.client import Client
-from server.doors.completing import CommandCompleter
-from server.doors.console_face import ConsoleFace
+from server.doors.console_screen import ConsoleScreen
 from server.doors.first_screen import ago, login_lines, session_lines
-from server.doors.following import Face, Following, Page
-from server.doors.keys import KeyInput
-from server.doors.marks import Marks
 from server.doors.own_history import OwnHistory
-from server.doors.paging import Pager
-from server.doors.prompt import Back, Prompt, Stopped, prompt_text
-from server.doors.screen import make_screen
-from server.doors.shell_view import ShellView
-from server.doors.station import Station
-from server.live.job import Job
+from server.doors.prompt import Back, Stopped, prompt_text
 from server.live.render import Shown
-from server.live.responder import Door
 from server.live.session import Session
 from server.live.terminal_job import TerminalJob
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    pass
 
-RETURN_WITHIN = 0.4
-"""Seconds in which the leave key, pressed again, goes back and is sent on."""
-LONG_JOB = 10.0
-MOST_NOTICES = 1000
-URGENT = ("journal ", "session ends")
 COMMENT = "Comment (case and reason; empty: no session): "
-CLEAR = b"\x1b[H\x1b[2J\x1b[3J"
 
 
-class Console(Station):
-    """One terminal; it takes what the client sends (client.Taker)."""
-
-    def __init__(self, broker: "Broker", client: Client, door: Door) -> None:
-        super().__init__(broker, client, door)
-        client.taker = self
-        self.keys = KeyInput(client.pause, client.resume)
-        self.keys.on_key = self._key_between
-        self._marks = Marks(client)
-        self._face = ConsoleFace(client, self._write)
-        self._prompt: Prompt | None = None
-        self._following: Following | None = None
-        self._interrupt: Callable[[], None] | None = None
-        self._view: ShellView | None = None
-        self._terminal: TerminalJob | None = None
-        self._left_at = 0.0
-        self._warned = False
-        self._notices: list[str] = []
-        self._broken: FirelineError | None = None
-        self._watching: asyncio.Task[None] | None = None
-        self._history = OwnHistory(())
-
-    # client.Taker
-    def data(self, data: bytes) -> None:
-        self.keys.data(data)
-
-    def eof(self) -> None:
-        self.keys.eof()
-
-    def resized(self) -> None:
-        self.responder.columns, self.responder.rows = self.client.columns, self.client.rows
-        if self._prompt is not None:
-            self._prompt.resized()
-
-    def writable(self, can: bool) -> None: ...
-
-    def signal(self, name: str) -> None:
-        if name == "INT":
-            self._key_between(b"\x03")
+class Console(ConsoleScreen):
+    """One person's terminal, from its first screen to its end."""
 
     # Serving.
     async def serve(self, first: str | None) -> int:
@@ -111,7 +56,7 @@ class Console(Station):
             self.session = await self.broker.sessions.open(self.responder, device, comment)
             self._stand_in(self.session)
             self.status = await self.run(typed)
-            if self._terminal is not None and self._terminal.running:
+            if self._terminals.still_open:
                 await self._loop()
 
         return await self._served(shell, line)
@@ -140,21 +85,6 @@ class Console(Station):
             self._first_screen()
         await self._loop()
         self.status = 0
-
-    def _make_prompt(self) -> Prompt:
-        client = self.client
-        screen = make_screen(
-            self._write, lambda: (client.columns, client.rows), client.term, client.color
-        )
-        prompt = Prompt(
-            self.keys,
-            screen,
-            self._history,
-            CommandCompleter(self.broker, lambda: self.here),
-            grey=client.color,
-        )
-        self.keys.on_too_long = prompt.on_too_long = self._too_long
-        return prompt
 
     def _first_screen(self) -> None:
         broker, who = self.broker, self.responder
@@ -186,7 +116,7 @@ class Console(Station):
     # The prompt.
     async def _loop(self) -> None:
         while not self.leaving and self._broken is None:
-            self._tell_notices()
+            self._notices.flush()
             answer = await self._ask()
             if isinstance(answer, str):
                 self._warned = False
@@ -253,161 +183,15 @@ class Console(Station):
         self._write(self._marks.ended(status))
         return status
 
-    def _too_long(self) -> None:
-        self._above("a line is at most 65,536 bytes; nothing of that was taken")
-
-    # Running.
-    async def started(self, typed: TypedLine) -> Job:
-        """Waits for the start; says so after a second; Ctrl-C stops what has not begun yet."""
-        loop = asyncio.get_running_loop()
-        session, began = self.here, loop.time()
-        known = set(session.jobs)
-        starting = asyncio.create_task(super().started(typed))
-        self._interrupt = lambda: self._stop_starting(session, known)
-        try:
-            while not starting.done():
-                await asyncio.wait({starting}, timeout=0.25)
-                if not starting.done() and loop.time() - began > 1.0:
-                    waiting = f"waiting for {self._device_name() or 'the broker'}, "
-                    self._face.redraw(f"{waiting}{loop.time() - began:.0f} s   Ctrl-C stop")
-            return starting.result()
-        finally:
-            self._interrupt = None
-            self._face.redraw("")
-            starting.cancel()  # station.py lets what it shields go on
-
-    def _stop_starting(self, session: Session, known: set[int]) -> None:
-        for number in set(session.jobs) - known:
-            self.broker.own(_cancelled(session.jobs[number]))
-
-    async def watch(self, following: Following) -> str:
-        self._following = following
-        try:
-            return await following.run()
-        finally:
-            self._following = None
-
-    def _key_between(self, key: bytes) -> bool:
-        """Ctrl-C and Ctrl-Z while something runs."""
-        if self._following is not None:
-            if key == b"\x03":
-                self._following.interrupt()
-            else:
-                self._following.put_behind()
-            return True
-        if self._interrupt is not None and key == b"\x03":
-            self._interrupt()
-            return True
-        return False
-
-    def pager(self, job: Job) -> Page | None:
-        if job.options.output in ("json", "csv") or not self.client.smart:
-            return None
-        return Pager(
-            self.show, self._face.redraw, self.keys.next_key, lambda: self.client.rows,
-            self.client.drain,
-        ).page  # fmt: skip
-
     # A device's terminal.
     async def view(self, job: TerminalJob) -> int:
-        return await self._view_terminal(job, b"")
-
-    async def _view_terminal(self, job: TerminalJob, sent_on: bytes) -> int:
-        if not job.behind:
-            as_whom = self._user_there()
-            self.say(f"shell on {job.device}{as_whom}, recorded; Ctrl-] or F12 leaves it running")
-        job.behind = False
-        self._terminal = job
-        view = self._view = ShellView(self.client, job)
-        try:
-            left = await view.run(self.keys.take(), sent_on)
-        finally:
-            self._view = None
-            self.keys.put_back(view.typed_after)
-        if left == "left":
-            self._left_at = asyncio.get_running_loop().time()
-            job.behind = True
-            self.say(
-                f"shell {job.number} is still open on {job.device}; Ctrl-] or fg {job.number} "
-                "goes back, exit in it ends it"
-            )
-            return 0
-        if job.error is not None:
-            raise job.error
-        return job.exit_code or 0
-
-    def _user_there(self) -> str:
-        device = self.here.device
-        user = device.facts.user if device is not None and device.facts is not None else ""
-        return f" as {visible(user)}" if user else ""
+        return await self._terminals.view(job, self.here)
 
     async def _back(self, key: bytes) -> None:
-        """The leave key at the prompt: into the terminal that is still open."""
-        session = self.session
-        open_ones = [
-            job
-            for job in (session.running if session is not None else [])
-            if isinstance(job, TerminalJob)
-        ]
-        if not open_ones:
-            return
-        job = self._terminal if self._terminal in open_ones else open_ones[-1]
-        assert job is not None
-        soon = asyncio.get_running_loop().time() - self._left_at <= RETURN_WITHIN
         try:
-            await self._view_terminal(job, key if soon else b"")
+            self.status = await self._terminals.back(self.session, key)
         except FirelineError as error:
             self.show_error(error)
-
-    # Showing.
-    @property
-    def face(self) -> Face:
-        return self._face
-
-    def _write(self, data: bytes) -> None:
-        """To the recording, then to the screen; what is not recorded is not shown."""
-        if not data or self._broken is not None:
-            return
-        session = self.session or self._desk_session
-        if session is not None and not session.ended.is_set():
-            try:
-                session.shown(data)
-            except (RecordingFull, RecordingBroken) as error:
-                self._broken = error
-                if self._prompt is not None:
-                    asyncio.get_running_loop().call_soon(self._prompt.stop)
-                return
-        self.client.write(data)
-
-    def _above(self, line: str) -> None:
-        text = f"{line}\r\n".encode("utf-8", "backslashreplace")
-        if self._prompt is not None:
-            self._prompt.above(lambda: self._write(text))
-        else:
-            self._write(text)
-
-    def notice(self, line: str) -> None:
-        """A whole line above the prompt; only what is urgent goes into an output or a shell."""
-        bell = "\a" if self._was_long(line) else ""
-        if self._prompt is not None and self._prompt.reading:
-            self._above(line + bell)
-        elif line.startswith(URGENT):
-            self._face.redraw("")
-            self.client.write(f"\r\n{line}\r\n".encode("utf-8", "backslashreplace"))
-        elif len(self._notices) < MOST_NOTICES:
-            self._notices.append(line + bell)
-
-    def _tell_notices(self) -> None:
-        notices, self._notices = self._notices, []
-        for line in notices:
-            self._above(line)
-
-    def _was_long(self, line: str) -> bool:
-        words = line.split(" ", 2)
-        if words[0] != "job" or len(words) < 3 or not words[1].isdigit() or self.session is None:
-            return False
-        job = self.session.jobs.get(int(words[1]))
-        return job is not None and (job.took or 0.0) > LONG_JOB
 
     # commands.language.desk.console.Console
     async def comment_for(self, name: str, given: str | None) -> str | None:
@@ -428,7 +212,8 @@ class Console(Station):
 
     def _stand_in(self, session: Session) -> None:
         self.session = session
-        session.on_notice = self.notice
+        session.on_notice = self._notices.tell
+        self._notices.session = session
         session.on_taken = self._taken
         self._stop_watching()
         self._watching = asyncio.create_task(self._until_ended(session))
@@ -453,15 +238,14 @@ class Console(Station):
     def _gone(self, why: str) -> None:
         self.session = None
         self.leaving = self.direct
-        self._notices.append(why)
-        if self._view is not None:
-            self._view.leave()
+        self._notices.hold(why)
+        self._terminals.leave()
         if self._following is not None:
             self._following.let_go()
         if self._prompt is not None:
             self._prompt.stop()
         if self.leaving:
-            self._tell_notices()
+            self._notices.flush()
 
     async def attach(self, session: str) -> None:
         if self.session is not None:
@@ -496,14 +280,3 @@ class Console(Station):
         await super().disconnect()
         if session is not None and session.device is not None:
             self.say(f"{session.id} on {session.device.name} has ended")
-
-    async def clear(self) -> None:
-        if self.client.smart:
-            self._write(CLEAR)
-
-
-async def _cancelled(job: Job) -> None:
-    try:
-        await job.cancel()
-    except Cancelled:
-        return

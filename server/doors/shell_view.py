@@ -33,6 +33,7 @@ class ShellView:
         self._behind: list[bytes] = []
         self._key = b""
         self._line_open = False
+        self.left_at = 0.0
         self.typed_after = b""
         """What the console shall see first."""
 
@@ -118,6 +119,7 @@ class ShellView:
         if self._answers is None:
             self._answers = Answers()
         if not self._over.done():
+            self.left_at = asyncio.get_running_loop().time()
             self._over.set_result(how)
 
     def _rest(self, modes: bytes) -> None:

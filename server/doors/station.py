@@ -5,6 +5,7 @@ Implements `commands.language.desk.console.Console`.
 """
 
 import asyncio
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from commands.language.command import ConsoleCommand, TerminalCommand
 from commands.language.desk import Desk
 from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused
-from commands.language.line import TypedLine, parse
+from commands.language.line import Output, TypedLine, parse
 from commands.status import Status
 from server.doors.client import Client
 from server.doors.following import Face, Following, Page
@@ -39,6 +40,7 @@ class Station(ABC):
         self.direct = False
         """Came straight to a device: there is no `fireline>` to go back to."""
         self.typed: TypedLine | None = None
+        self._asked_json = False
         self._desk_session: Session | None = None
 
     # Coming and going.
@@ -77,6 +79,8 @@ class Station(ABC):
     # Lines.
     async def line(self, text: str) -> int:
         """Runs one line; its exit status. Errors are shown, never raised."""
+        self.typed = None
+        self._asked_json = wants_json(text)
         try:
             self.status = await self.run(self.understood(text))
         except FirelineError as error:
@@ -168,7 +172,9 @@ class Station(ABC):
         self.show(Shown(out=line) if self.client.terminal else Shown(err=line))
 
     def show_error(self, error: FirelineError) -> None:
-        output = self.typed.options.output if self.typed is not None else None
+        output: Output | None = "json" if self._asked_json else None
+        if self.typed is not None:
+            output = self.typed.options.output
         self.show(error_shown(error, self.style, output, device=self._device_name()))
 
     def _device_name(self) -> str | None:
@@ -248,6 +254,12 @@ class Station(ABC):
         self, session: str, *, speed: float, idle: float | None, output: str | None, raw: bool
     ) -> None:
         raise Refused("replay is not in this build yet; verify, sessions and log are")
+
+
+def wants_json(line: str) -> bool:
+    """Whether a line that may not even parse asks for JSON: its error is for a program then."""
+    words = line.lower().split()
+    return any(pair == ("-output", "json") for pair in itertools.pairwise(words))
 
 
 async def _let_finish(starting: "asyncio.Task[Job]") -> None:

@@ -1,0 +1,187 @@
+"""The screen and keys of a console: what is written is recorded first, what is typed goes on.
+
+What runs in front is shown here, with its progress, its Ctrl-C and its stop lines.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from commands.language.errors import Cancelled, FirelineError
+from commands.language.line import TypedLine
+from server.audit.errors import RecordingBroken, RecordingFull
+from server.doors.client import Client
+from server.doors.completing import CommandCompleter
+from server.doors.console_face import ConsoleFace
+from server.doors.following import Face, Following, Page
+from server.doors.keys import KeyInput
+from server.doors.marks import Marks
+from server.doors.notices import Notices
+from server.doors.own_history import OwnHistory
+from server.doors.paging import Pager
+from server.doors.prompt import Prompt
+from server.doors.screen import make_screen
+from server.doors.station import Station
+from server.doors.terminals import Terminals
+from server.live.job import Job
+from server.live.responder import Door
+from server.live.session import Session
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+
+
+CLEAR = b"\x1b[H\x1b[2J\x1b[3J"
+
+
+class ConsoleScreen(Station):
+    """A station with a terminal; it takes what the client sends (client.Taker)."""
+
+    def __init__(self, broker: "Broker", client: Client, door: Door) -> None:
+        super().__init__(broker, client, door)
+        client.taker = self
+        self.keys = KeyInput(client.pause, client.resume)
+        self.keys.on_key = self._key_between
+        self._marks = Marks(client)
+        self._face = ConsoleFace(client, self._write)
+        self._prompt: Prompt | None = None
+        self._following: Following | None = None
+        self._interrupt: Callable[[], None] | None = None
+        self._warned = False
+        self._terminals = Terminals(client, self.keys, self.say)
+        self._notices = Notices(
+            self._above, self._at_once, lambda: self._prompt is not None and self._prompt.reading
+        )
+        self._broken: FirelineError | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._history = OwnHistory(())
+
+    # client.Taker
+    def data(self, data: bytes) -> None:
+        self.keys.data(data)
+
+    def eof(self) -> None:
+        self.keys.eof()
+
+    def resized(self) -> None:
+        self.responder.columns, self.responder.rows = self.client.columns, self.client.rows
+        if self._prompt is not None:
+            self._prompt.resized()
+
+    def writable(self, can: bool) -> None: ...
+
+    def signal(self, name: str) -> None:
+        if name == "INT":
+            self._key_between(b"\x03")
+
+    def _make_prompt(self) -> Prompt:
+        client = self.client
+        screen = make_screen(
+            self._write, lambda: (client.columns, client.rows), client.term, client.color
+        )
+        prompt = Prompt(
+            self.keys,
+            screen,
+            self._history,
+            CommandCompleter(self.broker, lambda: self.here),
+            grey=client.color,
+        )
+        self.keys.on_too_long = prompt.on_too_long = self._too_long
+        return prompt
+
+    # Running.
+    async def started(self, typed: TypedLine) -> Job:
+        """Waits for the start; says so after a second; Ctrl-C stops what has not begun yet."""
+        loop = asyncio.get_running_loop()
+        session, began = self.here, loop.time()
+        known = set(session.jobs)
+        starting = asyncio.create_task(super().started(typed))
+        self._interrupt = lambda: self._stop_starting(session, known)
+        try:
+            while not starting.done():
+                await asyncio.wait({starting}, timeout=0.25)
+                if not starting.done() and loop.time() - began > 1.0:
+                    waiting = f"waiting for {self._device_name() or 'the broker'}, "
+                    self._face.redraw(f"{waiting}{loop.time() - began:.0f} s   Ctrl-C stop")
+            return starting.result()
+        finally:
+            self._interrupt = None
+            self._face.redraw("")
+            starting.cancel()  # station.py lets what it shields go on
+
+    def _stop_starting(self, session: Session, known: set[int]) -> None:
+        for number in set(session.jobs) - known:
+            self.broker.own(_cancelled(session.jobs[number]))
+
+    async def watch(self, following: Following) -> str:
+        self._following = following
+        try:
+            return await following.run()
+        finally:
+            self._following = None
+
+    def _key_between(self, key: bytes) -> bool:
+        """Ctrl-C and Ctrl-Z while something runs."""
+        if self._following is not None:
+            if key == b"\x03":
+                self._following.interrupt()
+            else:
+                self._following.put_behind()
+            return True
+        if self._interrupt is not None and key == b"\x03":
+            self._interrupt()
+            return True
+        return False
+
+    def pager(self, job: Job) -> Page | None:
+        if job.options.output in ("json", "csv") or not self.client.smart:
+            return None
+        return Pager(
+            self.show, self._face.redraw, self.keys.next_key, lambda: self.client.rows,
+            self.client.drain,
+        ).page  # fmt: skip
+
+    # Showing.
+    @property
+    def face(self) -> Face:
+        return self._face
+
+    def _write(self, data: bytes) -> None:
+        """To the recording, then to the screen; what is not recorded is not shown."""
+        if not data or self._broken is not None:
+            return
+        session = self.session or self._desk_session
+        if session is not None and not session.ended.is_set():
+            try:
+                session.shown(data)
+            except (RecordingFull, RecordingBroken) as error:
+                self._broken = error
+                if self._prompt is not None:
+                    asyncio.get_running_loop().call_soon(self._prompt.stop)
+                return
+        self.client.write(data)
+
+    def _above(self, line: str) -> None:
+        text = f"{line}\r\n".encode("utf-8", "backslashreplace")
+        if self._prompt is not None:
+            self._prompt.above(lambda: self._write(text))
+        else:
+            self._write(text)
+
+    def _at_once(self, line: str) -> None:
+        self._face.redraw("")
+        self.client.write(f"\r\n{line}\r\n".encode("utf-8", "backslashreplace"))
+
+    def _too_long(self) -> None:
+        self._above("a line is at most 65,536 bytes; nothing of that was taken")
+
+    async def clear(self) -> None:
+        if self.client.smart:
+            self._write(CLEAR)
+
+
+async def _cancelled(job: Job) -> None:
+    try:
+        await job.cancel()
+    except Cancelled:
+        return
