@@ -1,0 +1,1 @@
+"""The Host on Windows: raw facts from the kernel's own calls, by handle wherever there is one."""

@@ -1,0 +1,75 @@
+"""Whose process it is: the token's SID and, where the system knows it, its name."""
+
+import ctypes
+import sys
+from ctypes import POINTER, wintypes
+
+from endpoint_shim.windows.kernel import close, failure, kernel32
+
+assert sys.platform == "win32"
+
+TOKEN_QUERY = 0x0008
+TOKEN_USER = 1
+LONGEST_NAME = 256
+
+advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
+advapi32.OpenProcessToken.argtypes = [
+    *(wintypes.HANDLE, wintypes.DWORD, POINTER(wintypes.HANDLE)),
+]
+advapi32.GetTokenInformation.argtypes = [
+    *(wintypes.HANDLE, ctypes.c_int, ctypes.c_void_p, wintypes.DWORD, POINTER(wintypes.DWORD)),
+]
+advapi32.LookupAccountSidW.argtypes = [
+    *(wintypes.LPCWSTR, ctypes.c_void_p, wintypes.LPWSTR, POINTER(wintypes.DWORD)),
+    *(wintypes.LPWSTR, POINTER(wintypes.DWORD), POINTER(ctypes.c_int)),
+]
+advapi32.ConvertSidToStringSidW.argtypes = [ctypes.c_void_p, POINTER(wintypes.LPWSTR)]
+advapi32.GetLengthSid.argtypes = [ctypes.c_void_p]
+advapi32.GetLengthSid.restype = wintypes.DWORD
+
+
+class Accounts:
+    """Looks each SID up once: a domain's controller may take its time. Blocks."""
+
+    def __init__(self) -> None:
+        self._names: dict[bytes, str] = {}
+
+    def of_process(self, process: int) -> str:
+        """`DOMAIN\\\\name` of an open process; raises OSError where the token may not be read."""
+        token = wintypes.HANDLE()
+        if not advapi32.OpenProcessToken(process, TOKEN_QUERY, ctypes.byref(token)):
+            raise failure()
+        try:
+            sid = _user_sid(token)
+        finally:
+            close(token.value or 0)
+        if sid not in self._names:
+            self._names[sid] = _name(sid)
+        return self._names[sid]
+
+
+def _user_sid(token: wintypes.HANDLE) -> bytes:
+    size = wintypes.DWORD()
+    advapi32.GetTokenInformation(token, TOKEN_USER, None, 0, ctypes.byref(size))
+    # TOKEN_USER begins with the pointer to its SID.
+    found = (ctypes.c_size_t * (size.value // ctypes.sizeof(ctypes.c_size_t) + 1))()
+    if not advapi32.GetTokenInformation(token, TOKEN_USER, found, size, ctypes.byref(size)):
+        raise failure()
+    return ctypes.string_at(found[0], advapi32.GetLengthSid(found[0]))
+
+
+def _name(sid: bytes) -> str:
+    name, domain = (ctypes.create_unicode_buffer(LONGEST_NAME) for _ in range(2))
+    sizes = [wintypes.DWORD(LONGEST_NAME), wintypes.DWORD(LONGEST_NAME)]
+    kind = ctypes.c_int()
+    if advapi32.LookupAccountSidW(
+        None, sid, name, ctypes.byref(sizes[0]), domain, ctypes.byref(sizes[1]), ctypes.byref(kind)
+    ):
+        return f"{domain.value}\\{name.value}" if domain.value else name.value
+    text = wintypes.LPWSTR()
+    if not advapi32.ConvertSidToStringSidW(sid, ctypes.byref(text)):
+        return ""
+    try:
+        return text.value or ""
+    finally:
+        kernel32.LocalFree(text)

@@ -1,0 +1,60 @@
+"""What the kernel says of files, as bytes, and what stands in it; pure.
+
+A folder's entries come as FILE_ID_BOTH_DIR_INFO records (winbase.h): names are UTF-16 units as the
+file system holds them, times are FILETIMEs that may lie outside any calendar.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+READ_ONLY, HIDDEN, DIRECTORY, REPARSE_POINT, COMPRESSED = 0x1, 0x2, 0x10, 0x400, 0x800
+SYMLINK, MOUNT_POINT = 0xA000000C, 0xA0000003
+_ENTRY = struct.Struct("<I4xqqqqq8xIII")
+_NAME_AT = 104
+_BASIC = struct.Struct("<qqqqI4x")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A file's facts; times are FILETIMEs."""
+
+    name: str
+    created: int
+    accessed: int
+    written: int
+    changed: int
+    size: int
+    attributes: int
+    tag: int
+
+    @property
+    def is_directory(self) -> bool:
+        return bool(self.attributes & DIRECTORY) and self.kind != "link"
+
+    @property
+    def kind(self) -> str:
+        """Other reparse points (cloud files, deduplicated ones) are files with something behind."""
+        if self.attributes & REPARSE_POINT and self.tag in (SYMLINK, MOUNT_POINT):
+            return "link"
+        return "directory" if self.attributes & DIRECTORY else "file"
+
+
+def entries(data: bytes) -> Iterator[Facts]:
+    """The entries in a buffer, `.` and `..` too."""
+    at = 0
+    while True:
+        found = _ENTRY.unpack_from(data, at)
+        following, created, accessed, written, changed, size, attributes, length, tag = found
+        start = at + _NAME_AT
+        name = data[start : start + length].decode("utf-16-le", "surrogatepass")
+        yield Facts(name, created, accessed, written, changed, size, attributes, tag)
+        if not following:
+            return
+        at += following
+
+
+def facts(basic: bytes, size: int, tag: int) -> Facts:
+    """Of FILE_BASIC_INFO, the size and the reparse tag of an open handle."""
+    created, accessed, written, changed, attributes = _BASIC.unpack(basic)
+    return Facts("", created, accessed, written, changed, size, attributes, tag)

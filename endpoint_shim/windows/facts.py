@@ -1,0 +1,85 @@
+"""All facts of one file, with its digests from one reading of it."""
+
+import hashlib
+import sys
+import threading
+
+from commands.language.host.files import FileFactsRow
+from commands.language.names import from_text
+from endpoint_shim.linux.content import HEAD, described
+from endpoint_shim.windows import entries, handles
+from endpoint_shim.windows.listing import target_of
+from endpoint_shim.windows.paths import NotThere, PathPolicy, in_words
+from endpoint_shim.windows.reading import Opened, open_plain
+from endpoint_shim.windows.times import time_of
+
+assert sys.platform == "win32"
+
+PIECE = 1024 * 1024
+_LETTERS = {0x1: "R", 0x2: "H", 0x4: "S", 0x20: "A", 0x800: "C", 0x2000: "I", 0x4000: "E"}
+
+
+def facts_of(path: str, policy: PathPolicy, stopped: threading.Event) -> FileFactsRow:
+    """The row; blocks, and ends early once `stopped`. Owner and access list come later."""
+    with handles.looked_at(path, policy) as (handle, real):
+        found = handles.facts(handle)
+        row = _row(path, real, found, handles.links(handle))
+    if row.kind == "link":
+        row.target = target_of(path)
+    if row.kind == "file":
+        _add_content(row, open_plain(path, policy), stopped)
+    return row
+
+
+def _row(path: str, real: str, found: entries.Facts, links: int) -> FileFactsRow:
+    return FileFactsRow(
+        path=from_text(path),
+        real_path=from_text(real),
+        kind=found.kind,
+        size=found.size if found.kind == "file" else None,
+        created=time_of(found.created),
+        modified=time_of(found.written),
+        accessed=time_of(found.accessed),
+        changed=time_of(found.changed),
+        permissions="".join(c for bit, c in _LETTERS.items() if found.attributes & bit),
+        hidden=bool(found.attributes & entries.HIDDEN),
+        read_only=bool(found.attributes & entries.READ_ONLY),
+        links=links,
+    )
+
+
+def _add_content(row: FileFactsRow, file: Opened, stopped: threading.Event) -> None:
+    # MD5 and SHA-1 name files in other people's lists; nothing is trusted by them.
+    hashes = [hashlib.new(name, usedforsecurity=False) for name in ("md5", "sha1", "sha256")]
+    try:
+        row.content = described(file.piece(HEAD, 0))
+        at = 0
+        while not stopped.is_set() and (piece := file.piece(PIECE, at)):
+            for one in hashes:
+                one.update(piece)
+            at += len(piece)
+        row.md5, row.sha1, row.sha256 = (one.hexdigest() for one in hashes)
+        if at != file.facts.size:
+            row.error = "it changed while it was read; the digests are of what was read"
+    except OSError as error:
+        row.error = str(in_words(error, file.path))
+    finally:
+        file.close()
+
+
+def digest_of(path: str, policy: PathPolicy, stopped: threading.Event) -> str | None:
+    """The SHA-256 of a plain file, None where nothing is."""
+    try:
+        file = open_plain(path, policy)
+    except NotThere:
+        return None
+    try:
+        digest, at = hashlib.sha256(), 0
+        while not stopped.is_set() and (piece := file.piece(PIECE, at)):
+            digest.update(piece)
+            at += len(piece)
+        return digest.hexdigest()
+    except OSError as error:
+        raise in_words(error, path) from error
+    finally:
+        file.close()

@@ -1,0 +1,66 @@
+"""Files of a Windows device: the protocol's words, each handed to the module that does it."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from commands.language.errors import Refused
+from commands.language.host.files import FileFactsRow, FileHandle, FileRow, FileWriter
+from commands.language.names import Name, from_text, to_units
+from endpoint_shim.linux.batches import in_batches, made
+from endpoint_shim.windows.facts import digest_of, facts_of
+from endpoint_shim.windows.listing import entered, listing
+from endpoint_shim.windows.paths import PathPolicy, joined
+from endpoint_shim.windows.reading import Opened, PlainFile, open_plain
+
+assert sys.platform == "win32"
+
+
+class WindowsFiles:
+    """All paths are seen from `folder`; every one is checked by the policy, as asked and real."""
+
+    def __init__(self, folder: Name, policy: PathPolicy) -> None:
+        self._folder = folder
+        self._policy = policy
+
+    async def absolute(self, path: Name | None) -> Name:
+        return from_text(joined(self._folder, path))
+
+    async def enter(self, path: Name) -> Name:
+        whole = joined(self._folder, path)
+        return from_text(await asyncio.to_thread(entered, whole, self._policy))
+
+    async def list(self, path: Name | None) -> AsyncIterator[FileRow]:
+        # `dir link` shows the link; `dir link\` and the folder one stands in are gone into.
+        follow = path is None or to_units(path).endswith(("/", "\\"))
+        source = listing(joined(self._folder, path), follow, self._policy)
+        async with aclosing(in_batches(source)) as rows:
+            async for row in rows:
+                yield row
+
+    async def find(self, pattern: str, start: Name | None) -> AsyncIterator[FileRow | str]:
+        raise Refused("findfile on Windows devices is not built yet; dir lists one folder")
+        yield ""  # makes this an iterator, as the protocol has it
+
+    async def facts(self, path: Name) -> FileFactsRow:
+        whole, stopped = joined(self._folder, path), threading.Event()
+        try:
+            return await asyncio.to_thread(facts_of, whole, self._policy, stopped)
+        finally:
+            stopped.set()
+
+    async def open(self, path: Name) -> FileHandle:
+        whole = joined(self._folder, path)
+        return PlainFile(await made(lambda: open_plain(whole, self._policy), Opened.close))
+
+    async def create(self, path: Name) -> FileWriter:
+        raise Refused("placing files on Windows devices is not built yet")
+
+    async def digest(self, path: Name) -> str | None:
+        whole, stopped = joined(self._folder, path), threading.Event()
+        try:
+            return await asyncio.to_thread(digest_of, whole, self._policy, stopped)
+        finally:
+            stopped.set()

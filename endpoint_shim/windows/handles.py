@@ -1,0 +1,100 @@
+"""Files by handle: opened without following a link, and asked through the handle alone."""
+
+import contextlib
+import ctypes
+import struct
+import sys
+from collections.abc import Iterator
+
+from endpoint_shim.windows import entries
+from endpoint_shim.windows.kernel import INVALID, close, failure, kernel32
+from endpoint_shim.windows.paths import PREFIX, PathPolicy, in_words, without_prefix
+
+assert sys.platform == "win32"
+
+# CreateFileW: what is wanted, with whom it is shared, and how.
+READ_ATTRIBUTES, READ_DATA, SYNCHRONIZE = 0x80, 0x1, 0x100000
+SHARE_ALL, OPEN_EXISTING = 7, 3
+BACKUP_SEMANTICS, OPEN_REPARSE_POINT = 0x02000000, 0x00200000
+# FILE_INFO_BY_HANDLE_CLASS.
+BASIC, STANDARD, ATTRIBUTE_TAG, ID_BOTH, ID_BOTH_RESTART = 0, 1, 9, 10, 11
+NO_MORE_FILES = 18
+LONGEST_PATH = 32_768
+BUFFER = 64 * 1024
+_STANDARD = struct.Struct("<qqI??2x")
+
+
+def look(path: str, *, read: bool = False, follow: bool = False) -> int:
+    """A handle to what is at a whole path; raises OSError. Nobody else is kept from using it."""
+    handle = kernel32.CreateFileW(
+        PREFIX + path,
+        READ_ATTRIBUTES | SYNCHRONIZE | (READ_DATA if read else 0),
+        SHARE_ALL,
+        None,
+        OPEN_EXISTING,
+        BACKUP_SEMANTICS | (0 if follow else OPEN_REPARSE_POINT),
+        None,
+    )
+    if handle in (None, INVALID):
+        raise failure()
+    return int(handle)
+
+
+@contextlib.contextmanager
+def looked_at(
+    path: str, policy: PathPolicy, *, read: bool = False, follow: bool = False
+) -> Iterator[tuple[int, str]]:
+    """A handle and its real path, both checked by the policy; failures are told in words."""
+    policy.check_path(path)
+    try:
+        handle = look(path, read=read, follow=follow)
+        try:
+            real = real_path(handle, path)
+            policy.check_path(real)
+            yield handle, real
+        finally:
+            close(handle)
+    except OSError as error:
+        raise in_words(error, path) from error
+
+
+def facts(handle: int) -> entries.Facts:
+    """What is open, whatever its path is by now."""
+    size = _STANDARD.unpack(_asked(handle, STANDARD, _STANDARD.size))[1]
+    basic = _asked(handle, BASIC, 40)
+    tag = 0
+    if entries.facts(basic, size, 0).attributes & entries.REPARSE_POINT:
+        tag = int.from_bytes(_asked(handle, ATTRIBUTE_TAG, 8)[4:], "little")
+    return entries.facts(basic, size, tag)
+
+
+def links(handle: int) -> int:
+    return int(_STANDARD.unpack(_asked(handle, STANDARD, _STANDARD.size))[2])
+
+
+def listed(handle: int) -> Iterator[entries.Facts]:
+    """The entries of an open folder, as the file system gives them."""
+    wanted = ID_BOTH_RESTART
+    while True:
+        try:
+            data = _asked(handle, wanted, BUFFER)
+        except OSError as error:
+            if error.winerror == NO_MORE_FILES:
+                return
+            raise
+        yield from (one for one in entries.entries(data) if one.name not in (".", ".."))
+        wanted = ID_BOTH
+
+
+def real_path(handle: int, otherwise: str) -> str:
+    """Where it really lies: no link, no 8.3 name; `otherwise` where the system cannot say."""
+    found = ctypes.create_unicode_buffer(LONGEST_PATH)
+    size = kernel32.GetFinalPathNameByHandleW(handle, found, LONGEST_PATH, 0)
+    return without_prefix(found.value) if 0 < size < LONGEST_PATH else otherwise
+
+
+def _asked(handle: int, what: int, size: int) -> bytes:
+    found = ctypes.create_string_buffer(size)
+    if not kernel32.GetFileInformationByHandleEx(handle, what, found, size):
+        raise failure()
+    return found.raw

@@ -1,0 +1,104 @@
+"""Paths of a Windows device, made whole by their letters; pure.
+
+1. Never `os.path.abspath`: it drops trailing dots and spaces and turns `con` into a device. What
+   is opened has the `\\\\?\\` prefix, so that a name is what it says.
+2. A name has one spelling here: no second colon (`file::$DATA` is the file itself), no network
+   (the machine's own credentials would go there), no devices. 8.3 names and links are seen
+   through by the real path, which is checked as well.
+"""
+
+import ntpath
+import re
+from typing import Protocol
+
+from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused
+from commands.language.names import Name, from_text, shown, to_units
+
+PREFIX = "\\\\?\\"
+_PREFIXED = re.compile(r"^\\\\\?\\(?=[A-Za-z]:)")
+_DRIVE = re.compile(r"^[A-Za-z]:")
+
+# winerror.h
+NOT_FOUND = (2, 3, 15, 21, 1005)
+DENIED = (5, 19)
+IN_USE = (32, 33)
+NO_NAME = (87, 123, 161)
+NO_FOLDER = 267
+TOO_LONG = 206
+
+
+class PathPolicy(Protocol):
+    """The device's own say over paths."""
+
+    def check_path(self, path: str) -> None:
+        """Raises Refused for a whole path that is off limits."""
+        ...
+
+
+class NotThere(Failed):
+    """Nothing is at a path."""
+
+
+def joined(folder: Name, path: Name | None) -> str:
+    """The whole path of `path` seen from `folder`, without the prefix: `C:\\x`."""
+    at, asked = to_units(folder), to_units(path) if path is not None else ""
+    for one in (at, asked):
+        if "\0" in one:
+            raise NotUnderstood(f"{shown(from_text(one))} holds a NUL, which no path can")
+    asked = _PREFIXED.sub("", asked.replace("/", "\\"))
+    if asked.startswith("\\\\"):
+        raise Refused(f"{text(asked)} is on the network or a device; paths here begin with a drive")
+    whole = ntpath.join(at, _with_root(asked, at))
+    if not _DRIVE.match(whole) or whole[2:3] != "\\":
+        raise NotUnderstood(f"{text(whole)} is no whole path; one begins with a drive, as in C:\\")
+    whole = whole[0].upper() + ntpath.normpath(whole)[1:]
+    if ":" in whole[2:]:
+        raise Refused(f"{text(whole)} names a stream of a file; those are not looked at here")
+    return whole
+
+
+def _with_root(asked: str, at: str) -> str:
+    """`D:` is its root; `D:x` depends on a folder of that drive, which a responder has not."""
+    if not _DRIVE.match(asked) or asked[2:3] == "\\":
+        return asked
+    if len(asked) == 2:
+        return asked + "\\"
+    if asked[0].upper() == at[:1].upper():
+        return asked[2:]
+    raise NotUnderstood(f"{text(asked)} is no whole path; say {asked[:2]}\\{text(asked[2:])}")
+
+
+def below(folder: str, name: str) -> str:
+    """The path of an entry."""
+    return folder + name if folder.endswith("\\") else f"{folder}\\{name}"
+
+
+def without_prefix(real: str) -> str:
+    """What GetFinalPathNameByHandle gives, as a person writes it."""
+    if real.startswith("\\\\?\\UNC\\"):
+        return "\\\\" + real[8:]
+    return real.removeprefix(PREFIX)
+
+
+def text(path: str) -> str:
+    """A path for a message."""
+    return shown(from_text(path))
+
+
+def in_words(error: OSError, path: str) -> FirelineError:
+    """What a system call's failure on `path` means; the numbers are in winerror.h."""
+    name = text(path)
+    number = getattr(error, "winerror", None) or 0
+    if number in NOT_FOUND or isinstance(error, FileNotFoundError):
+        return NotThere(f"{name} does not exist")
+    if number in DENIED:
+        return Refused(f"{name}: the system says access is denied")
+    if number in IN_USE:
+        return Failed(f"{name} is in use by another program that does not share it")
+    if number in NO_NAME:
+        return Failed(f"{name} is no name that this system takes")
+    if number == NO_FOLDER:
+        return Failed(f"{name} is no folder")
+    if number == TOO_LONG:
+        return Failed(f"{name} has a name longer than this file system takes")
+    return Failed(f"{name}: {(error.strerror or str(error)).lower().rstrip('.')}")
