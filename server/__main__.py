@@ -10,7 +10,7 @@ from pathlib import Path
 from commands.language.errors import FirelineError
 from commands.language.line import quoted
 
-ALONE = ("init", "serve", "grammar")
+ALONE = ("init", "serve", "demo", "grammar")
 
 
 def main() -> int:
@@ -39,6 +39,8 @@ def _run(argv: list[str]) -> int:
     init.add_argument("--device-port", type=int, default=8443)
     init.add_argument("--enrolment-port", type=int, default=8444)
     words.add_parser("serve", help="run the broker")
+    demo = words.add_parser("demo", help="a broker and this machine as a device, to try it")
+    demo.add_argument("what", nargs="?", choices=["run", "up", "down"], default="run")
     words.add_parser("grammar", help="print the whole grammar as JSON")
     state, line = _split(argv)
     if line and line[0] not in ALONE and not line[0].startswith("-"):
@@ -52,6 +54,10 @@ def _run(argv: list[str]) -> int:
         from server.operator.serve import serve
 
         return serve(known.state)
+    if known.word == "demo" and not rest:
+        from server.operator.demo import do
+
+        return do(known.what, known.state.absolute(), windows=False)
     if known.word == "grammar" and not rest:
         from commands.language.grammar import grammar
 

@@ -35,13 +35,14 @@ def main() -> int:
     asked = parser.parse_args()
     os.umask(0o077)
     try:
-        return _do(asked.what, asked.state.absolute(), asked.windows)
+        return do(asked.what, asked.state.absolute(), asked.windows)
     except FirelineError as error:
         print(error.shown(), file=sys.stderr)
         return error.status
 
 
-def _do(what: str, state: Path, windows: bool) -> int:
+def do(what: str, state: Path, windows: bool) -> int:
+    """Runs, starts or stops the demo; the status of its session, or 0."""
     running = state / "running.json"
     if what == "down":
         for started in reversed(remembered(running)):
@@ -63,7 +64,7 @@ def _do(what: str, state: Path, windows: bool) -> int:
         return _console(state)
     finally:
         if what == "run" or sys.exc_info()[0] is not None:
-            _do("down", state, windows)
+            do("down", state, windows)
 
 
 def start(state: Path, windows: bool) -> None:
