@@ -1,9 +1,12 @@
 """One file on its way from a device into a session's evidence.
 
-1. It lies in `incoming/` under the command's id and becomes its name by rename, after the digests
-   agree and the bytes are on the disk. What is cut off is sealed as NAME.partial.
-2. Writing and hashing happen in a thread, in order, with a bound on what waits; full pauses the
-   device. fdatasync every 8 MiB, so that no commit of the journal waits for a gigabyte.
+1. It lies in `incoming/` under the command's id and becomes its name by a link that never
+   overwrites, after the digests agree and the bytes are on the disk. What is cut off is sealed as
+   NAME.partial; its digest is of exactly the bytes that lie there.
+2. Copying, writing and hashing happen in a thread, in order, with a bound on what waits; full
+   pauses the device. fdatasync every 8 MiB, so that no commit waits for a gigabyte.
+3. What goes on where it broke begins as a copy of the partial, hashed while copied and compared
+   with what its record says; the partial itself is evidence and stays.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from commands.language import items, names
 from commands.language.errors import Failed, FirelineError, Refused
@@ -21,6 +25,16 @@ from server.audit.session import SessionJournal
 BATCH = 1 << 20
 WAITING = 8 << 20
 SYNC_EVERY = 8 << 20
+SAME_NAME = 10_000
+
+
+class Held(NamedTuple):
+    """A sealed partial: the device's path, where it lies, and what it holds."""
+
+    path: str
+    file: Path
+    size: int
+    sha256: str
 
 
 class Incoming:
@@ -33,38 +47,46 @@ class Incoming:
         into: items.Into,
         name: str,
         limit: int,
-        resumed: "Resumed | None",
+        held: Held | None,
     ) -> None:
         self.name, self.number, self._journal = name, number, journal
-        self._into, self._limit = into, limit
-        self.expected: items.Taken | None = None
-        self.failed: FirelineError | None = None
-        self.on_drained: Callable[[], None] = lambda: None
-        self.path = journal.incoming(number, name)
-        self.size = into.offset
-        self._digest = resumed.digest if resumed is not None else hashlib.sha256()
-        self._descriptor = resumed.descriptor if resumed is not None else _create(self.path)
-        if resumed is not None:
-            os.rename(resumed.path, self.path)  # never listed as taken; synced with its bytes
-        self._waiting: list[bytes] = []
-        self._waiting_size = 0
-        self._unsynced = 0
-        self._paused = False
-        self._writer: asyncio.Task[None] | None = None
+        self._into, self._limit, self._held = into, limit, held
         if into.size is not None and into.size > limit:
             raise Refused(
                 f"{names.shown(into.name)} has {into.size:,} bytes, at most {limit:,} are taken; "
                 "nothing was transferred"
             )
+        self.expected: items.Taken | None = None
+        self.failed: FirelineError | None = None
+        self.on_drained: Callable[[], None] = lambda: None
+        self.on_partial: Callable[[Held], None] = lambda held: None
+        self.spend: Callable[[int], None] = lambda size: None
+        """Told of bytes before they are taken; raises Refused over a budget."""
+        self.reserve = 0
+        """What must stay free on the disk."""
+        self.size = into.offset
+        self.path = journal.incoming(number, name)
+        self._descriptor = _create(self.path)
+        self._digest = hashlib.sha256()
+        self._written, self._unsynced = 0, 0
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+        self._paused = False
+        self._writer: asyncio.Task[None] | None = None
+        if held is not None:
+            self._writer = asyncio.create_task(self._write_all())
 
     def feed(self, data: bytes) -> bool:
         """Takes the next bytes; False: full, stop until `on_drained`."""
-        self.size += len(data)
+        if self.failed is not None:
+            return False
         announced = self._into.size if self._into.size is not None else self._limit
-        if self.size > min(announced, self._limit):
+        if self.size + len(data) > min(announced, self._limit):
             raise Refused(
                 f"{names.shown(self._into.name)} sent more than the {announced:,} bytes announced"
             )
+        self.spend(len(data))
+        self.size += len(data)
         self._waiting.append(data)
         self._waiting_size += len(data)
         idle = self._writer is None or self._writer.done()
@@ -74,21 +96,18 @@ class Incoming:
         return not self._paused
 
     async def take(self) -> FileTaken:
-        """Checks, syncs, renames, journals; raises Failed where the digests differ."""
+        """Checks, syncs, gives it its name, journals; raises Failed where the digests differ."""
         await self._flush()
-        digest = self._digest.hexdigest()
-        shown = names.shown(self._into.name)
+        digest, shown = self._digest.hexdigest(), names.shown(self._into.name)
         if self.expected is None:
             raise Failed(f"{shown} did not come whole; what came is kept as {self.name}.partial")
-        if self.expected.sha256 != digest or self.expected.size != self.size:
+        if self.expected.sha256 != digest or self.expected.size != self._written:
             raise Failed(
-                f"{shown} differs: {self.size:,} bytes with sha256 {digest} here, "
+                f"{shown} differs: {self._written:,} bytes with sha256 {digest} here, "
                 f"{self.expected.size:,} with {self.expected.sha256} on the device"
             )
-        target = await asyncio.to_thread(self._finish)
-        taken = FileTaken(
-            name=target.name, path=str(self._into.name), bytes=self.size, sha256=digest
-        )
+        self.name = await self._sealed(self.name)
+        taken = FileTaken(self.name, str(self._into.name), self._written, digest)
         await self._journal.append(
             EvidenceTaken(
                 number=self.number,
@@ -98,7 +117,6 @@ class Incoming:
                 sha256=digest,
             )
         )
-        self.name = target.name
         return taken
 
     async def keep_partial(self) -> None:
@@ -109,11 +127,19 @@ class Incoming:
             await self._flush()
         except FirelineError as error:
             self.failed = error
-        digest = self._digest.hexdigest()
-        target = await asyncio.to_thread(self._seal_partial)
+        try:
+            name = await self._sealed(f"{self.name}.partial")
+        except FirelineError as error:
+            # It stays in incoming/, where the next start seals it; nobody may wait for it here.
+            self.failed = error
+            return
+        digest, path = self._digest.hexdigest(), str(self._into.name)
         await self._journal.append(
-            EvidencePartial(number=self.number, name=target.name, bytes=self.size, sha256=digest)
+            EvidencePartial(number=self.number, name=name, bytes=self._written, sha256=digest)
         )
+        if self._written:
+            held = Held(path, self._journal.evidence / name, self._written, digest)
+            self.on_partial(held)
 
     async def _flush(self) -> None:
         if self._writer is not None:
@@ -123,63 +149,95 @@ class Incoming:
             raise self.failed
 
     async def _write_all(self) -> None:
-        while self._waiting and self.failed is None:
+        while (self._waiting or self._held is not None) and self.failed is None:
+            held, self._held = self._held, None
             batch, self._waiting = self._waiting, []
             self._waiting_size = 0
             try:
-                await asyncio.to_thread(self._write, batch)
+                if held is not None:
+                    await asyncio.to_thread(self._copy, held)
+                await asyncio.to_thread(self._write, b"".join(batch))
             except OSError as error:
                 self.failed = Failed(f"the evidence cannot be written: {error.strerror}")
+            except FirelineError as error:
+                self.failed = error
             if self._paused:
                 self._paused = False
                 self.on_drained()
 
-    def _write(self, batch: list[bytes]) -> None:
-        data = b"".join(batch)
-        self._digest.update(data)
+    def _copy(self, held: Held) -> None:
+        """The held bytes, as they lie on the disk; they must be those that the record names."""
+        with open(held.file, "rb", opener=_without_following) as partial:
+            while self._written < held.size:
+                data = partial.read(min(BATCH, held.size - self._written))
+                if not data:
+                    break
+                self._write(data)
+        if self._written != held.size or self._digest.hexdigest() != held.sha256:
+            raise Failed(f"{held.file.name} is not what its record says; verify names it")
+
+    def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
-            view = view[os.write(self._descriptor, view) :]
-        self._unsynced += len(data)
+            written = os.write(self._descriptor, view)
+            self._digest.update(view[:written])
+            self._written += written
+            self._unsynced += written
+            view = view[written:]
         if self._unsynced >= SYNC_EVERY:
             self._unsynced = 0
             os.fdatasync(self._descriptor)
+            self._check_free()
 
-    def _finish(self) -> Path:
-        return self._close_as(self.name)
+    def _check_free(self) -> None:
+        found = os.fstatvfs(self._descriptor)
+        free = found.f_bavail * found.f_frsize
+        if free < self.reserve:
+            raise Refused(
+                f"the broker has {free >> 20} MiB free and must keep {self.reserve >> 20}; "
+                "an operator makes room"
+            )
 
-    def _seal_partial(self) -> Path:
-        return self._close_as(f"{self.name}.partial")
+    async def _sealed(self, name: str) -> str:
+        """Gives it its name, durably; the name it got."""
+        try:
+            return await asyncio.to_thread(self._close_as, name)
+        except OSError as error:
+            raise Failed(f"the evidence cannot be kept: {error.strerror}") from error
 
-    def _close_as(self, name: str) -> Path:
+    def _close_as(self, name: str) -> str:
         folder = self._journal.evidence
-        os.fsync(self._descriptor)
-        os.close(self._descriptor)
-        self._descriptor = -1
-        target = folder / name
-        for turn in range(2, 10_000):
-            try:
-                os.link(self.path, target)
-                break
-            except FileExistsError:
-                target = folder / f"{name}.{turn}"
-        os.unlink(self.path)
+        descriptor, self._descriptor = self._descriptor, -1
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        target = _linked(self.path, folder, name)
         sync_folder(folder)
+        os.unlink(self.path)
         sync_folder(self.path.parent)
         return target
 
 
-class Resumed:
-    """A partial file of this session that the device may go on with."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.digest = hashlib.sha256()
-        self.descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
-        while data := os.read(self.descriptor, BATCH):
-            self.digest.update(data)
+def _linked(path: Path, folder: Path, name: str) -> str:
+    """Links it as `name`, or `name.2`, `name.3` …: what lies there is never replaced."""
+    for turn in range(1, SAME_NAME):
+        free = name if turn == 1 else f"{name}.{turn}"
+        try:
+            os.link(path, folder / free)
+        except FileExistsError:
+            continue
+        return free
+    raise FileExistsError(17, f"{SAME_NAME:,} files of the name {name} are there")
 
 
 def _create(path: Path) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(path, flags, 0o600)
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as error:
+        raise Failed(f"the evidence cannot be written: {error.strerror}") from error
+
+
+def _without_following(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)

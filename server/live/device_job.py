@@ -91,7 +91,7 @@ class DeviceJob(Job):
             self._take(item)
         except msgspec.ValidationError as error:
             self._violate(f"sent an item of {self.spec.word} that does not fit: {error}")
-        except (RecordingFull, RecordingBroken) as error:
+        except FirelineError as error:
             self._stop_at_limit(error)
 
     def on_bytes(self, data: bytes) -> None:
