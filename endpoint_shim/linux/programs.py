@@ -1,0 +1,116 @@
+"""Starts scripts and programs of the session's folder, in the command's own group."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from signal import SIGINT
+
+from commands.language.errors import Failed, Refused
+from commands.language.host.programs import Program
+from commands.language.names import Name, from_bytes, shown, to_bytes
+from endpoint_shim.groups import Group
+from endpoint_shim.linux import proc
+from endpoint_shim.linux.child import Child, forget_ignored_signals
+from endpoint_shim.linux.interpreter import argv_of
+from endpoint_shim.linux.login import environment, login
+from endpoint_shim.linux.output import Output, Where
+from endpoint_shim.linux.paths import in_words
+
+
+class LinuxPrograms:
+    """Everything starts in `folder`, the session's own, and belongs to `group`."""
+
+    def __init__(self, folder: Name, group: Group) -> None:
+        self._folder = to_bytes(folder)
+        self._group = group
+
+    def page(self) -> str:
+        return "utf-8"
+
+    async def start(self, script: Name, arguments: Sequence[str]) -> Program:
+        path = os.path.join(self._folder, to_bytes(script))
+        argv = [*await asyncio.to_thread(argv_of, path), *_encoded(arguments)]
+        who = await asyncio.to_thread(login)
+        words = environment(who, self._folder, TERM="dumb", TMPDIR=os.fsdecode(self._folder))
+        forget_ignored_signals()
+        try:
+            return self._started(argv, words)
+        except OSError as error:
+            raise in_words(error, path) from error
+
+    def _started(self, argv: list[bytes], words: dict[bytes, bytes]) -> "LinuxProgram":
+        with self._group.inside():
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                cwd=self._folder,
+                env=words,
+                start_new_session=True,
+                umask=0o022,
+            )
+        self._group.add(process.pid)
+        return LinuxProgram(process, self._group)
+
+
+class LinuxProgram:
+    """The protocol's Program."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", group: Group) -> None:
+        assert process.stdout is not None and process.stderr is not None
+        self._child = Child(process.pid, process.poll)
+        self._group = group
+        # The pipes' numbers outlive Popen's file objects, which would close them unasked.
+        ends = [os.dup(pipe.fileno()) for pipe in (process.stdout, process.stderr)]
+        process.stdout.close()
+        process.stderr.close()
+        self._output = Output(self._child, ends[0], ends[1])
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def output(self) -> AsyncIterator[tuple[Where, bytes]]:
+        return self._output.pieces()
+
+    async def wait(self) -> int:
+        return await self._child.wait()
+
+    async def interrupt(self) -> None:
+        self._group.signal(SIGINT)
+
+    async def kill(self) -> None:
+        self._group.kill()
+        self._child.kill()
+
+    async def left(self) -> list[str]:
+        return [
+            f"{pid} {name}"
+            for pid in self._group.members()
+            if pid != self.pid and (name := _name(pid))
+        ]
+
+    async def leave(self) -> None:
+        self._group.leave()
+
+
+def _name(pid: int) -> str:
+    """The name of a process that still runs; nothing for one that has ended."""
+    try:
+        facts = proc.stat(pid)
+    except (OSError, IndexError, ValueError):
+        return ""
+    return "" if facts.state in "ZX" else shown(from_bytes(facts.comm))
+
+
+def _encoded(arguments: Sequence[str]) -> list[bytes]:
+    encoded = [os.fsencode(one) for one in arguments]
+    for number, one in enumerate(encoded, 1):
+        if b"\0" in one:
+            raise Refused(f"argument {number} holds a NUL, which no argument can on Linux")
+        if len(one) >= 128 * 1024:
+            raise Failed(f"argument {number} is {len(one):,} bytes; Linux takes at most 131,071")
+    return encoded

@@ -1,0 +1,1 @@
+"""Terminals: a PTY on Linux, a ConPTY on Windows; imported only where they run."""

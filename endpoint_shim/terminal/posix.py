@@ -1,0 +1,247 @@
+"""A terminal on Linux: the user's login shell on a PTY, tied to its owner by callbacks.
+
+1. posix_spawn makes the session and opens the PTY in it, so that it is the shell's controlling
+   terminal: no code of ours runs between fork and exec.
+2. The PTY takes what it can; the rest of the input waits in a bounded buffer.
+3. Output is read straight into `on_output`, nothing is kept; paused, it stays in the kernel.
+4. A password prompt is ECHO off *and* ICANON on: at a shell prompt ECHO is off all the time.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import struct
+import termios
+from collections.abc import Callable, Iterator
+
+from commands.language.errors import Failed
+from commands.language.host.terminal import Terminal
+from commands.language.names import Name, to_bytes
+from endpoint_shim.groups import Group
+from endpoint_shim.linux.child import BACK_TO_DEFAULT, Child, forget_ignored_signals
+from endpoint_shim.linux.login import Login, environment, login
+
+READ = 65_536
+KEEP = 256 * 1024
+"""Input that the PTY has not taken; from here on `write` says False."""
+KEEP_AT_MOST = KEEP + 128 * 1024
+LONGEST_SIDE = 1000
+DRAIN_S = 0.5
+_TERMINAL = {"TERM": "xterm-256color"}
+
+
+class PosixTerminals:
+    """Terminals that belong to `group` and begin in `folder`."""
+
+    def __init__(self, group: Group, folder: Name) -> None:
+        self._group = group
+        self._folder = to_bytes(folder)
+
+    async def open(self, columns: int, rows: int) -> Terminal:
+        who = await asyncio.to_thread(login)
+        master, slave = os.openpty()
+        try:
+            set_size(master, columns, rows)
+            pid = self._spawned(who, os.ttyname(slave))
+            child = Child(pid)
+        except OSError as error:
+            os.close(master)
+            raise Failed(f"no terminal could be opened: {error.strerror}") from error
+        except BaseException:
+            os.close(master)
+            raise
+        finally:
+            os.close(slave)
+        return PosixTerminal(master, child)
+
+    def _spawned(self, who: Login, tty: str) -> int:
+        name = "-" + os.path.basename(who.shell)
+        with _standing_in(self._folder, who.home) as folder, self._group.inside():
+            forget_ignored_signals()
+            pid = os.posix_spawn(
+                who.shell,
+                [name],
+                environment(who, folder, **_TERMINAL),
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, tty, os.O_RDWR, 0),
+                    (os.POSIX_SPAWN_DUP2, 0, 1),
+                    (os.POSIX_SPAWN_DUP2, 0, 2),
+                ],
+                setsid=True,
+                setsigmask=[],
+                setsigdef=BACK_TO_DEFAULT,
+            )
+        self._group.add(pid)
+        return pid
+
+
+@contextlib.contextmanager
+def _standing_in(folder: bytes, home: str) -> Iterator[bytes]:
+    """posix_spawn knows no folder: the process stands there itself for that one call."""
+    before = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    try:
+        for place in (folder, os.fsencode(home), b"/"):
+            with contextlib.suppress(OSError):
+                os.chdir(place)
+                break
+        yield place
+    finally:
+        os.fchdir(before)
+        os.close(before)
+
+
+def set_size(terminal: int, columns: int, rows: int) -> None:
+    """0 is what a client says that has no size."""
+    sides = [min(side, LONGEST_SIDE) or usual for side, usual in ((rows, 24), (columns, 80))]
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *sides, 0, 0))
+
+
+class PosixTerminal:
+    """The protocol's Terminal over the PTY's master side."""
+
+    def __init__(self, master: int, child: Child) -> None:
+        os.set_blocking(master, False)
+        self._master = master
+        self._child = child
+        self._loop = asyncio.get_running_loop()
+        self._unsent = bytearray()
+        self._full = False
+        self._paused = True
+        self._quiet = False
+        self._heard = 0
+        self._over = asyncio.Event()
+        self._on_output: Callable[[bytes], None] = lambda _: None
+        self._on_writable: Callable[[], None] = lambda: None
+        self._on_quiet: Callable[[bool], None] = lambda _: None
+
+    @property
+    def on_output(self) -> Callable[[bytes], None]:
+        return self._on_output
+
+    @on_output.setter
+    def on_output(self, callback: Callable[[bytes], None]) -> None:
+        self._on_output = callback
+        self.resume()  # nothing is read before somebody takes it
+
+    @property
+    def on_writable(self) -> Callable[[], None]:
+        return self._on_writable
+
+    @on_writable.setter
+    def on_writable(self, callback: Callable[[], None]) -> None:
+        self._on_writable = callback
+
+    @property
+    def on_quiet(self) -> Callable[[bool], None]:
+        return self._on_quiet
+
+    @on_quiet.setter
+    def on_quiet(self, callback: Callable[[bool], None]) -> None:
+        self._on_quiet = callback
+
+    def write(self, data: bytes) -> bool:
+        if self._master < 0:
+            return True
+        self._look_for_quiet()
+        if len(self._unsent) + len(data) > KEEP_AT_MOST:
+            raise Failed("more was typed into a terminal that said it is full")
+        if not self._unsent:
+            data = data[self._given(data) :]
+        if data and self._master >= 0:
+            if not self._unsent:
+                self._loop.add_writer(self._master, self._give)
+            self._unsent += data
+        self._full = len(self._unsent) >= KEEP
+        return not self._full
+
+    def resize(self, columns: int, rows: int) -> None:
+        if self._master >= 0:
+            set_size(self._master, columns, rows)
+
+    def pause(self) -> None:
+        if self._master >= 0 and not self._paused:
+            self._paused = True
+            self._loop.remove_reader(self._master)
+
+    def resume(self) -> None:
+        if self._master >= 0 and self._paused:
+            self._paused = False
+            self._loop.add_reader(self._master, self._read)
+
+    def hang_up(self) -> None:
+        """The kernel sends HUP to the shell and what stands in front; the owner ends the group."""
+        if self._master < 0:
+            return
+        self._loop.remove_reader(self._master)
+        self._loop.remove_writer(self._master)
+        os.close(self._master)
+        self._master = -1
+        self._unsent.clear()
+        self._over.set()
+
+    async def wait(self) -> int:
+        status = await self._child.wait()
+        # The PTY ends once everything in it is read; a silent one that stays open is not waited
+        # for, one whose owner has paused it is.
+        while not self._over.is_set():
+            heard = self._heard
+            try:
+                async with asyncio.timeout(DRAIN_S):
+                    await self._over.wait()
+            except TimeoutError:
+                if heard == self._heard and not self._paused:
+                    break
+        self.hang_up()
+        return status
+
+    def _read(self) -> None:
+        pieces: list[bytes] = []
+        ended = False
+        try:
+            # A PTY gives at most 4 KiB at a time; a short piece is the last for now.
+            for _ in range(READ // 4096):
+                pieces.append(os.read(self._master, 4096))
+                if len(pieces[-1]) < 1024:
+                    break
+            ended = not pieces[-1]
+        except BlockingIOError:
+            pass
+        except OSError:
+            ended = True  # EIO: the last process has closed its side
+        self._shown(b"".join(pieces))
+        if ended:
+            self.hang_up()
+
+    def _shown(self, data: bytes) -> None:
+        if data:
+            self._heard += len(data)
+            self._on_output(data)
+            self._look_for_quiet()
+
+    def _give(self) -> None:
+        taken = self._given(self._unsent)
+        del self._unsent[:taken]
+        if not self._unsent and self._master >= 0:
+            self._loop.remove_writer(self._master)
+        if self._full and len(self._unsent) < KEEP // 2:
+            self._full = False
+            self._on_writable()
+
+    def _given(self, data: bytes | bytearray) -> int:
+        try:
+            return os.write(self._master, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)  # EIO: nobody is there to take it
+
+    def _look_for_quiet(self) -> None:
+        if self._master < 0:
+            return
+        with contextlib.suppress(termios.error):
+            flags = termios.tcgetattr(self._master)[3]
+            quiet = not flags & termios.ECHO and bool(flags & termios.ICANON)
+            if quiet != self._quiet:
+                self._quiet = quiet
+                self._on_quiet(quiet)
