@@ -132,8 +132,8 @@ def own_cgroup(listing: str) -> str:
 
 def _tree(folder: Path) -> Iterator[Path]:
     """The groups below, deepest first, then the group itself."""
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from _tree(Path(entry.path))
     yield folder
