@@ -62,7 +62,7 @@ def _open_to_others(state: Path) -> list[Line]:
             found = folder.stat()
         except OSError as error:
             return [(False, f"{folder} cannot be looked at ({error.strerror}); is it enrolled?")]
-        if os.name != "posix":
+        if sys.platform == "win32":
             continue
         if found.st_uid not in (0, os.geteuid()):
             bad.append((False, f"{folder} belongs to user {found.st_uid}, who could replace it"))

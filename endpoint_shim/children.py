@@ -54,6 +54,15 @@ def join_group(place: str) -> Group:
     return join_group(place)
 
 
+def hold(state: Path) -> int:
+    """Takes the state folder for this process alone."""
+    if sys.platform == "win32":
+        from endpoint_shim.windows.lock import hold
+    else:
+        from endpoint_shim.linux.lock import hold
+    return hold(state)
+
+
 def open_groups(state: Path) -> Groups:
     """This shim's groups, the surest kind that this system lets it have."""
     if sys.platform == "win32":

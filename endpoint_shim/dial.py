@@ -66,6 +66,12 @@ def closed_by_peer(framed: FramedSocket) -> bool:
     return cast(ClientProtocol, framed.protocol).close_rcvd is not None
 
 
+def peer_reason(framed: FramedSocket) -> str:
+    """What the other side said with its Close; nothing if it said none."""
+    close = cast(ClientProtocol, framed.protocol).close_rcvd
+    return close.reason if close is not None else ""
+
+
 def reason(error: OSError) -> str:
     """A connection's failure as a person reads it."""
     if isinstance(error, ssl.SSLCertVerificationError):

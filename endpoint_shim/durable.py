@@ -3,9 +3,13 @@
 import contextlib
 import os
 import stat
+import sys
 from pathlib import Path
 
 from commands.language.errors import Refused
+
+# Handles are not inherited on Windows; there the C library changes line ends unless told.
+FLAGS = os.O_BINARY if sys.platform == "win32" else os.O_CLOEXEC
 
 
 def save(path: Path, data: bytes) -> None:
@@ -13,7 +17,7 @@ def save(path: Path, data: bytes) -> None:
     beside = path.with_name(path.name + ".new")
     with contextlib.suppress(FileNotFoundError):
         beside.unlink()
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
@@ -24,7 +28,7 @@ def save(path: Path, data: bytes) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Makes a rename in `folder` durable; Windows has no such call."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -35,7 +39,7 @@ def sync_folder(folder: Path) -> None:
 
 def refuse_unless_private(path: Path) -> None:
     """Raises Refused for a file or folder that somebody else may read or change."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     facts = path.lstat()
     if stat.S_ISLNK(facts.st_mode):

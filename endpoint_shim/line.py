@@ -15,6 +15,7 @@ from commands.language import wire
 from commands.language.errors import Unreachable
 from commands.language.framed import FramedSocket
 from endpoint_shim.backoff import jittered
+from endpoint_shim.dial import peer_reason
 
 WELCOME_S = 10.0
 BUSY_BEAT_S = 5.0
@@ -27,11 +28,13 @@ class ControlLine:
     def __init__(
         self,
         socket: FramedSocket,
+        on_welcome: Callable[[wire.Welcome], None],
         on_message: Callable[[wire.Down], None],
         busy: Callable[[], bool],
     ) -> None:
         loop = asyncio.get_running_loop()
         self._socket = socket
+        self._on_welcome = on_welcome
         self._on_message = on_message
         self._busy = busy
         self._welcome: asyncio.Future[wire.Welcome] = loop.create_future()
@@ -97,6 +100,8 @@ class ControlLine:
                     self._violation("a second welcome")
                 else:
                     self._welcome.set_result(message)
+                    # In this very turn: what follows it may stand in the same bytes.
+                    self._on_welcome(message)
             case wire.Echo():
                 self._echo = max(self._echo, min(message.number, self._beat))
             case wire.Ping():
@@ -110,6 +115,7 @@ class ControlLine:
         self._socket.abort(f"the broker sent {what}")
 
     def _on_lost(self, reason: str) -> None:
+        reason = peer_reason(self._socket) or reason
         if not self._welcome.done():
             self._welcome.set_exception(Unreachable(f"the line was closed: {reason}"))
             # Nobody may be waiting for it any more; the reason is in `lost` as well.

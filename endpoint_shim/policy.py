@@ -8,6 +8,7 @@
 
 import os
 import stat
+import sys
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ import msgspec
 
 from commands.language import wire
 from commands.language.errors import Refused
+from endpoint_shim.durable import FLAGS
 
 NAME = "policy.toml"
 MAX_FILE = 65_536
@@ -120,7 +122,7 @@ def _line_of(text: str, word: str, start: int) -> int:
 
 def _read(path: Path) -> str | None:
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | FLAGS)
     except FileNotFoundError:
         return None
     with os.fdopen(handle, "rb") as file:
@@ -134,7 +136,7 @@ def _read(path: Path) -> str | None:
 def _check_owner(facts: os.stat_result) -> None:
     if not stat.S_ISREG(facts.st_mode):
         raise ValueError("it is not a plain file")
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     if facts.st_uid not in (0, os.geteuid()):
         raise ValueError(f"it belongs to user {facts.st_uid}, not to root")

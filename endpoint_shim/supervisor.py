@@ -20,7 +20,7 @@ from commands.language import wire
 from commands.language.errors import Unreachable
 from endpoint_shim import VERSION, dial, facts, policy, refusal, sessions
 from endpoint_shim.backoff import Backoff
-from endpoint_shim.children import open_groups
+from endpoint_shim.children import hold, open_groups
 from endpoint_shim.config import Config
 from endpoint_shim.line import ControlLine
 from endpoint_shim.pipe import Found
@@ -38,6 +38,8 @@ class Supervisor:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        # Before anything is ended: what is in the groups may be another's.
+        self._lock = hold(config.state)
         self._groups = open_groups(config.state)
         self._groups.end_leftovers()
         for line in sessions.wipe_leftovers(config.sessions):
@@ -100,8 +102,17 @@ class Supervisor:
             socket = await dial.connect(
                 dial.tls(self._config), place, dial.CONTROL, wire.MAX_CONTROL
             )
-            line = ControlLine(socket, self._message, lambda: bool(self._workers.sessions))
             hello, later = self._hello()
+
+            def welcomed(welcome: wire.Welcome) -> None:
+                self._line = line
+                if later is not None:
+                    line.send(later)
+                self._workers.keep_only(welcome.streams, welcome.sessions)
+
+            line = ControlLine(
+                socket, welcomed, self._message, lambda: bool(self._workers.sessions)
+            )
             welcome = await line.hello(hello)
         except (Unreachable, OSError, ssl.SSLError) as error:
             self._keep_refusal(place, str(error))
@@ -111,11 +122,7 @@ class Supervisor:
         backoff.reset()
         refusal.forget(self._config.state)
         log.info("line to %s, broker %s", place, welcome.instance)
-        self._line = line
         try:
-            if later is not None:
-                line.send(later)
-            self._workers.keep_only(welcome.streams, welcome.sessions)
             return await line.beat(welcome.beat_s)
         finally:
             self._line = None
