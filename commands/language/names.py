@@ -11,7 +11,7 @@ from typing import NewType
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from commands.language.errors import NotUnderstood
-from commands.language.visible import is_clean, visible_bytes, visible_name
+from commands.language.visible import ends_quoted, is_clean, visible_bytes, visible_name
 
 Name = NewType("Name", str)
 
@@ -70,6 +70,8 @@ def to_units(name: Name) -> str:
 
 def typed(text: str) -> Name:
     """The Name that a person typed; a `raw:` form is checked and made canonical."""
+    if _LONE.search(text):
+        raise NotUnderstood("a name with bytes that are no UTF-8 is typed as raw: and %FF forms")
     if not text.startswith(RAW):
         return Name(text)
     form = text[len(RAW) :]
@@ -91,8 +93,7 @@ def shown(name: Name) -> str:
         return visible_name(name)
     if _UNIT.search(name):
         return visible_name(to_units(name))
-    shown_text = visible_bytes(to_bytes(name))
-    return f'"{shown_text}"' if shown_text != shown_text.strip(" ") else shown_text
+    return ends_quoted(visible_bytes(to_bytes(name)))
 
 
 def text(name: Name) -> str | None:

@@ -58,5 +58,9 @@ def is_clean(text: str) -> bool:
 
 def visible_name(text: str) -> str:
     """A name in a table or message: visible, and quoted where a blank at an end would hide."""
-    shown = visible(text)
-    return f'"{shown}"' if shown != shown.strip(" ") else shown
+    return ends_quoted(visible(text))
+
+
+def ends_quoted(shown: str) -> str:
+    """Quoted where a blank of any kind stands at an end."""
+    return f'"{shown}"' if shown != shown.strip() else shown

@@ -1,0 +1,51 @@
+"""Help derives from the declarations and fits the screen."""
+
+import pytest
+
+from commands.language.command import discover
+from commands.language.help import help_keys, help_overview, help_word
+
+GETFILE = """
+getfile PATH [-auto]     also download, get     basic, 30 min
+Fetch a file from the device into this session's evidence.
+  PATH   file on the device; quote it if it has spaces
+  -auto  run first what has to run first: fileinfo PATH
+Goes on where it broke; done only when both sides have the same SHA-256. The
+"""
+
+
+def test_help_of_a_word_is_the_screen_of_the_document() -> None:
+    assert "\n".join(help_word(discover()["getfile"].spec)).startswith(GETFILE.strip())
+
+
+def test_every_word_stands_once_in_its_group() -> None:
+    lines = "\n".join(help_overview(discover(), {})).split()
+    for word in set(discover()) - {"help"}:
+        assert lines.count(word) == 1, word
+
+
+def test_what_is_ruled_out_stands_once_with_its_reason() -> None:
+    reasons = {
+        "shell": "web-02 forbids it",
+        "run": "web-02 forbids it",
+        "putfile": "needs advanced",
+    }
+    lines = help_overview(discover(), reasons)
+    change = next(line for line in lines if line.startswith("change"))
+    assert change == ("change  not here: putfile (needs advanced), run shell (web-02 forbids it)")
+
+
+def test_a_word_without_a_reason_is_left_out() -> None:
+    assert "token" not in "\n".join(help_overview(discover(), {"token": ""})).split()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_no_line_is_wider_than_the_screen(columns: int) -> None:
+    lines = [*help_overview(discover(), {}, columns), *help_keys(columns)]
+    for cls in discover().values():
+        lines += help_word(cls.spec, columns, "shell on web-02 by its own policy")
+    assert max(map(len, lines)) < max(columns, 46)
+
+
+def test_hidden_parameters_are_not_shown() -> None:
+    assert "SHA256" not in "\n".join(help_word(discover()["run"].spec)).replace("SHA-256", "")

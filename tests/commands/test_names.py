@@ -1,0 +1,131 @@
+"""Names that are no clean text, over all bytes and all UTF-16 units; field kind k10."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from commands.language import names
+from commands.language.completion import name_value
+from commands.language.errors import NotUnderstood
+from commands.language.line import split
+from commands.language.names import Name
+from commands.language.visible import is_clean
+
+MANY = settings(max_examples=10_000, deadline=None)
+FEW = settings(max_examples=2_000, deadline=None)
+NASTY = st.one_of(
+    st.binary(max_size=40),
+    st.lists(
+        st.sampled_from(
+            [b"raw:", b"%", b"%u", b"%uD800", b"\xff", b"\x00", b"\x1b[2J", b"'", b'"', b" ", b"-"]
+        )
+    ).map(b"".join),
+    st.text(max_size=20).map(lambda t: t.encode("utf-8", "surrogatepass")),
+)
+UNITS = st.lists(
+    st.one_of(
+        st.integers(0, 0xFFFF),
+        st.integers(0xD7F0, 0xE010),
+        st.sampled_from([ord(c) for c in "raw:%uD8'\" \\"]),
+    ),
+    max_size=20,
+).map(lambda units: b"".join(u.to_bytes(2, "little") for u in units))
+
+
+def from_units(units: bytes) -> Name:
+    return names.from_text(units.decode("utf-16-le", "surrogatepass"))
+
+
+@pytest.mark.slow
+@MANY
+@given(NASTY)
+def test_every_byte_string_is_a_name_and_comes_back(data: bytes) -> None:
+    name = names.from_bytes(data)
+    assert names.to_bytes(name) == data
+    name.encode("utf-8")
+
+
+@pytest.mark.slow
+@MANY
+@given(UNITS)
+def test_every_utf_16_string_is_a_name_and_comes_back(units: bytes) -> None:
+    name = from_units(units)
+    assert names.to_units(name).encode("utf-16-le", "surrogatepass") == units
+    name.encode("utf-8")
+
+
+@pytest.mark.slow
+@MANY
+@given(st.one_of(NASTY.map(names.from_bytes), UNITS.map(from_units)))
+def test_a_name_typed_back_from_its_raw_form_is_the_same_name(name: Name) -> None:
+    assert names.typed(names.raw_form(name) or name) == name
+    words = split(f"dir {name_value(name)}")
+    assert len(words) == 2 and names.typed(words[1].text) == name
+    assert not (words[1].bare and words[1].text.startswith("-"))
+
+
+@pytest.mark.slow
+@MANY
+@given(st.one_of(NASTY.map(names.from_bytes), UNITS.map(from_units), st.text().map(Name)))
+def test_a_name_is_always_shown_harmless(name: Name) -> None:
+    shown = names.shown(name)
+    assert is_clean(shown) and shown == shown.strip()
+
+
+@FEW
+@given(st.text(alphabet="raw:%uD80fFé \ud800", max_size=14))
+def test_a_typed_name_is_canonical_or_refused(text: str) -> None:
+    try:
+        name = names.typed("raw:" + text)
+    except NotUnderstood:
+        return
+    assert names.typed(names.raw_form(name) or name) == name
+
+
+def test_clean_text_is_itself() -> None:
+    for text in ("a#!001", "setup[1].exe", "it's $HOME", "日本", "C:\\x\\y.txt", "-rf", "*.log"):
+        assert names.from_text(text) == text and names.raw_form(Name(text)) is None
+
+
+def test_stray_bytes_are_shown_and_typed_in_percent_form() -> None:
+    name = names.from_bytes(b"i\xff\xfej")
+    assert name == "raw:i%FF%FEj" and names.shown(name) == r"i\xff\xfej"
+    assert names.text(name) is None and names.raw_form(name) == name
+
+
+def test_a_bidirectional_override_is_seen_and_the_text_is_kept() -> None:
+    name = names.from_bytes("invoice\u202efdp.exe".encode())
+    assert names.shown(name) == r"invoice\u{202e}fdp.exe" and names.text(name) == name
+    assert names.raw_form(name) == "raw:invoice%E2%80%AEfdp.exe"
+
+
+def test_escape_sequences_and_line_ends_are_seen() -> None:
+    assert names.shown(Name("x\x1b]0;owned\x07.txt")) == r"x\x1b]0;owned\x07.txt"
+    assert names.shown(Name("a\nb")) == r"a\x0ab"
+
+
+def test_a_blank_at_an_end_is_quoted() -> None:
+    assert names.shown(Name("end ")) == '"end "'
+    assert names.shown(Name(" x")) == '" x"'
+
+
+def test_text_that_begins_with_raw_is_written_raw_and_is_the_same_text() -> None:
+    name = names.from_text("raw:x")
+    assert name == "raw:raw:x" and names.text(name) == "raw:x" and names.shown(name) == "raw:x"
+    assert names.typed(name) == name
+
+
+def test_a_lone_surrogate_is_one_unit() -> None:
+    name = names.from_text("a\ud800")
+    assert name == "raw:a%uD800" and names.text(name) is None
+    with pytest.raises(NotUnderstood, match="UTF-16 units, which no Linux name has"):
+        names.to_bytes(name)
+
+
+def test_surrogates_side_by_side_are_one_character() -> None:
+    assert names.typed("raw:%uD83D%uDE00") == "\U0001f600"
+
+
+def test_bytes_and_units_do_not_mix() -> None:
+    with pytest.raises(NotUnderstood, match="not both"):
+        names.typed("raw:%FF%uD800")
