@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
+from commands.language.errors import FirelineError
 from server.audit import clock, recovery, sessions
 from server.audit.chain import envelope
 from server.audit.errors import NoSpace
@@ -73,6 +74,7 @@ class Journal:
         self.live: dict[str, SessionJournal] = {}
         self._timing = timing
         self._next = next_session
+        self._abandoned: set[asyncio.Task[None]] = set()
         self._pool = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="journal-sync")
 
     @classmethod
@@ -105,7 +107,20 @@ class Journal:
         )
 
     async def open_session(self, opened: SessionOpened) -> SessionJournal:
-        """Open the next session: its files, the broker's record of it and its first record."""
+        """Open the next session: its files, the broker's record of it and its first record.
+
+        A caller that is cancelled meanwhile leaves a session that has ended, not half a one.
+        """
+        opening = asyncio.create_task(self._open_session(opened), name="session-opening")
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            abandoned = asyncio.create_task(_abandon(opening), name="session-abandoned")
+            self._abandoned.add(abandoned)
+            abandoned.add_done_callback(self._abandoned.discard)
+            raise
+
+    async def _open_session(self, opened: SessionOpened) -> SessionJournal:
         await self._need_space()
         await self.store.room()
         session, recording = self._start_recording()
@@ -155,6 +170,8 @@ class Journal:
 
     async def close(self) -> None:
         """After the last session ended."""
+        for abandoned in tuple(self._abandoned):
+            await abandoned
         await asyncio.to_thread(self._pool.shutdown)
 
     async def _need_space(self) -> None:
@@ -183,6 +200,14 @@ class Journal:
                 continue  # left by a broker that was killed before it wrote the record
             except OSError as error:
                 raise NoSpace(f"no session can open: {error.strerror}") from error
+
+
+async def _abandon(opening: asyncio.Task[SessionJournal]) -> None:
+    try:
+        session = await opening
+    except FirelineError:
+        return
+    await session.end("the person left while it opened")
 
 
 def decode(row: RecordRow) -> Record:

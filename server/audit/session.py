@@ -34,7 +34,7 @@ class SessionJournal(JournalWriter):
         self._results = results
         self._pool = pool
         self._began = monotonic()
-        self._ending = False
+        self._ending: asyncio.Task[None] | None = None
 
     @property
     def length_s(self) -> float:
@@ -69,11 +69,15 @@ class SessionJournal(JournalWriter):
         return appended
 
     async def end(self, reason: str) -> None:
-        """Close the recording and seal the journal; a second call waits for the first."""
-        if self._ending:
-            await asyncio.wait([self.ended])
-            return
-        self._ending = True
+        """Close the recording and seal the journal; a second call waits for the first.
+
+        A caller that is cancelled does not stop it: a session that ended says so.
+        """
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(reason), name=f"{self.id}-end")
+        await asyncio.shield(self._ending)
+
+    async def _end(self, reason: str) -> None:
         try:
             position = await self.recording.close()
             await self._store.room()

@@ -1,25 +1,18 @@
 """Opening, appending, ending, and what a killed writer leaves."""
 
 import asyncio
-import json
-import random
-import signal
 import stat
-import sys
-from pathlib import Path
 
 import pytest
 
 from server.audit.chain import check
-from server.audit.chunks import Kind, Reader
+from server.audit.chunks import Kind
 from server.audit.errors import NoSpace, RecordingBroken
 from server.audit.journal import Journal
-from server.audit.records import Ended, Note, Recovered, SessionBegun, SessionEnded, SessionOpened
+from server.audit.records import Note, SessionBegun, SessionEnded, SessionOpened
 from server.store import records
 from server.store.errors import JournalBroken
 from server.store.sqlite import RecordRow, Store
-
-PROGRAM = Path(__file__).with_name("writer_program.py")
 
 
 async def test_the_first_record_chains_to_the_brokers(
@@ -74,6 +67,31 @@ async def test_the_end_is_the_last_record_and_comes_once(
         await session.append(Note("late"))
 
 
+async def test_an_end_goes_on_when_its_caller_is_cancelled(
+    journal: Journal, opened: SessionOpened
+) -> None:
+    session = await journal.open_session(opened)
+    session.recording.write(Kind.OUTPUT, 1, b"x")
+    ending = asyncio.create_task(session.end("exit"))
+    await asyncio.sleep(0)
+    ending.cancel()
+    await asyncio.wait([ending, session.ended])
+    bodies = [record.body async for record in journal.records(session.id)]
+    assert isinstance(bodies[-1], SessionEnded)
+
+
+async def test_a_caller_cancelled_while_it_opens_leaves_no_half_session(
+    journal: Journal, opened: SessionOpened
+) -> None:
+    opening = asyncio.create_task(journal.open_session(opened))
+    await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait([opening])
+    await journal.close()
+    [found] = await journal.sessions()
+    assert (found.session, found.state) == ("S1", "ended")
+
+
 async def test_files_of_a_session_are_private(journal: Journal, opened: SessionOpened) -> None:
     session = await journal.open_session(opened)
     await session.result(1).close()
@@ -101,70 +119,6 @@ async def test_without_a_store_no_session_opens(store: Store, opened: SessionOpe
     assert journal.live == {}
     assert list((store.path.parent / "recordings").iterdir()) == []
     await journal.close()
-
-
-async def kill_a_writer(state: Path, after: int) -> tuple[str, int, int]:
-    """Run the program until it acknowledged `after` records, kill it; its last words."""
-    program = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(PROGRAM),
-        str(state),
-        stdout=asyncio.subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-        env={"PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    assert program.stdout is not None
-    lines: list[bytes] = []
-    while len(lines) < after:
-        line = await program.stdout.readline()
-        assert line, "the program ended by itself"
-        lines.append(line)
-    program.send_signal(signal.SIGKILL)
-    lines += (await program.stdout.read()).splitlines(keepends=True)
-    await program.wait()
-    told = [line.split() for line in lines if line.endswith(b"\n")]
-    return (
-        told[0][0].decode(),
-        max(int(words[1]) for words in told),
-        max(int(words[2]) for words in told),
-    )
-
-
-@pytest.mark.parametrize("after", [1, 200, random.Random(7).randrange(300, 900)])
-async def test_kill_9_loses_no_acknowledged_record_and_no_byte(tmp_path: Path, after: int) -> None:
-    state = tmp_path / "state"
-    session, highest, recorded = await kill_a_writer(state, after)
-    store = await Store.open(state / "fireline.db")
-    journal = await Journal.open(store, state)
-    [found] = await journal.recover("next")
-    assert found.session == session
-    assert [(c.number, c.word) for c in found.commands] == [(1, "shell")]
-    assert found.commands[0].message.startswith("the broker stopped while it ran; outcome unknown")
-    assert found.partials == ["mem.dmp.partial"]
-
-    rows: list[RecordRow] = []
-    while page := await records.page(store, session, rows[-1].seq if rows else 0):
-        rows += page
-    assert rows[-1].seq >= highest
-    assert list(check(session, rows)) == []
-    bodies = [record.body async for record in journal.records(session)]
-    assert [type(body) for body in bodies[-3:]] == [Ended, Recovered, SessionEnded]
-    ended = bodies[-3]
-    assert isinstance(ended, Ended)
-    assert ended.state == "interrupted" and ended.rows > 0
-
-    reader = Reader(state / "recordings" / f"{session}.rec")
-    last = list(reader)[-1]
-    assert reader.tail.what == ""
-    assert last.kind is Kind.RECOVERED
-    assert json.loads(last.data)["offset"] >= recorded
-    assert (state / "evidence" / session / "mem.dmp.partial").read_bytes() == b"half"
-
-    assert await journal.recover("once more") == []
-    [summary] = await journal.sessions()
-    assert (summary.session, summary.commands, summary.state) == (session, 1, "interrupted")
-    await journal.close()
-    await store.close()
 
 
 async def test_the_list_says_how_each_session_stands(

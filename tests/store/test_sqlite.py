@@ -4,7 +4,6 @@ import asyncio
 import os
 import sqlite3
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,6 @@ import pytest
 from server.store import records
 from server.store.errors import JournalBroken, StoreBusy, StoreUnreadable
 from server.store.sqlite import RecordRow, Store
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = await Store.open(tmp_path / "state" / "fireline.db")
-    yield store
-    await store.close()
 
 
 def row(seq: int) -> RecordRow:

@@ -1,0 +1,55 @@
+"""Devices: names are unique whatever their case; a revoked one frees its name, not its history."""
+
+import pytest
+
+from server.store import devices
+from server.store.devices import NameTaken, NewDevice
+from server.store.sqlite import Store
+
+
+def new(name: str, number: int = 1) -> NewDevice:
+    return NewDevice(
+        id=f"d{number}",
+        name=name,
+        tags=["web", "prod"],
+        platform="Linux",
+        serial=f"{number:02x}",
+        not_after="2027-11-24T00:00:00+00:00",
+        at="2026-11-24T14:02:51.120Z",
+    )
+
+
+async def insert(store: Store, device: NewDevice) -> None:
+    await store.write(lambda connection: devices.insert(connection, device))
+
+
+async def test_a_device_comes_back_as_it_was_enrolled(store: Store) -> None:
+    await insert(store, new("web-01"))
+    [device] = await devices.all_devices(store)
+    assert (device.id, device.name, device.tags) == ("d1", "web-01", ("web", "prod"))
+    assert (device.serials, device.revoked, device.last_seen_ms) == (("01",), False, None)
+
+
+async def test_a_name_is_taken_whatever_its_case_and_nothing_is_half_written(store: Store) -> None:
+    await insert(store, new("web-01"))
+    with pytest.raises(NameTaken, match="WEB-01"):
+        await insert(store, new("WEB-01", 2))
+    assert [device.id for device in await devices.all_devices(store)] == ["d1"]
+
+
+async def test_after_revoking_no_certificate_counts_and_the_name_is_free(store: Store) -> None:
+    await insert(store, new("web-01"))
+    await devices.revoke(store, "d1", "2026-11-25T00:00:00.000Z")
+    [gone] = await devices.all_devices(store)
+    assert (gone.revoked, gone.serials) == (True, ())
+    await insert(store, new("web-01", 2))
+    found = {device.id: device for device in await devices.all_devices(store)}
+    assert (found["d2"].name, found["d2"].revoked) == ("web-01", False)
+    assert (found["d1"].name, found["d1"].revoked) == ("web-01~d1", True)
+
+
+async def test_when_it_was_seen_is_kept(store: Store) -> None:
+    await insert(store, new("web-01"))
+    await devices.seen(store, "d1", 1795528971123)
+    [device] = await devices.all_devices(store)
+    assert device.last_seen_ms == 1795528971123
