@@ -55,7 +55,9 @@ def _may_be_mark(data: bytes) -> bool:
 
 
 def _decoder(page: str, start: bytes) -> codecs.IncrementalDecoder:
-    page = next((name for mark, name in MARKS if start.startswith(mark)), page.lower())
+    marked = next((name for mark, name in MARKS if start.startswith(mark)), "")
+    # Python's utf-16 and utf-32 insist on a mark; without one it is Windows' order.
+    page = marked or re.sub(r"\A(utf-?(?:16|32))\Z", r"\1-le", page.lower())
     if not KNOWN.fullmatch(page):
         page = "utf-8"
     try:
