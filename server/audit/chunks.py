@@ -48,7 +48,7 @@ class Kind(IntEnum):
     NOTE = 36  # text
 
 
-KINDS: Final = frozenset(int(kind) for kind in Kind)
+_KINDS: Final = {int(kind): kind for kind in Kind}
 
 
 class Chunk(NamedTuple):
@@ -83,10 +83,12 @@ def genesis(name: str) -> bytes:
 def pack(kind: int, terminal: int, ms: int, data: bytes, chain: bytes) -> tuple[bytes, bytes]:
     """One chunk's bytes, and the chain after it."""
     head = HEADER.pack(kind, terminal, ms, len(data))
-    digest = hashlib.sha256(chain + head)
-    digest.update(data)
-    after = digest.digest()
+    after = _chained(chain, head, data)
     return b"".join((head, data, after)), after
+
+
+def _chained(before: bytes, head: bytes, data: bytes) -> bytes:
+    return hashlib.sha256(b"".join((before, head, data))).digest()
 
 
 class Reader:
@@ -114,8 +116,9 @@ class Reader:
         if len(head) < HEADER.size:
             self._stop("torn" if head else "")
             return None
-        kind, terminal, ms, length = HEADER.unpack(head)
-        if length > PAYLOAD_LIMIT or kind not in KINDS:
+        number, terminal, ms, length = HEADER.unpack(head)
+        kind = _KINDS.get(number)
+        if length > PAYLOAD_LIMIT or kind is None:
             self._stop("changed")
             return None
         rest = file.read(length + CHAIN)
@@ -123,11 +126,9 @@ class Reader:
             self._stop("torn")
             return None
         data, stored = rest[:length], rest[length:]
-        digest = hashlib.sha256(before + head)
-        digest.update(data)
         end = at + HEADER.size + length + CHAIN
-        chunk = Chunk(Kind(kind), terminal, ms, data, end, stored)
-        if digest.digest() != stored:
+        chunk = Chunk(kind, terminal, ms, data, end, stored)
+        if _chained(before, head, data) != stored:
             if not self._past_damage:
                 self._stop("changed")
                 return None
