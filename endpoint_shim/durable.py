@@ -9,7 +9,10 @@ from pathlib import Path
 from commands.language.errors import Refused
 
 # Handles are not inherited on Windows; there the C library changes line ends unless told.
-FLAGS = os.O_BINARY if sys.platform == "win32" else os.O_CLOEXEC
+if sys.platform == "win32":
+    FLAGS = os.O_BINARY
+else:
+    FLAGS = os.O_CLOEXEC
 
 
 def save(path: Path, data: bytes) -> None:

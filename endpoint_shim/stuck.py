@@ -15,7 +15,8 @@ def mount_of(pid: int) -> str:
 def name_of(pid: int) -> str:
     """A process's name for a list of what was left."""
     if sys.platform == "win32":
-        return ""
-    from endpoint_shim.linux.stuck import name_of
+        from endpoint_shim.windows.processes import name_of
+    else:
+        from endpoint_shim.linux.stuck import name_of
 
     return name_of(pid)

@@ -36,7 +36,7 @@ class WindowsProcesses:
 
 def _rows() -> Generator[ProcessRow, None, None]:
     accounts = Accounts()
-    for process in _snapshot():
+    for process in snapshot():
         row = _row(process)
         # Idle and Registry-like processes of the kernel have no program to ask about.
         if process.pid:
@@ -44,7 +44,8 @@ def _rows() -> Generator[ProcessRow, None, None]:
         yield row
 
 
-def _snapshot() -> list[Process]:
+def snapshot() -> list[Process]:
+    """Every process, in the kernel's order."""
     size = 256 * 1024
     while size <= MOST:
         buffer = ctypes.create_string_buffer(size)
@@ -58,6 +59,11 @@ def _snapshot() -> list[Process]:
             raise OSError(f"the list of processes is refused (NTSTATUS {status:#x})")
         size *= 2
     raise OSError(f"the list of processes is longer than {MOST:,} bytes")
+
+
+def name_of(pid: int) -> str:
+    """A process's name; nothing once it has ended."""
+    return next((one.name for one in snapshot() if one.pid == pid), "")
 
 
 def _row(process: Process) -> ProcessRow:

@@ -1,0 +1,45 @@
+"""A path's facts and a folder's entries as SFTP wants them: POSIX mode, times in seconds."""
+
+import ntpath
+import os
+import stat
+import sys
+from collections.abc import Iterator
+
+from commands.language.names import Name, from_text
+from commands.language.wire import FileFacts
+from endpoint_shim.windows import handles
+from endpoint_shim.windows.entries import READ_ONLY, Facts
+from endpoint_shim.windows.paths import PathPolicy, joined
+from endpoint_shim.windows.times import time_of
+
+assert sys.platform == "win32"
+
+MODES = {"directory": stat.S_IFDIR, "file": stat.S_IFREG, "link": stat.S_IFLNK}
+ROOT = Name("C:\\")
+
+
+def facts_at(path: bytes, follow: bool, policy: PathPolicy) -> FileFacts:
+    """The facts of what is at a path; of the link itself unless `follow`."""
+    whole = joined(ROOT, from_text(os.fsdecode(path)))
+    with handles.looked_at(whole, policy, follow=follow) as (handle, _):
+        return _facts(ntpath.basename(whole) or whole, handles.facts(handle))
+
+
+def entries(path: bytes, policy: PathPolicy) -> Iterator[FileFacts]:
+    """The entries of a folder."""
+    whole = joined(ROOT, from_text(os.fsdecode(path)))
+    with handles.looked_at(whole, policy, read=True, follow=True) as (handle, _):
+        for one in handles.listed(handle):
+            yield _facts(one.name, one)
+
+
+def _facts(name: str, found: Facts) -> FileFacts:
+    writable = 0 if found.attributes & READ_ONLY else 0o200
+    return FileFacts(
+        name=from_text(name),
+        mode=MODES[found.kind] | 0o400 | writable | (0o100 if found.is_directory else 0),
+        size=max(0, found.size) if found.kind == "file" else 0,
+        atime=(time_of(found.accessed) or 0) // 1000,
+        mtime=(time_of(found.written) or 0) // 1000,
+    )
