@@ -1,6 +1,9 @@
-"""Display width: how many columns text takes, cutting and wrapping by it."""
+"""Display width: how many columns text takes, cutting and wrapping by it.
 
-from wcwidth import wcswidth, wcwidth
+Counted character by character, as terminals do it; clusters are never joined.
+"""
+
+from wcwidth import wcwidth
 
 ELLIPSIS = "…"
 BREAKS = " /\\"
@@ -9,7 +12,7 @@ NEAR = 4
 
 def width(text: str) -> int:
     """Columns on the screen; visible text has no controls, so it is never negative."""
-    return len(text) if text.isascii() else max(wcswidth(text), 0)
+    return len(text) if text.isascii() else sum(max(wcwidth(char), 0) for char in text)
 
 
 def cut(text: str, columns: int) -> str:
@@ -48,7 +51,7 @@ def wrapped(text: str, columns: int) -> list[str]:
     """`text` in lines of at most `columns`, broken at blanks where there are any."""
     lines: list[str] = []
     for line in text.split("\n"):
-        lines += _wrapped_line(line, max(columns, 1))
+        lines += _wrapped_line(line, max(columns, 2))
     return lines
 
 
