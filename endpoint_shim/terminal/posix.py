@@ -190,7 +190,10 @@ class PosixTerminal:
                 async with asyncio.timeout(DRAIN_S):
                     await self._over.wait()
             except TimeoutError:
-                if heard == self._heard and not self._paused:
+                if self._paused:
+                    continue
+                self._read()  # it may have been resumed in this very turn of the loop
+                if heard == self._heard:
                     break
         self.hang_up()
         return status
