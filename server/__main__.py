@@ -1,7 +1,6 @@
 """`fireline`: init, serve and demo work alone; every other word goes to the running broker."""
 
 import argparse
-import json
 import os
 import socket
 import sys
@@ -59,9 +58,9 @@ def _run(argv: list[str]) -> int:
 
         return do(known.what, known.state.absolute(), windows=False)
     if known.word == "grammar" and not rest:
-        from commands.language.grammar import grammar
+        from commands.language.grammar import as_json
 
-        print(json.dumps(grammar(), indent=1))
+        print(as_json())
         return 0
     parser.print_help()
     return 2

@@ -7,7 +7,9 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from commands.language.errors import Cancelled, FirelineError
+from prompt_toolkit.output import Output
+
+from commands.language.errors import Cancelled, FirelineError, Refused
 from commands.language.line import TypedLine
 from server.audit.errors import RecordingBroken, RecordingFull
 from server.doors.client import Client
@@ -19,6 +21,7 @@ from server.doors.marks import Marks
 from server.doors.notices import Notices
 from server.doors.own_history import OwnHistory
 from server.doors.paging import Pager
+from server.doors.player import Played, Player
 from server.doors.prompt import Prompt
 from server.doors.screen import make_screen
 from server.doors.station import Station
@@ -74,17 +77,19 @@ class ConsoleScreen(Station):
         if name == "INT":
             self._key_between(b"\x03")
 
-    def _make_prompt(self) -> Prompt:
+    def _make_screen(self) -> Output:
         client = self.client
-        screen = make_screen(
+        return make_screen(
             self._write, lambda: (client.columns, client.rows), client.term, client.color
         )
+
+    def _make_prompt(self, screen: Output) -> Prompt:
         prompt = Prompt(
             self.keys,
             screen,
             self._history,
             CommandCompleter(self.broker, lambda: self.here),
-            grey=client.color,
+            grey=self.client.color,
         )
         self.keys.on_too_long = prompt.on_too_long = self._too_long
         return prompt
@@ -108,6 +113,19 @@ class ConsoleScreen(Station):
             self._interrupt = None
             self._face.redraw("")
             starting.cancel()  # station.py lets what it shields go on
+
+    async def play(self, played: Played) -> None:
+        client = self.client
+        if not client.smart:
+            raise Refused("replay needs a terminal that moves its cursor; -output cast writes it")
+        player = Player(
+            played,
+            client.write,
+            client.drain,
+            self.keys.next_key,
+            lambda: (client.columns, client.rows),
+        )
+        await player.run()
 
     def _stop_starting(self, session: Session, known: set[int]) -> None:
         for number in set(session.jobs) - known:

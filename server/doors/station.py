@@ -17,6 +17,8 @@ from commands.language.line import Output, TypedLine, parse
 from commands.status import Status
 from server.doors.client import Client
 from server.doors.following import Face, Following, Page
+from server.doors.player import Played
+from server.doors.replaying import cast_lines, recording_of, some_lines
 from server.live.job import Job
 from server.live.render import Renderer, Shown, Style, error_shown
 from server.live.render.renderer import gives_one_record
@@ -253,7 +255,20 @@ class Station(ABC):
     async def replay(
         self, session: str, *, speed: float, idle: float | None, output: str | None, raw: bool
     ) -> None:
-        raise Refused("replay is not in this build yet; verify, sessions and log are")
+        path, title, at_s = await recording_of(self.broker, self.here, session)
+        if output == "cast":
+            lines = cast_lines(path, idle, raw)
+            while data := await asyncio.to_thread(some_lines, lines):
+                self.client.write(data)
+                await self.client.drain()
+            return
+        if not 0.01 <= speed <= 1000 or (idle is not None and idle < 0):
+            raise NotUnderstood("replay takes -speed 0.01 to 1000 and -idle of 0 or more seconds")
+        await self.play(Played(path, title, at_s, speed, idle, raw))
+
+    async def play(self, played: Played) -> None:
+        """Shows a recording on the person's terminal."""
+        raise Refused("replay needs a terminal; ssh -t gives one, -output cast writes a file")
 
 
 def wants_json(line: str) -> bool:

@@ -47,6 +47,9 @@ def not_here_words(session: "Session") -> dict[str, str]:
     reasons: dict[str, str] = {}
     for word, kind in discover().items():
         if issubclass(kind, DeskCommand | ConsoleCommand):
+            # Another role's word at the desk is nothing of this person's: it is left out.
+            if session.sessions.decide(session, kind.spec, None).error is not None:
+                reasons[word] = ""
             continue
         if session.device is not None and (reason := not_here(session.device, kind.spec)):
             reasons[word] = reason.removeprefix(f"{word} on {session.device.name}").strip(": ")
