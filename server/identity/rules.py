@@ -23,7 +23,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 DOORS = ("console", "exec", "shell", "sftp", "scp", "api", "web", "queue", "admin")
 # A door that a rule's `comment` does not name follows the one it is a form of.
-_FORM_OF = {"shell": "exec", "scp": "sftp"}
+_FORM_OF = {"shell": "exec", "lines": "exec", "scp": "sftp"}
 
 
 @dataclass(frozen=True, slots=True)

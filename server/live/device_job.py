@@ -20,6 +20,7 @@ from commands.language.errors import (
     FirelineError,
     Interrupted,
     Refused,
+    TimedOut,
 )
 from commands.language.line import TypedLine
 from server.audit.errors import RecordingBroken, RecordingFull
@@ -61,6 +62,7 @@ class DeviceJob(Job):
         self._data: AsyncIterator[bytes] | None = None
         self._pump: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._backstop: asyncio.TimerHandle | None = None
         self._may_write = asyncio.Event()
 
     # The session starts it.
@@ -70,10 +72,25 @@ class DeviceJob(Job):
         stream.user = self
         self.state = "running"
         stream.send(start)
+        if start.limit_s is not None:
+            loop = asyncio.get_running_loop()
+            self._backstop = loop.call_later(start.limit_s + STUCK_S * 5, self._overdue)
         if data is not None:
             self._data = data
             self._may_write.set()
             self._pump = asyncio.create_task(self._push(stream, data))
+
+    def _overdue(self) -> None:
+        """The device's own limit did not end it: it is told once more, then given up."""
+        if self.running and self.stream is not None and self._ending is None:
+            self.send_cancel(wire.Cancel(stream=self.stream.id, number=self.number))
+            unknown = "; outcome unknown" if self.spec.changes else ""
+            self._end(
+                TimedOut(
+                    f"{self.spec.word} on {self.device} went past its limit and the device did "
+                    f"not end it{unknown}"
+                )
+            )
 
     async def _push(self, stream: Stream, data: AsyncIterator[bytes]) -> None:
         async for piece in data:
@@ -219,6 +236,8 @@ class DeviceJob(Job):
     async def _finish(self, error: FirelineError | None, done: items.Done | None) -> None:
         if self._pump is not None:
             self._pump.cancel()
+        if self._backstop is not None:
+            self._backstop.cancel()
         if self.cancelled_by and error is not None and error.code in ("cancelled", "failed"):
             error = self._cancelled_error() if error.code == "cancelled" else error
         if self._file is not None:
