@@ -8,6 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+
 from commands.language.errors import FirelineError, Refused
 from commands.language.line import parse, split
 from commands.language.names import shown as name_shown
@@ -65,12 +68,15 @@ class Console(ConsoleScreen):
         try:
             await self.begin()
             self._history = OwnHistory(await self.broker.history(self.responder.person))
-            self._prompt = self._make_prompt()
-            try:
-                await body(line)
-            finally:
-                self._prompt = None
-                await self.close()
+            screen = self._make_screen()
+            # Without an app session of its own, prompt_toolkit takes all consoles for one.
+            with create_app_session(self.keys, screen):
+                self._prompt = self._make_prompt(screen)
+                try:
+                    await body(line)
+                finally:
+                    self._prompt = None
+                    await self.close()
         except FirelineError as error:
             self.show_error(error)
             return error.status
@@ -131,25 +137,28 @@ class Console(ConsoleScreen):
         prompt = self._prompt
         assert prompt is not None
         session = self.session
-        device = session.device.name if session is not None and session.device else None
-        self._write(self._marks.title(f"{device} {session.id}" if session else "fireline"))
+        title = f"{self._device_name()} {session.id}" if session is not None else "fireline"
+        self._write(self._marks.title(title))
         self._write(self._marks.prompt())
-        message = prompt_text(
-            device,
-            session.prompt_words if session is not None else (),
-            name_shown(session.folder) if session is not None else "",
-            self.client.columns,
-            color=self.client.color,
-            marks=self._marks.on,
-        )
         try:
-            return await prompt.line(message)
+            return await prompt.line(self._message)
         except EOFError:
             if self.keys.ended or self.client.gone.is_set():
                 self.leaving = True
             else:
                 await self._control_d()
             return Stopped()
+
+    def _message(self) -> StyleAndTextTuples:
+        session = self.session
+        return prompt_text(
+            self._device_name(),
+            session.prompt_words if session is not None else (),
+            name_shown(session.folder) if session is not None else "",
+            self.client.columns,
+            color=self.client.color,
+            marks=self._marks.on,
+        )
 
     async def _control_d(self) -> None:
         running = len(self.session.running) if self.session is not None else 0

@@ -1,6 +1,7 @@
 """A client's bytes as prompt_toolkit keys, without file descriptors and without blocking the loop.
 
-1. At most 64 bytes are fed in one turn of the loop; what waits is bounded and the channel paused.
+1. At most 64 bytes are fed in one turn of the loop, and for at most 4 ms; what waits is bounded
+   and the channel paused.
 2. What ends a line ends a feed: bytes after it belong to whoever comes next (a command's Ctrl-C,
    a shell), and stay here until then.
 3. Runs of plain text are inserted at once, a bracketed paste as one text. An escape sequence that
@@ -10,6 +11,7 @@
 import asyncio
 import codecs
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -22,11 +24,14 @@ from prompt_toolkit.keys import Keys
 from commands.language.line import MAX_LINE
 
 TURN = 64
+LONGEST_TURN = 0.004
+"""Seconds; some keys cost more than others."""
 HIGH = 64 * 1024
 LONGEST_ESCAPE = 32
 MOST_PREFIXES = 20_000
 PASTE_BEGINS, PASTE_ENDS = b"\x1b[200~", b"\x1b[201~"
-ENDS_LINE = re.compile(rb"[\r\n\x03\x04\x1a\x1d]|\x1b\[24~")
+PLAIN_BYTES = re.compile(rb"[^\x00-\x1f\x7f]+")
+KEY = re.compile(rb"\x1b(?:[\[O][0-9;]{0,8}[A-Za-z~]|.)", re.DOTALL)
 BETWEEN = re.compile(rb"\x1b\[200~.*?(?:\x1b\[201~|\Z)|[\x03\x1a]", re.DOTALL)
 PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f]{2,}\Z")
 DROPPED = (Keys.CPRResponse, Keys.Vt100MouseEvent, Keys.WindowsMouseEvent, Keys.Ignore)
@@ -39,6 +44,8 @@ class KeyInput(Input):
         self.on_key: Callable[[bytes], bool] = lambda key: False
         """Asked for Ctrl-C and Ctrl-Z while no prompt reads; True: it is used up."""
         self.on_too_long: Callable[[], None] = lambda: None
+        self.on_flood: Callable[[bool], None] = lambda more: None
+        """Told after each turn whether more waits: then it is drawn less often."""
         self.prompt_done: Callable[[], bool] = lambda: False
         self._pause, self._resume = pause, resume
         self._paused = False
@@ -122,47 +129,58 @@ class KeyInput(Input):
                 del self._waiting[found.start() : found.end()]
 
     # The pump.
-    def _pump_soon(self) -> None:
+    def _pump_soon(self, rest: float = 0.0) -> None:
         if not self._pumping and self._ready is not None:
             self._pumping = True
-            asyncio.get_running_loop().call_soon(self._pump)
+            loop = asyncio.get_running_loop()
+            if rest:
+                loop.call_later(rest, self._pump)
+            else:
+                loop.call_soon(self._pump)
 
     def _pump(self) -> None:
         self._pumping = False
         if self._ready is None or self.prompt_done():
             return
-        if self._waiting:
-            self._feed()
-            self._let_in()
-        if self._keys or self.ended:
+        began = time.perf_counter()
+        fed, until = 0, began + LONGEST_TURN
+        while self._waiting and fed < TURN and not self.prompt_done():
+            fed += self._feed()
+            if self._keys:
+                self._ready()
+            if time.perf_counter() > until:
+                break
+        self._let_in()
+        if self.ended and not self.prompt_done():
             self._ready()
+        self.on_flood(bool(self._waiting))
         if self._waiting:
-            self._pump_soon()
+            # As long a rest as the turn was: others need several turns for one key.
+            self._pump_soon(time.perf_counter() - began)
 
     def _let_in(self) -> None:
         if self._paused and len(self._waiting) <= HIGH // 2:
             self._paused = False
             self._resume()
 
-    def _feed(self) -> None:
-        """One turn's worth of what waits."""
+    def _feed(self) -> int:
+        """The next piece of what waits: plain text up to a turn's worth, else one key or so."""
         if self._paste is not None:
             self._feed_paste()
-            return
-        chunk = bytes(self._waiting[:TURN])
-        begins = chunk.find(PASTE_BEGINS)
-        if begins == 0:
+            return TURN
+        if self._waiting.startswith(PASTE_BEGINS):
             del self._waiting[: len(PASTE_BEGINS)]
             self._paste, self._paste_dropped = bytearray(), False
-            return
-        cut = len(chunk) if begins < 0 else begins
-        ends = ENDS_LINE.search(chunk, 0, cut)
-        if ends is not None:
-            cut = ends.end()
-        elif begins < 0 and (escape := chunk.rfind(b"\x1b")) > 0:
-            cut = escape  # so that a paste's mark stands at the beginning of a turn
+            return len(PASTE_BEGINS)
+        chunk = bytes(self._waiting[:TURN])
+        plain = PLAIN_BYTES.match(chunk)
+        cut = plain.end() if plain is not None and not self._in_escape else 0
+        if not cut:
+            key = KEY.match(chunk)
+            cut = key.end() if key is not None else 1
         del self._waiting[:cut]
         self._feed_text(self._decoder.decode(chunk[:cut]))
+        return cut
 
     def _feed_text(self, text: str) -> None:
         if not self._in_escape and PLAIN.match(text):
@@ -172,6 +190,10 @@ class KeyInput(Input):
             if char == "\x1b" or self._in_escape:
                 self._in_escape += 1
             self._parser.feed(char)
+            if self._parser._in_bracketed_paste:  # the mark came in pieces; the paste is ours
+                self._parser.reset()
+                self._in_escape = 0
+                self._paste, self._paste_dropped = bytearray(), False
             if self._in_escape > LONGEST_ESCAPE:
                 self._parser.flush()
                 self._in_escape = 0

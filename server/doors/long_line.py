@@ -1,4 +1,4 @@
-"""Shows only the part of a long line around the cursor: drawing 64 KiB takes 40 ms a time."""
+"""Shows only the part of a long line around the cursor: drawing 64 KiB takes 40 ms each time."""
 
 from prompt_toolkit.layout.processors import (
     Processor,
@@ -6,8 +6,8 @@ from prompt_toolkit.layout.processors import (
     TransformationInput,
 )
 
-LONGEST = 2048
-BEFORE = 1024
+LONGEST = 1024
+BEFORE = 512
 
 
 class LongLine(Processor):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
 from prompt_toolkit.filters import completion_is_selected, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -24,6 +25,9 @@ from server.doors.long_line import LongLine
 from server.doors.own_history import OwnHistory, OwnSuggestions
 
 MENU_ROWS = 6
+LONGEST_SEARCH = 200
+FLOOD_REDRAW = 0.1
+"""Seconds between two drawings while more waits than is typed by hand."""
 LEAVE_KEYS = {"c-]": b"\x1d", "f12": b"\x1b[24~"}
 
 
@@ -84,22 +88,29 @@ class Prompt:
             if isinstance(container, CompletionsMenu) and hasattr(container.content, "height"):
                 container.content.height = Dimension(min=1, max=MENU_ROWS)
         self._editor.default_buffer.on_text_changed += self._bounded
+        self._editor.search_buffer.on_text_changed += _short
         self.on_too_long: Callable[[], None] = lambda: None
         keys.prompt_done = self._done
+        keys.on_flood = self._flood
 
-    async def line(self, message: StyleAndTextTuples) -> Answer:
-        """One line, or several that were pasted; EOFError for Ctrl-D and at the client's end."""
+    async def line(self, message: Callable[[], StyleAndTextTuples]) -> Answer:
+        """One line, or several that were pasted; EOFError for Ctrl-D and at the client's end.
+
+        The message is asked for at each drawing: its flags change while one types.
+        """
         return await self._read(self._editor, message)
 
     async def ask(self, question: str) -> str:
         """The answer to a question; Ctrl-C and Ctrl-D are the empty one."""
         try:
-            answer = await self._read(self._questions, [("", question)])
+            answer = await self._read(self._questions, lambda: [("", question)])
         except EOFError:
             return ""
         return answer if isinstance(answer, str) else ""
 
-    async def _read(self, editor: "PromptSession[Answer]", message: StyleAndTextTuples) -> Answer:
+    async def _read(
+        self, editor: "PromptSession[Answer]", message: Callable[[], StyleAndTextTuples]
+    ) -> Answer:
         self._now = editor
         try:
             return await editor.prompt_async(
@@ -135,7 +146,11 @@ class Prompt:
     def _done(self) -> bool:
         return self._now is None or self._now.app.is_done
 
-    def _bounded(self, buffer: object) -> None:
+    def _flood(self, more: bool) -> None:
+        for editor in (self._editor, self._questions):
+            editor.app.min_redraw_interval = FLOOD_REDRAW if more else None
+
+    def _bounded(self, buffer: Buffer) -> None:
         if len(self._editor.default_buffer.text) > MAX_LINE:
             self._editor.default_buffer.reset()
             self.on_too_long()
@@ -174,6 +189,12 @@ class Prompt:
 
         keys.add(Keys.BracketedPaste, save_before=lambda event: False)(_insert_line)
         return keys
+
+
+def _short(buffer: Buffer) -> None:
+    """What is searched for becomes a pattern at each key: a long one takes seconds."""
+    if len(buffer.text) > LONGEST_SEARCH:
+        buffer.reset()
 
 
 def _going_back(data: bytes) -> Callable[[KeyPressEvent], None]:
