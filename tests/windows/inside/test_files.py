@@ -1,0 +1,154 @@
+"""Folders and files of a real Windows, by handle."""
+
+import ctypes
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from commands.language.errors import Failed, Refused
+from commands.language.host.files import FileRow
+from commands.language.names import Name, from_text
+from commands.language.wire import Policy as WirePolicy
+from endpoint_shim.policy import Policy
+from endpoint_shim.windows.files import WindowsFiles
+from endpoint_shim.windows.handles import OPEN_EXISTING, READ_DATA
+from endpoint_shim.windows.kernel import close, kernel32
+from endpoint_shim.windows.paths import NotThere
+
+HIDDEN, READ_ONLY = 2, 1
+NAMES = ("dot.", "space ", "con", "\u00fc\u2603\U0001f600", "x.", "UPPER", "lower")
+
+
+def files(folder: Path, *off_limits: str) -> WindowsFiles:
+    policy = Policy(WirePolicy(off_limits=dict.fromkeys(off_limits, 3)), "win-01")
+    return WindowsFiles(from_text(str(folder)), policy)
+
+
+async def rows(folder: WindowsFiles, path: str | None = None) -> dict[str, FileRow]:
+    name = None if path is None else Name(path)
+    return {str(row.path).rpartition("\\")[2]: row async for row in folder.list(name)}
+
+
+def place(folder: Path, name: str, data: bytes = b"abc") -> None:
+    with open(f"\\\\?\\{folder}\\{name}", "wb") as file:
+        file.write(data)
+
+
+async def test_names_that_windows_programs_trip_over_are_listed_and_found(tmp_path: Path) -> None:
+    for name in NAMES:
+        place(tmp_path, name)
+    found = await rows(files(tmp_path))
+    assert set(found) == set(NAMES)
+    assert list(found) == sorted(NAMES, key=str.lower)
+    for name in NAMES:
+        one = await rows(files(tmp_path), name)
+        assert one[name] == found[name] and one[name].size == 3
+
+
+async def test_attributes_and_times(tmp_path: Path) -> None:
+    for name in ("hidden", "fixed", "plain"):
+        place(tmp_path, name)
+    set_attributes = ctypes.WinDLL("kernel32").SetFileAttributesW
+    assert set_attributes(str(tmp_path / "hidden"), HIDDEN)
+    assert set_attributes(str(tmp_path / "fixed"), READ_ONLY)
+    os.utime(tmp_path / "plain", ns=(0, 1_234_567_000_000))
+    (tmp_path / "folder").mkdir()
+    found = await rows(files(tmp_path))
+    assert [found[n].hidden for n in ("hidden", "fixed", "plain")] == [True, False, False]
+    assert [found[n].read_only for n in ("hidden", "fixed", "plain")] == [False, True, False]
+    assert found["plain"].modified == 1_234_567 and found["plain"].created is not None
+    assert found["folder"].is_directory and found["folder"].size is None
+    assert found["plain"].compressed is False
+    assert set_attributes(str(tmp_path / "fixed"), 0x80)
+
+
+async def test_a_folder_of_many_entries_comes_whole(tmp_path: Path) -> None:
+    for number in range(1500):
+        place(tmp_path, f"{number:04} {'x' * 60}", b"")
+    found = await rows(files(tmp_path))
+    assert len(found) == 1500 and list(found) == sorted(found)
+
+
+async def test_deep_paths_beyond_260_characters(tmp_path: Path) -> None:
+    deep = "\\".join(["d" * 100] * 4)
+    os.makedirs(f"\\\\?\\{tmp_path}\\{deep}")
+    place(tmp_path, f"{deep}\\x")
+    assert set(await rows(files(tmp_path), deep)) == {"x"}
+    assert await files(tmp_path).digest(Name(f"{deep}\\x")) == hashlib.sha256(b"abc").hexdigest()
+
+
+async def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    for path in ("none", "none\\deeper", "Q:\\"):
+        with pytest.raises(NotThere, match="does not exist"):
+            await rows(files(tmp_path), path)
+    with pytest.raises(Failed, match="no name that this system takes"):
+        await rows(files(tmp_path), "a*b")
+
+
+async def test_the_devices_policy_holds_for_every_spelling(tmp_path: Path) -> None:
+    (tmp_path / "Secret").mkdir()
+    place(tmp_path, "Secret\\x")
+    guarded = files(tmp_path, str(tmp_path / "secret"))
+    for path in ("Secret", "SECRET", "secret\\x", ".\\a\\..\\secret", "secret/x", "secret\\"):
+        with pytest.raises(Refused, match=r"by its own policy \(policy.toml line 3\)"):
+            await rows(guarded, path)
+    with pytest.raises(Refused, match="policy"):
+        await guarded.open(Name("secret\\x"))
+    listed = (await rows(guarded))["Secret"]
+    assert "policy" in listed.error and listed.size is None and not listed.is_directory
+
+
+async def test_enter_gives_the_real_spelling_and_refuses_a_file(tmp_path: Path) -> None:
+    (tmp_path / "Folder").mkdir()
+    place(tmp_path, "file")
+    here = files(tmp_path)
+    assert str(await here.enter(Name("Folder"))).endswith("\\Folder")
+    with pytest.raises(Failed, match="is no folder"):
+        await here.enter(Name("file"))
+
+
+async def test_a_file_is_read_while_another_program_writes_it(tmp_path: Path) -> None:
+    place(tmp_path, "log", b"one\r\ntwo\r\n\x1athree")
+    with open(tmp_path / "log", "ab"):
+        handle = await files(tmp_path).open(Name("log"))
+        assert handle.sized and handle.size == 16
+        assert await handle.read(0, 100) == b"one\r\ntwo\r\n\x1athree"
+        assert await handle.read(5, 3) == b"two"
+        assert await handle.read(16, 10) == b""
+        await handle.close()
+
+
+async def test_a_folder_is_no_file_to_open(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="is a folder, not a plain file"):
+        await files(tmp_path).open(Name("."))
+
+
+async def test_facts_and_digests_of_a_program() -> None:
+    shell = Path(os.environ["SYSTEMROOT"]) / "system32" / "cmd.exe"
+    row = await files(shell.parent).facts(Name("CMD.EXE"))
+    data = shell.read_bytes()
+    assert row.content == "Windows program" and row.size == len(data) and row.error == ""
+    assert row.sha256 == hashlib.sha256(data).hexdigest()
+    assert row.md5 == hashlib.md5(data).hexdigest()
+    assert await files(shell.parent).digest(Name("cmd.exe")) == row.sha256
+    assert await files(shell.parent).digest(Name("none.exe")) is None
+
+
+async def test_what_is_not_built_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="findfile"):
+        await anext(aiter(files(tmp_path).find("x", None)))
+    with pytest.raises(Refused, match="not built"):
+        await files(tmp_path).create(Name("x"))
+
+
+async def test_a_file_that_another_program_does_not_share_is_named(tmp_path: Path) -> None:
+    place(tmp_path, "held")
+    held = kernel32.CreateFileW(str(tmp_path / "held"), READ_DATA, 0, None, OPEN_EXISTING, 0, None)
+    try:
+        with pytest.raises(Failed, match="in use by another program"):
+            await files(tmp_path).open(Name("held"))
+        assert (await rows(files(tmp_path)))["held"].size == 3
+    finally:
+        close(held)
