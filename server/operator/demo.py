@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from commands.language.errors import Failed, FirelineError
@@ -24,6 +25,17 @@ from server.operator.processes import Started, alive, remember, remembered, spaw
 from server.operator.serve import READY_FD
 
 UP_S = 30.0
+IN_WINE = ("tests.windows.rig", "-I", "-m", "endpoint_shim")
+
+
+@dataclass(frozen=True)
+class Shim:
+    """A device of the demo: the words that start its program, its state folder as it calls it."""
+
+    name: str
+    folder: Path
+    program: tuple[str, ...]
+    given: str
 
 
 def main() -> int:
@@ -73,16 +85,24 @@ def start(state: Path, windows: bool) -> None:
         print(sentence, file=sys.stderr)
     started = [_start_broker(state)]
     remember(state / "running.json", started)
-    name = device_name()
-    device = state / "device"
-    _enrol(state, device, name)
-    with (state / "device.log").open("ab") as log:
-        started.append(spawn(["endpoint_shim", "run", "--state", str(device)], log))
-    remember(state / "running.json", started)
-    _wait_online(state, name, started[-1], state / "device.log")
-    if windows:
-        started += _start_windows(state)
+    for shim in _shims(state, windows):
+        _enrol(state, shim)
+        log_path = shim.folder.with_suffix(".log")
+        with log_path.open("ab") as log:
+            started.append(spawn([*shim.program, "run", "--state", shim.given], log))
         remember(state / "running.json", started)
+        _wait_online(state, shim.name, started[-1], log_path)
+
+
+def _shims(state: Path, windows: bool) -> list[Shim]:
+    folder = state / "device"
+    shims = [Shim(device_name(), folder, ("endpoint_shim",), str(folder))]
+    if windows:
+        folder = state / "windows"
+        # In Wine the whole Unix tree is drive Z. The first time the rig is built: half a minute.
+        given = "Z:" + str(folder).replace("/", "\\")
+        shims.append(Shim(f"{device_name()[:55]}-windows", folder, IN_WINE, given))
+    return shims
 
 
 def _start_broker(state: Path) -> Started:
@@ -104,38 +124,29 @@ def _start_broker(state: Path) -> Started:
     return broker
 
 
-def _enrol(state: Path, device: Path, name: str) -> None:
-    """Enrols this machine, unless it is enrolled and the broker is still where it was."""
+def _enrol(state: Path, shim: Shim) -> None:
+    """Enrols a device, unless it is enrolled and the broker is still where it was."""
     place = f"127.0.0.1:{load(state / 'broker').device_port}"
-    noted = state / "device.enrolled"
-    if noted.exists() and noted.read_text("utf-8") == f"{name} {place}":
+    noted = shim.folder.with_suffix(".enrolled")
+    if noted.exists() and noted.read_text("utf-8") == f"{shim.name} {place}":
         return
     socket = state / "broker" / "admin.sock"
-    if device.exists():
-        _, _ = capture(socket, f"revoke {name}")  # the broker moved: the device must learn where
-        _remove(device)
-    status, out = capture(socket, f"token new -names {name} -output json")
+    if shim.folder.exists():
+        _, _ = capture(socket, f"revoke {shim.name}")  # the device must learn where it is now
+        _remove(shim.folder)
+    status, out = capture(socket, f"token new -names {shim.name} -output json")
     if status != 0:
         raise Failed("the broker gave no token; the end of broker.log says why")
+    words = ["enroll", "--state", shim.given, "--name", shim.name]
     enrolled = subprocess.run(
-        [
-            sys.executable,
-            "-I",
-            "-m",
-            "endpoint_shim",
-            "enroll",
-            "--state",
-            str(device),
-            "--name",
-            name,
-        ],
+        [sys.executable, "-I", "-m", *shim.program, *words],
         input=json.loads(out)[0]["token"].encode(),
         capture_output=True,
         check=False,
     )
     if enrolled.returncode != 0:
-        raise Failed(f"this machine could not enrol: {enrolled.stderr.decode().strip()}")
-    noted.write_text(f"{name} {place}", "utf-8")
+        raise Failed(f"{shim.name} could not enrol: {enrolled.stderr.decode().strip()}")
+    noted.write_text(f"{shim.name} {place}", "utf-8")
 
 
 def _remove(folder: Path) -> None:
@@ -155,10 +166,6 @@ def _wait_online(state: Path, name: str, shim: Started, log: Path) -> None:
             return
         time.sleep(0.03)
     raise Failed(f"{name} did not come online; the end of {log} says why")
-
-
-def _start_windows(state: Path) -> list[Started]:
-    raise Failed("the Windows shim is started by tests/windows; it is not built yet")
 
 
 def _console(state: Path) -> int:
