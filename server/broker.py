@@ -24,6 +24,7 @@ from server.doors.devices import DeviceDoor
 from server.doors.enrolment import EnrolmentDoor
 from server.doors.front import Front
 from server.doors.limits import DoorLimits
+from server.doors.sftp import SftpDoor
 from server.doors.ssh import SshDoor
 from server.evidence.room import EvidenceRoom
 from server.identity.access import Access
@@ -148,6 +149,7 @@ class Broker:
         self.ports.enrolment = enrolment_door.listen()
         await self.enrolment.look()
         front = Front(self)
+        front.serve_sftp = SftpDoor(self).serve
         host_key = await asyncio.to_thread(load_host_key, config.state)
         ssh = SshDoor(
             [host_key],

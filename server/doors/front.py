@@ -39,6 +39,7 @@ class Front:
         serve_sftp = self.serve_sftp
         if name != "sftp" or serve_sftp is None:
             return None
+        client.taker = Stdin(client)  # the first request may come before it is served
         return lambda c: serve_sftp(c, c.responder("sftp"))
 
     def _console(self, client: Client, first: str | None) -> Serve:

@@ -1,0 +1,130 @@
+"""The SFTP door, for sftp and scp alike: one channel from its first request to its exit status.
+
+1. asyncssh's own server speaks the protocol, one request after another; before each the client
+   must have read what was sent, so that one who does not read costs a few pieces and no more.
+2. The status goes out when the channel's server returns: 0 when the client ended in order. Stock
+   scp copies all and fails without it.
+3. Version 3, and of the extended requests only `limits`.
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import asyncssh
+from asyncssh.sftp import SFTPLimits, SFTPServerHandler
+
+from commands.language.errors import FirelineError, NotUnderstood
+from server.doors.channel import ServerChannel
+from server.doors.client import Client, Stdin
+from server.doors.sftp_server import ReadOnlyServer
+from server.doors.sftp_tree import Tree
+from server.live.responder import Responder
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+
+VERSION = 3
+PACKET = 256 * 1024
+READ = PACKET - 1024
+
+
+class SftpDoor:
+    """What `Front.serve_sftp` calls."""
+
+    def __init__(self, broker: "Broker") -> None:
+        self._broker = broker
+
+    async def serve(self, client: Client, responder: Responder) -> int:
+        """Serves one channel; its exit status."""
+        stdin = client.taker
+        if not isinstance(stdin, Stdin):
+            raise TypeError("the channel's bytes go elsewhere")
+        try:
+            if client.comment_too_long:
+                raise NotUnderstood("FIRELINE_COMMENT is longer than 200 characters")
+            return await self._serve(client, responder, stdin)
+        except FirelineError as error:
+            client.show_error(f"{error.shown()}\n".encode())
+            return error.status
+
+    async def _serve(self, client: Client, responder: Responder, stdin: Stdin) -> int:
+        tree = Tree(self._broker, responder)
+        server = ReadOnlyServer(
+            client.channel, tree, lambda line: client.show_error(f"{line}\n".encode())
+        )
+        handler = _Handler(server, client, stdin)
+        try:
+            await handler.run()
+        finally:
+            for file in list(server.files):
+                await _closed(file.close)
+            await tree.end(client.login.cut_for or "connection closed")
+        return handler.status
+
+
+async def _closed(close: Any) -> None:
+    try:
+        await close()
+    except FirelineError:
+        return  # the device or the recording is gone; its session says so
+
+
+class _Wire:
+    """Reader and writer as asyncssh's handler uses them, on a channel of ours."""
+
+    def __init__(self, client: Client, stdin: Stdin) -> None:
+        self._client, self._stdin = client, stdin
+        self._buffer = bytearray()
+        self.channel: ServerChannel = client.channel
+        self.logger = client.channel.logger
+        self.get_extra_info = client.channel.get_extra_info
+
+    async def readexactly(self, count: int) -> bytes:
+        while len(self._buffer) < count:
+            data = await self._stdin.read()
+            if not data:
+                raise EOFError
+            self._buffer += data
+        data = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return data
+
+    def write(self, data: bytes) -> None:
+        self._client.write(data)
+
+    async def drain(self) -> None:
+        await self._client.drain()
+
+    def close(self) -> None:
+        """The door closes the channel, after the status."""
+
+
+class _Handler(SFTPServerHandler):
+    """asyncssh's handler with its bounds and its extensions cut down."""
+
+    _extensions = [(b"limits@openssh.com", b"1")]  # noqa: RUF012 (asyncssh's own form)
+
+    def __init__(self, server: ReadOnlyServer, client: Client, stdin: Stdin) -> None:
+        wire = cast(Any, _Wire(client, stdin))
+        super().__init__(server, wire, wire, VERSION)
+        self.status = 0
+        self._wire: _Wire = wire
+
+    async def recv_packet(self) -> asyncssh.packet.SSHPacket:
+        await self._wire.drain()
+        length = int.from_bytes(await self._wire.readexactly(4), "big")
+        if length > PACKET:
+            raise asyncssh.SFTPBadMessage(f"a packet has at most {PACKET:,} bytes")
+        return asyncssh.packet.SSHPacket(await self._wire.readexactly(length))
+
+    async def _process_limits(self, packet: asyncssh.packet.SSHPacket) -> SFTPLimits:
+        packet.check_end()
+        return SFTPLimits(PACKET, READ, READ, 0)
+
+    async def _cleanup(self, exc: Exception | None) -> None:
+        self.status = 0 if exc is None else 1
+        await super()._cleanup(exc)
+
+    _packet_handlers = {  # noqa: RUF012 (asyncssh's own form)
+        **{k: v for k, v in SFTPServerHandler._packet_handlers.items() if isinstance(k, int)},
+        b"limits@openssh.com": cast(Any, _process_limits),
+    }

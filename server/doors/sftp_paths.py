@@ -1,0 +1,119 @@
+"""What a path of the SFTP tree means; pure, and the only place that knows the tree's form.
+
+1. A path is bytes. It is taken from `/`, `.` and `..` are walked here and never leave the tree,
+   empty parts do not count, NUL is refused.
+2. `/devices/NAME/root/…` is a Linux device's `/…`; what follows `root` stays as the bytes are.
+   A Windows device's `/devices/NAME/C/…` has its place in `on_device`.
+3. What is no part of the tree is nowhere, and answered like a file that is not there.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+LONGEST = 4096
+
+
+@dataclass(frozen=True)
+class Top:
+    """A folder that every person has; its entries are `TOPS` or made by its branch."""
+
+    path: Literal["/", "/devices", "/evidence"]
+
+
+@dataclass(frozen=True)
+class DeviceTop:
+    """`/devices/NAME`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class OnDevice:
+    """Below `/devices/NAME/root`; `path` is the device's own."""
+
+    name: str
+    root: str
+    rest: bytes
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """`/evidence/SESSION`, or a file in it."""
+
+    session: str
+    file: str | None
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """No part of the tree."""
+
+
+Place = Top | DeviceTop | OnDevice | Evidence | Nowhere
+
+TOPS = ("devices", "evidence")
+
+
+def walked(path: bytes) -> list[bytes]:
+    """The parts of a path from `/`, with `.` and `..` gone; ValueError for what is no path."""
+    if b"\0" in path:
+        raise ValueError("a path has no NUL")
+    if len(path) > LONGEST:
+        raise ValueError(f"a path has at most {LONGEST:,} bytes")
+    parts: list[bytes] = []
+    for part in path.split(b"/"):
+        if part == b"..":
+            del parts[-1:]
+        elif part not in (b"", b"."):
+            parts.append(part)
+    return parts
+
+
+def whole(path: bytes) -> bytes:
+    """The path as REALPATH gives it."""
+    return b"/" + b"/".join(walked(path))
+
+
+def place_of(path: bytes) -> Place:
+    """Where a path is."""
+    match walked(path):
+        case []:
+            return Top("/")
+        case [b"devices"]:
+            return Top("/devices")
+        case [b"evidence"]:
+            return Top("/evidence")
+        case [b"devices", name, *rest]:
+            return _device(_text(name), rest)
+        case [b"evidence", session]:
+            return Evidence(_text(session), None)
+        case [b"evidence", session, file]:
+            return Evidence(_text(session), _text(file))
+        case _:
+            return Nowhere()
+
+
+def on_device(place: OnDevice, platform: str) -> bytes | None:
+    """The device's own path; None where this platform has no such root."""
+    if platform == "linux" and place.root == "root":
+        return b"/" + place.rest
+    return None
+
+
+def roots(platform: str) -> list[str]:
+    """The entries of `/devices/NAME`."""
+    return ["root"] if platform == "linux" else []
+
+
+def _device(name: str, rest: list[bytes]) -> Place:
+    if not rest:
+        return DeviceTop(name)
+    return OnDevice(name, _text(rest[0]), b"/".join(rest[1:]))
+
+
+def _text(part: bytes) -> str:
+    """Our own names are ASCII; another is the name of nothing."""
+    try:
+        return part.decode("ascii")
+    except UnicodeDecodeError:
+        return ""

@@ -1,0 +1,148 @@
+"""The tree that one SFTP connection sees: every device and every piece of evidence it may see.
+
+A device's session opens when the first thing below `/devices/NAME/root` is asked for; what is
+outside a device (lists of devices, evidence) is recorded in the connection's desk session.
+"""
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Protocol
+
+import asyncssh
+
+from commands.language import names
+from commands.language.errors import Unreachable
+from server.doors import sftp_answers as answers
+from server.doors.sftp_evidence import EvidenceBranch
+from server.doors.sftp_paths import (
+    TOPS,
+    DeviceTop,
+    Evidence,
+    OnDevice,
+    Top,
+    on_device,
+    place_of,
+    roots,
+)
+from server.live.device_files import DeviceFile, DeviceFiles
+from server.live.inventory import Device
+from server.live.responder import Responder
+
+if TYPE_CHECKING:
+    from server.broker import Broker
+
+Entries = AsyncIterator[asyncssh.SFTPName]
+
+
+class OpenFile(Protocol):
+    """A file of the tree, open for reading."""
+
+    attrs: asyncssh.SFTPAttrs
+
+    async def read(self, offset: int, length: int) -> bytes: ...
+    async def close(self) -> None: ...
+
+
+class OpenDeviceFile:
+    """A device's file with the attributes it had when it was opened."""
+
+    def __init__(self, file: DeviceFile, attrs: asyncssh.SFTPAttrs) -> None:
+        self.attrs = attrs
+        self.read, self.close = file.read, file.close
+
+
+class Tree:
+    """Ended once, by `end`."""
+
+    def __init__(self, broker: "Broker", responder: Responder) -> None:
+        self._broker, self._responder = broker, responder
+        self._evidence = EvidenceBranch(broker, responder)
+        self._devices: dict[str, DeviceFiles] = {}
+
+    async def attrs(self, path: bytes, *, follow: bool) -> asyncssh.SFTPAttrs:
+        match place_of(path):
+            case Top():
+                return answers.of_folder()
+            case DeviceTop(name):
+                self._seen(name)
+                return answers.of_folder()
+            case OnDevice() as place:
+                files, at = self._at(place)
+                return answers.of_device(await files.stat(names.from_bytes(at), follow=follow))
+            case Evidence(session, file):
+                return await self._evidence.attrs(session, file)
+        raise answers.no_such_file()
+
+    async def entries(self, path: bytes) -> Entries:
+        match place_of(path):
+            case Top("/"):
+                for top in TOPS:
+                    yield answers.named(top.encode(), answers.of_folder())
+            case Top("/devices"):
+                for name in await self._evidence.devices():
+                    yield answers.named(name.encode(), answers.of_folder())
+            case Top("/evidence"):
+                for entry in await self._evidence.sessions():
+                    yield entry
+            case DeviceTop(name):
+                for root in roots(self._seen(name).platform):
+                    yield answers.named(root.encode(), answers.of_folder())
+            case OnDevice() as place:
+                async for entry in self._listed(*self._at(place)):
+                    yield entry
+            case Evidence(session, None):
+                for entry in await self._evidence.files(session):
+                    yield entry
+            case _:
+                raise answers.no_such_file()
+
+    async def open(self, path: bytes) -> OpenFile:
+        match place_of(path):
+            case OnDevice() as place:
+                files, at = self._at(place)
+                return await _opened(files, names.from_bytes(at))
+            case Evidence(session, str(file)):
+                return await self._evidence.open(session, file)
+            case Top() | DeviceTop() | Evidence():
+                await self.attrs(path, follow=True)
+                raise asyncssh.SFTPFailure("it is a folder")
+        raise answers.no_such_file()
+
+    async def end(self, reason: str) -> None:
+        for files in self._devices.values():
+            files.end(reason)
+        self._evidence.end(reason)
+
+    def _seen(self, name: str) -> Device:
+        """The device, if the person may see it; it is answered under any case of its name."""
+        try:
+            return self._broker.sessions.visible_device(self._responder.person, name)
+        except Unreachable:
+            raise answers.no_such_file() from None
+
+    def _at(self, place: OnDevice) -> tuple[DeviceFiles, bytes]:
+        device = self._seen(place.name)
+        path = on_device(place, device.platform)
+        if path is None:
+            raise answers.no_such_file()
+        if device.id not in self._devices:
+            self._devices[device.id] = DeviceFiles(self._broker.sessions, self._responder, device)
+        return self._devices[device.id], path
+
+    async def _listed(self, files: DeviceFiles, path: bytes) -> Entries:
+        for dots in (b".", b".."):
+            yield answers.named(dots, answers.of_folder())
+        async for part in files.list(names.from_bytes(path)):
+            for facts in part:
+                if (name := answers.bytes_of(names.Name(facts.name))) is None:
+                    files.lied(f"listed an entry that is no name: {facts.name[:100]}")
+                    continue
+                yield answers.named(name, answers.of_device(facts))
+
+
+async def _opened(files: DeviceFiles, path: names.Name) -> OpenFile:
+    # Stat first: a folder and a file that is not there are said as such, and FSTAT needs facts.
+    attrs = answers.of_device(await files.stat(path, follow=True))
+    file = await files.open(path)
+    if file.size is not None:
+        attrs.size = file.size
+    return OpenDeviceFile(file, attrs)

@@ -1,0 +1,150 @@
+"""A device's files as one SFTP connection sees them: judged, recorded, through a stream of its own.
+
+1. The session opens with the first request, not before; a device that may not be seen is one that
+   does not exist.
+2. Listing and looking need the right of `dir`, reading that of `getfile`, at every request (while
+   a file is read, once a second): rules that change take effect on what is open.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from commands.language import wire
+from commands.language.command import find
+from commands.language.errors import FirelineError, Refused, Unreachable
+from commands.language.names import Name
+from server.live.device_words import not_here
+from server.live.file_record import FileRecord, SentBytes
+from server.live.files_user import PIECE, FilesUser, FileTrouble
+from server.live.inventory import Device
+from server.live.read_ahead import ReadAhead
+from server.live.responder import Responder
+from server.live.session import Session
+
+if TYPE_CHECKING:
+    from server.live.sessions import Sessions
+
+JUDGED_S = 1.0
+
+
+class DeviceFiles:
+    """One device, for one connection."""
+
+    def __init__(self, sessions: "Sessions", responder: Responder, device: Device) -> None:
+        self._sessions, self._responder, self.device = sessions, responder, device
+        self._opening = asyncio.Lock()
+        self._session: Session | None = None
+        self._record: FileRecord | None = None
+        self._user: FilesUser | None = None
+
+    async def stat(self, path: Name, *, follow: bool) -> wire.FileFacts:
+        user, record = await self._ready("dir", path)
+        record.once("stat", path)
+        return await user.stat(path, follow=follow)
+
+    async def list(self, path: Name) -> AsyncIterator[list[wire.FileFacts]]:
+        """The entries in parts; folders of any size in bounded memory."""
+        user, record = await self._ready("dir", path)
+        record.once("list", path)
+        async for part in user.list(path):
+            yield part
+
+    async def open(self, path: Name) -> "DeviceFile":
+        user, record = await self._ready("getfile", path)
+        handle, size = await user.open(path)
+        return DeviceFile(self, user, handle, size, SentBytes(record, path))
+
+    def judge(self, word: str) -> None:
+        """Raises what the rules, the device's policy or its absence say to the word, now."""
+        self._sessions.visible_device(self._responder.person, self.device.name)
+        spec = find(word)
+        session = self._session
+        if spec is None or session is None:
+            raise TypeError(word)
+        judged = self._sessions.decide(session, spec.spec, self.device)
+        if judged.error is not None:
+            raise judged.error
+        if reason := not_here(self.device, spec.spec):
+            raise Refused(reason)
+        session.touch()
+
+    def lied(self, what: str) -> None:
+        """Journals what the device claims against the form of things."""
+        self._sessions.violated(self.device, what)
+
+    def end(self, reason: str) -> None:
+        """Ends the session; what it still has to write is awaited by the sessions' owner."""
+        if self._session is not None:
+            self._sessions.end_soon(self._session, reason)
+
+    async def _ready(self, word: str, path: Name) -> tuple[FilesUser, FileRecord]:
+        if len(path) > 4096:
+            raise FileTrouble("the path is too long")
+        async with self._opening:
+            record = await self._opened()
+            try:
+                self.judge(word)
+            except FirelineError as error:
+                record.once("refused", path, error.shown()[:500])
+                raise
+            return await self._served(), record
+
+    async def _opened(self) -> FileRecord:
+        if self._session is None or self._record is None:
+            name = self.device.name
+            if not self._responder.comment and self._sessions.comment_needed(self._responder, name):
+                raise Refused(
+                    f"a session on {name} needs a comment; give it with "
+                    "-o SetEnv='FIRELINE_COMMENT=\"CASE and reason\"'"
+                )
+            self._session = await self._sessions.open(self._responder, name)
+            self._record = FileRecord(self._session.journal.recording)
+        if self._session.ended.is_set():
+            raise Unreachable(f"{self._session.id} on {self.device.name} has ended; connect again")
+        return self._record
+
+    async def _served(self) -> FilesUser:
+        """The stream's user; a stream that is gone is asked for anew, its open files are not."""
+        session = self._session
+        assert session is not None
+        if self._user is None or self._user.gone:
+            stream = await session.stream()
+            if not stream.alive:
+                raise Unreachable(f"{self.device.name}: {stream.gone_reason}")
+            self._user = FilesUser(stream, self.device.name)
+        return self._user
+
+
+class DeviceFile:
+    """A file open for reading."""
+
+    def __init__(
+        self,
+        files: DeviceFiles,
+        user: FilesUser,
+        handle: int,
+        size: int | None,
+        sent: SentBytes,
+    ) -> None:
+        self.size = size
+        self._files, self._user, self._handle, self._sent = files, user, handle, sent
+        self._ahead = ReadAhead(lambda at, length: user.read(handle, at, length), size)
+        self._judged = asyncio.get_running_loop().time()
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """At most `length` bytes, recorded; none at the end."""
+        now = asyncio.get_running_loop().time()
+        if now - self._judged >= JUDGED_S:
+            self._judged = now
+            self._files.judge("getfile")
+        data = await self._ahead.read(offset, max(1, min(length, PIECE)))
+        if data:
+            await self._sent.add(offset, data)
+        return data
+
+    async def close(self) -> None:
+        self._ahead.drop()
+        await self._sent.end()
+        if not self._user.gone:
+            await self._user.free(self._handle)

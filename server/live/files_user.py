@@ -1,0 +1,256 @@
+"""Requests about a device's files on a stream of its own: one id each, at most 64 under way.
+
+1. Every wait has a time limit. What was given up stays under way until the device answers it or
+   the stream is gone, so the device's own count is never passed.
+2. What the device sends is a claim: an answer to nothing, bytes that were not asked for or too
+   many of them close the stream.
+3. A list comes unasked in parts. While nobody waits for an answer and enough is held, the stream
+   is not read, and the device stops.
+"""
+
+import asyncio
+import errno
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+
+from commands.language import items, wire
+from commands.language.errors import Failed, Unreachable
+from commands.language.names import Name
+from commands.language.visible import visible
+from server.live.stream import Stream
+
+UNDER_WAY = 64
+ANSWER_S = 30.0
+PIECE = 262_144
+HELD = 1 << 20
+MOST_HELD = 64 << 20
+ENTRY = 256
+"""What an entry of a list costs at least, beside its name."""
+
+
+class FileTrouble(Failed):
+    """What a device says of a file, with the number behind it, for SFTP's few codes."""
+
+    def __init__(self, sentence: str, number: int = errno.EIO) -> None:
+        super().__init__(sentence)
+        self.number = number
+
+
+class _Request:
+    """One request and what came for it so far."""
+
+    def __init__(self, bytes_at_most: int, many: bool) -> None:
+        self.bytes_at_most, self.many = bytes_at_most, many
+        self.answers: deque[wire.Answer] = deque()
+        self.data = bytearray()
+        self.held = 0
+        self.over = False
+        self.given_up = False
+        self.failed: Failed | Unreachable | None = None
+        self.grew = asyncio.Event()
+
+
+class FilesUser:
+    """The user of a stream that serves files; gone with its stream."""
+
+    def __init__(self, stream: Stream, device: str) -> None:
+        self._stream, self._device = stream, device
+        self._slots = asyncio.Semaphore(UNDER_WAY)
+        self._under_way: dict[int, _Request] = {}
+        self._number = 0
+        self._filling: tuple[_Request, wire.Answer] | None = None
+        self._left = 0
+        self._held = 0
+        self._waiting = 0
+        self._paused = False
+        self.gone = ""
+        """Why no request can be made any more; empty while one can."""
+        stream.user = self
+
+    # Requests.
+    async def stat(self, path: Name, *, follow: bool) -> wire.FileFacts:
+        answer = await self._one(lambda n: wire.Stat(id=n, path=path, follow=follow))
+        if len(answer.files) != 1:
+            self._violate("answered a stat with no facts")
+            raise FileTrouble(f"{self._device} gave no facts")
+        return answer.files[0]
+
+    async def open(self, path: Name) -> tuple[int, int | None]:
+        """A handle, and the size where the system gives a true one."""
+        answer = await self._one(lambda n: wire.OpenFile(id=n, path=path))
+        return answer.handle, answer.files[0].size if answer.files else None
+
+    async def read(self, handle: int, offset: int, length: int) -> bytes:
+        """At most `length` bytes, themselves at most PIECE; none at the end."""
+        request = await self._ask(
+            lambda n: wire.Read(id=n, handle=handle, offset=offset, length=length), length
+        )
+        try:
+            await self._next(request)
+        finally:
+            self._give_up(request)
+        return bytes(request.data)
+
+    async def free(self, handle: int) -> None:
+        await self._one(lambda n: wire.Free(id=n, handle=handle))
+
+    async def list(self, path: Name) -> AsyncIterator[list[wire.FileFacts]]:
+        """The entries of a folder, in parts."""
+        request = await self._ask(lambda n: wire.ListFolder(id=n, path=path), many=True)
+        try:
+            while not (request.over and not request.answers):
+                yield (await self._next(request)).files
+        finally:
+            self._give_up(request)
+
+    async def _one(self, make: Callable[[int], wire.StreamDown]) -> wire.Answer:
+        request = await self._ask(make)
+        try:
+            return await self._next(request)
+        finally:
+            self._give_up(request)
+
+    async def _ask(
+        self, make: Callable[[int], wire.StreamDown], bytes_at_most: int = 0, many: bool = False
+    ) -> _Request:
+        async with self._in_time():
+            await self._slots.acquire()
+        if self.gone:
+            self._slots.release()
+            raise Unreachable(self.gone)
+        self._number += 1
+        request = _Request(bytes_at_most, many)
+        self._under_way[self._number] = request
+        self._stream.send(make(self._number))
+        return request
+
+    async def _next(self, request: _Request) -> wire.Answer:
+        """The next answer to it; raises what the device says, or that it does not."""
+        self._waiting += 1
+        try:
+            while not request.answers and request.failed is None:
+                self._flow()
+                request.grew.clear()
+                async with self._in_time():
+                    await request.grew.wait()
+        finally:
+            self._waiting -= 1
+        if not request.answers:
+            assert request.failed is not None
+            raise request.failed
+        answer = request.answers.popleft()
+        self._let_go(request, _cost(answer))
+        if answer.error:
+            raise FileTrouble(visible(answer.error), answer.errno or errno.EIO)
+        return answer
+
+    def _in_time(self) -> "_InTime":
+        return _InTime(f"{self._device} did not answer within {ANSWER_S:g} s")
+
+    def _give_up(self, request: _Request) -> None:
+        request.given_up = True
+        request.answers.clear()
+        self._let_go(request, request.held)
+
+    # The stream's callbacks.
+    def on_message(self, message: wire.StreamUp) -> None:
+        if not isinstance(message, wire.Answer) or self._filling is not None:
+            self._violate("sent a message where an answer or its bytes belong")
+            return
+        request = self._under_way.get(message.id)
+        if request is None:
+            self._violate("answered what nobody asked for")
+        elif message.bytes is None or message.error:
+            if request.bytes_at_most and not message.error:
+                self._violate("answered a read without bytes")
+                return
+            self._took(message.id, request, message)
+        elif message.bytes > request.bytes_at_most:
+            self._violate(f"sent {message.bytes:,} bytes for {request.bytes_at_most:,}")
+        elif message.bytes == 0:
+            self._took(message.id, request, message)
+        else:
+            self._filling, self._left = (request, message), message.bytes
+
+    def on_bytes(self, data: bytes) -> None:
+        if self._filling is None or len(data) > self._left:
+            self._violate("sent bytes that no answer announced")
+            return
+        request, answer = self._filling
+        self._left -= len(data)
+        if not request.given_up:
+            request.data += data
+        if self._left == 0:
+            self._filling = None
+            self._took(answer.id, request, answer)
+
+    def on_stream_gone(self, reason: str) -> None:
+        self.gone = f"{self._device}: {visible(reason)}"
+        requests = list(self._under_way.values())
+        self._under_way.clear()
+        self._filling = None
+        for request in requests:
+            request.over = True
+            request.failed = Unreachable(self.gone)
+            request.grew.set()
+            self._slots.release()
+
+    def on_item(self, item: items.Sent) -> None:
+        self._violate("sent an item while it serves files")
+
+    def on_writing(self, may: bool) -> None: ...
+    def on_away(self) -> None: ...
+    def on_back(self) -> None: ...
+
+    # Inside.
+    def _took(self, number: int, request: _Request, answer: wire.Answer) -> None:
+        request.over = not (request.many and answer.more and not answer.error)
+        if request.over:
+            del self._under_way[number]
+            self._slots.release()
+        if not request.given_up:
+            request.answers.append(answer)
+            request.held += _cost(answer)
+            self._held += _cost(answer)
+            if self._held > MOST_HELD:
+                request.failed = FileTrouble("the folder has more entries than can be listed")
+                self._give_up(request)
+        request.grew.set()
+        self._flow()
+
+    def _let_go(self, request: _Request, cost: int) -> None:
+        request.held -= cost
+        self._held -= cost
+
+    def _flow(self) -> None:
+        """Reads the stream, or does not: see 3 above."""
+        pause = self._held > HELD and self._waiting == 0
+        if pause != self._paused:
+            self._paused = pause
+            self._stream.pause() if pause else self._stream.resume()
+
+    def _violate(self, what: str) -> None:
+        self._stream.on_violation(what)
+        self._stream.end(f"the device {what}")
+
+
+class _InTime:
+    """A time limit whose end is a sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+        self._timeout = asyncio.timeout(ANSWER_S)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, *raised: object) -> None:
+        try:
+            await self._timeout.__aexit__(*raised)  # type: ignore[arg-type]
+        except TimeoutError:
+            raise FileTrouble(self._sentence, errno.ETIMEDOUT) from None
+
+
+def _cost(answer: wire.Answer) -> int:
+    """What a part of a list holds, roughly; nothing for any other answer."""
+    return sum(ENTRY + len(facts.name) for facts in answer.files)
