@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from commands.exit import Exit
 from commands.language.command import find
 from commands.language.errors import FirelineError, NotUnderstood
 from commands.language.line import MAX_LINE, parse, split
@@ -119,8 +120,9 @@ class Batch(Station):
                 continue
             last = self.status
             await self.line(text)
-            if self.leaving:
+            if self.typed is not None and isinstance(self.typed.command, Exit):
                 self.status = last  # exit ends with the status of the line before it
+            if self.leaving:
                 return
 
 

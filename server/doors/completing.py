@@ -8,6 +8,7 @@ from prompt_toolkit.document import Document
 
 from commands.language.visible import visible
 from server.identity.access import may_see
+from server.live.device_words import not_here_words
 from server.live.session import Session
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Known:
             yield session.id, session.device.name if session.device is not None else "-"
 
     def library(self) -> Iterable[tuple[str, str]]:
-        return ()
+        return self._broker.library.known.items()
 
 
 class CommandCompleter(Completer):
@@ -54,8 +55,8 @@ class CommandCompleter(Completer):
             return
         from commands.language.completion import complete
 
-        cursor = document.cursor_position
-        for found in complete(text, cursor, Known(self._broker, self._here())):
+        cursor, here = document.cursor_position, self._here()
+        for found in complete(text, cursor, Known(self._broker, here), not_here_words(here)):
             yield Completion(
                 found.text,
                 start_position=found.start - cursor,

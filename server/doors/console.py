@@ -126,6 +126,7 @@ class Console(ConsoleScreen):
             answer = await self._ask()
             if isinstance(answer, str):
                 self._warned = False
+                self._terminals.something_else()
                 await self._lines(answer)
             elif isinstance(answer, Back):
                 await self._back(answer.key)
@@ -212,6 +213,11 @@ class Console(ConsoleScreen):
         if not answer:
             raise Refused(f"no comment, so no session on {name} was opened")
         return answer[:1000]
+
+    async def answer(self, question: str) -> bool:
+        if self._prompt is None:
+            return False
+        return (await self._prompt.ask(question)).strip().lower() in ("y", "yes")
 
     def arrived(self, session: Session) -> None:
         self._stand_in(session)

@@ -131,6 +131,13 @@ class ConsoleScreen(Station):
         for number in set(session.jobs) - known:
             self.broker.own(_cancelled(session.jobs[number]))
 
+    async def kept(self, job: Job) -> int:
+        self._interrupt = lambda: self.broker.own(_cancelled(job))
+        try:
+            return await super().kept(job)
+        finally:
+            self._interrupt = None
+
     async def watch(self, following: Following) -> str:
         self._following = following
         try:

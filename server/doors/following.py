@@ -149,7 +149,7 @@ class Following:
             await self._cancelling
         self._face.redraw("")
         job = self.job
-        await self._page(self._renderer.end(job.error, job.took, target=None))
+        await self._page(self._renderer.end(job.error, job.took, exit_code=job.exit_code))
         if self._answer is not None and job.error is None:
             self._note(self._answer)
 

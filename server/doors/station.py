@@ -5,6 +5,7 @@ Implements `commands.language.desk.console.Console`.
 """
 
 import asyncio
+import dataclasses
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from commands.language.command import ConsoleCommand, TerminalCommand
 from commands.language.desk import Desk
-from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused
+from commands.language.errors import Failed, FirelineError, NeedsAnswer, NotUnderstood, Refused
 from commands.language.line import Output, TypedLine, parse
 from commands.status import Status
 from server.doors.client import Client
@@ -105,14 +106,38 @@ class Station(ABC):
             await self.here.judge(typed)
             await typed.command.run(self)
             return self.status
-        job = await self.started(typed)
+        job = await self._answered(typed)
+        if job.ran_first:
+            self.say(job.ran_first)
         if isinstance(job, TerminalJob):
             return await self.view(job)
         if job.behind:
             number = job.number
             self.say(f"job {number} runs behind: fg {number}, status {number}, cancel {number}")
             return 0
-        return await self.follow(job)
+        return await (self.kept(job) if job.options.keep else self.follow(job))
+
+    async def _answered(self, typed: TypedLine) -> Job:
+        """The job, after the one question that may stand before it."""
+        try:
+            return await self.started(typed)
+        except NeedsAnswer as asked:
+            if not await self.answer(f"{asked.question}; run it? (y; Enter: no) "):
+                raise
+        options = dataclasses.replace(typed.options, yes=True)
+        return await self.started(dataclasses.replace(typed, options=options))
+
+    async def answer(self, question: str) -> bool:
+        """Whether the person says yes; without a terminal nobody is asked."""
+        return False
+
+    async def kept(self, job: Job) -> int:
+        """`> NAME`: the output goes into the evidence, and a sentence about it here."""
+        sentence = await self.here.keep_output(job)
+        if job.error is not None:
+            self.show_error(job.error)
+        self.say(sentence)
+        return job.status
 
     async def started(self, typed: TypedLine) -> Job:
         """The command's job; a subclass says what it waits for meanwhile."""

@@ -37,11 +37,15 @@ class LibraryRoom:
 
     def __init__(self, store: Store, journal: JournalWriter, folder: Path, limit: int) -> None:
         self._store, self._journal, self._folder, self._limit = store, journal, folder, limit
+        self.known: dict[str, str] = {}
+        """Names and their descriptions, for completion; as of the last change here."""
 
     async def rows(self) -> list[LibraryRow]:
         """The newest version of every name."""
         newest = {v.name.lower(): v for v in await library.versions(self._store)}
-        return [_row(newest[name]) for name in sorted(newest)]
+        rows = [_row(newest[name]) for name in sorted(newest)]
+        self.known = {row.name: row.description for row in rows}
+        return rows
 
     async def names(self) -> list[str]:
         return [row.name for row in await self.rows()]
@@ -109,6 +113,7 @@ class LibraryRoom:
                     by=person, name=name, version=stored.version, sha256=sha256, what="added"
                 )
             )
+        await self.rows()
         return _row(stored), noticed(name, head)
 
     async def delete(self, name: str, person: str) -> int:
@@ -118,6 +123,7 @@ class LibraryRoom:
         await self._journal.append(
             LibraryChanged(by=person, name=name, version=0, sha256="", what="deleted")
         )
+        await self.rows()
         return count
 
     async def read(self, sha256: str) -> AsyncIterator[bytes]:
