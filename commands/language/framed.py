@@ -13,11 +13,15 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+OPEN = 1
+"""websockets' State.OPEN: before it nothing can be sent, after it nothing more."""
 
 
 class SansIO(Protocol):
     """What is used of websockets' `ClientProtocol` and `ServerProtocol`."""
 
+    @property
+    def state(self) -> int: ...
     def receive_data(self, data: bytes, /) -> None: ...
     def receive_eof(self) -> None: ...
     def events_received(self) -> list[Any]: ...
@@ -129,7 +133,12 @@ class FramedSocket(asyncio.Protocol):
         return self._lost
 
     def _open(self) -> bool:
-        return not self._lost and self.transport is not None and not self.transport.is_closing()
+        return (
+            not self._lost
+            and self.transport is not None
+            and not self.transport.is_closing()
+            and self.protocol.state == OPEN
+        )
 
     def _events(self) -> None:
         for event in self.protocol.events_received():

@@ -55,8 +55,8 @@ def not_here_words(session: "Session") -> dict[str, str]:
             reasons[word] = reason.removeprefix(f"{word} on {session.device.name}").strip(": ")
             continue
         judged = session.sessions.decide(session, kind.spec, session.device)
-        if session.device is not None and judged.error is not None:
-            reasons[word] = f"needs {kind.spec.role}"
+        if judged.error is not None:
+            reasons[word] = f"needs {kind.spec.role}" if session.device is not None else ""
     return reasons
 
 
