@@ -6,7 +6,15 @@ from typing import Annotated
 
 import msgspec
 
-from commands.language.command import ADVANCED, HIDDEN, NAMED, Command, DeviceCommand, minutes
+from commands.language.command import (
+    ADVANCED,
+    HIDDEN,
+    LINUX,
+    NAMED,
+    Command,
+    DeviceCommand,
+    minutes,
+)
 from commands.language.desk import Desk
 from commands.language.errors import Failed, NotUnderstood, Refused
 from commands.language.host import Host
@@ -17,6 +25,7 @@ from commands.language.names import Name, shown
 class PutFile(
     DeviceCommand,
     role=ADVANCED,
+    platforms=(LINUX,),
     group="change",
     limit=minutes(30),
     aliases=("put",),

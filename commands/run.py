@@ -11,6 +11,7 @@ import msgspec
 from commands.language.command import (
     ADVANCED,
     HIDDEN,
+    LINUX,
     LITERAL,
     NAMED,
     REST,
@@ -30,7 +31,15 @@ MAX_ARGUMENTS = 120_000
 """Linux takes 128 KiB for one argument; more is refused before the start, never cut."""
 
 
-class Run(DeviceCommand, role=ADVANCED, group="change", limit=minutes(30), changes=True, text=True):
+class Run(
+    DeviceCommand,
+    role=ADVANCED,
+    platforms=(LINUX,),
+    group="change",
+    limit=minutes(30),
+    changes=True,
+    text=True,
+):
     """Run a library script or program on the device.
 
     Every word after the script's name that is none of run's own goes to the script as typed.

@@ -164,7 +164,7 @@ def _wait_online(state: Path, name: str, shim: Started, log: Path) -> None:
         rows = json.loads(out) if status == 0 else []
         if any(row["name"] == name and row["online"] for row in rows):
             return
-        time.sleep(0.03)
+        time.sleep(0.15)
     raise Failed(f"{name} did not come online; the end of {log} says why")
 
 
