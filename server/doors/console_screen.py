@@ -28,7 +28,6 @@ from server.doors.station import Station
 from server.doors.terminals import Terminals
 from server.live.job import Job
 from server.live.responder import Door
-from server.live.session import Session
 
 if TYPE_CHECKING:
     from server.broker import Broker
@@ -50,6 +49,7 @@ class ConsoleScreen(Station):
         self._prompt: Prompt | None = None
         self._following: Following | None = None
         self._interrupt: Callable[[], None] | None = None
+        self._stop_asked = False
         self._warned = False
         self._terminals = Terminals(client, self.keys, self.say)
         self._notices = Notices(
@@ -96,19 +96,32 @@ class ConsoleScreen(Station):
 
     # Running.
     async def started(self, typed: TypedLine) -> Job:
-        """Waits for the start; says so after a second; Ctrl-C stops what has not begun yet."""
+        """Waits for the start, and says so after a second; Ctrl-C stops it as soon as it can be."""
         loop = asyncio.get_running_loop()
-        session, began = self.here, loop.time()
-        known = set(session.jobs)
+        session, began, known = self.here, loop.time(), set(self.here.jobs)
+        asked: list[Job] = []
+
+        def stop() -> None:
+            new = [session.jobs[number] for number in set(session.jobs) - known]
+            self._stop_asked = True
+            for job in new:
+                if job not in asked:
+                    asked.append(job)
+                    self.broker.own(_cancelled(job))
+
+        self._interrupt, self._stop_asked = stop, False
+        self.keys.look()
         starting = asyncio.create_task(super().started(typed))
-        self._interrupt = lambda: self._stop_starting(session, known)
         try:
             while not starting.done():
                 await asyncio.wait({starting}, timeout=0.25)
                 if not starting.done() and loop.time() - began > 1.0:
                     waiting = f"waiting for {self._device_name() or 'the broker'}, "
                     self._face.redraw(f"{waiting}{loop.time() - began:.0f} s   Ctrl-C stop")
-            return starting.result()
+            job = starting.result()
+            if self._stop_asked:
+                stop()
+            return job
         finally:
             self._interrupt = None
             self._face.redraw("")
@@ -127,10 +140,6 @@ class ConsoleScreen(Station):
         )
         await player.run()
 
-    def _stop_starting(self, session: Session, known: set[int]) -> None:
-        for number in set(session.jobs) - known:
-            self.broker.own(_cancelled(session.jobs[number]))
-
     async def kept(self, job: Job) -> int:
         self._interrupt = lambda: self.broker.own(_cancelled(job))
         try:
@@ -140,6 +149,7 @@ class ConsoleScreen(Station):
 
     async def watch(self, following: Following) -> str:
         self._following = following
+        self.keys.look()
         try:
             return await following.run()
         finally:

@@ -113,6 +113,11 @@ class KeyInput(Input):
         finally:
             self._one_by_one = False
 
+    def look(self) -> None:
+        """A command has begun: a Ctrl-C that came together with its Enter is for it."""
+        if self._ready is None:
+            self._between()
+
     def _between(self) -> None:
         """No prompt reads: Ctrl-C and Ctrl-Z are for the command that runs.
 

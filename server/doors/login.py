@@ -90,8 +90,9 @@ class Login(asyncssh.SSHServer):
             self._door.journal_soon(LoggedOut(self.person))
             return
         self._door.knocking.leave(self._entered)
-        if self._tried:
+        if self._offered or self._why:  # a client that only went away has failed at nothing
             self._door.knocking.failed(self._entered)
+        if self._tried:
             why = self._why or "no key of this person was proven"
             self._door.journal_soon(LoginRefused(self._tried, self._offered_key, self.source, why))
 

@@ -15,6 +15,8 @@ from server.doors.leave_keys import ASK, Answers, LeaveKeys
 from server.live.terminal_job import TerminalJob
 
 ANSWER_WAIT = 0.15
+WHOLE = b"\x1b7\x1b[r\x1b[4l\x1b8"
+"""No scroll region and no insert mode, the cursor where it was."""
 
 Left = Literal["ended", "left"]
 
@@ -127,7 +129,7 @@ class ShellView:
         undo = self._output.undo() if self._output is not None else b""
         shown = b"^]" if self._key == b"\x1d" else b""
         end = b"\r\n" if self._line_open or shown else b""
-        self._client.write(b"\x18" + modes + undo + shown + end + ASK)
+        self._client.write(b"\x18" + modes + undo + WHOLE + shown + end + ASK)
 
     async def _settled(self) -> None:
         """Until the terminal has answered, for those that do."""

@@ -64,6 +64,10 @@ class Terminals:
         soon = asyncio.get_running_loop().time() - self._left_at <= RETURN_WITHIN
         return await self.view(job, session, key if soon else b"")
 
+    def something_else(self) -> None:
+        """Another line was run: a leave key from here on is not the same press again."""
+        self._left_at = 0.0
+
     def leave(self) -> None:
         """The session is taken away from this screen."""
         if self._view is not None:

@@ -10,6 +10,14 @@ import pexpect
 import pyte
 
 
+class Glass(pyte.HistoryScreen):
+    """pyte's screen, which takes vim's key reports (CSI > 4 ; 2 m) for colours."""
+
+    def select_graphic_rendition(self, *attributes: int, private: bool = False) -> None:
+        if not private:
+            super().select_graphic_rendition(*attributes)
+
+
 class Screen:
     """One terminal, 80x24 unless said; compare what is on it, never the bytes that made it."""
 
@@ -20,7 +28,7 @@ class Screen:
         rows: int = 24,
         env: dict[str, str] | None = None,
     ) -> None:
-        self.screen = pyte.HistoryScreen(columns, rows, history=5000)
+        self.screen = Glass(columns, rows, history=5000)
         self.titles: list[str] = []
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
