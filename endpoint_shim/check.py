@@ -142,4 +142,5 @@ def _last_refusal(state: Path) -> Line:
     if last is None:
         return True, "the last line was not refused"
     at = f"{datetime.fromtimestamp(last.at_ms / 1000, UTC):%F %T} UTC"
-    return False, f"last without a line since {at}: {last.dial}: {last.reason}"
+    why = last.reason.removeprefix(f"{last.dial}: ")
+    return False, f"last without a line since {at}: {last.dial}: {why}"

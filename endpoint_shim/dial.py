@@ -1,6 +1,7 @@
 """Opens one WebSocket to the broker: mutual TLS 1.3, only to a host pinned at enrolment."""
 
 import asyncio
+import os
 import socket
 import ssl
 from typing import Any, cast
@@ -10,6 +11,7 @@ from websockets.uri import parse_uri
 
 from commands.language.errors import Unreachable
 from commands.language.framed import FramedSocket, SansIO
+from commands.language.visible import visible
 from endpoint_shim.config import Config
 
 CONTROL, STREAM = "/control", "/stream"
@@ -39,6 +41,7 @@ async def connect(context: ssl.SSLContext, dial: str, path: str, max_size: int) 
         parse_uri(f"wss://{dial}{path}"), extensions=None, max_size=max_size, logger=None
     )
     framed = FramedSocket(cast(SansIO, protocol))
+    answered = _answer(framed, protocol)
     try:
         async with asyncio.timeout(CONNECT_S):
             await asyncio.get_running_loop().create_connection(
@@ -51,7 +54,9 @@ async def connect(context: ssl.SSLContext, dial: str, path: str, max_size: int) 
                 ssl_shutdown_timeout=1.0,
             )
             _no_delay(framed)
-            await _handshake(framed, protocol)
+            protocol.send_request(protocol.connect())
+            framed.flush_handshake()
+            await answered
     except TimeoutError:
         framed.abort("timed out")
         raise Unreachable(f"{dial} does not answer within {CONNECT_S:g} s") from None
@@ -80,17 +85,19 @@ def reason(error: OSError) -> str:
         return f"TLS failed: {error.reason or error}"
     if isinstance(error, socket.gaierror):
         return f"the name does not resolve ({error.strerror})"
-    return error.strerror or str(error)
+    # asyncio's own sentences for these name addresses and calls; the number says it plainly.
+    return os.strerror(error.errno) if error.errno else error.strerror or str(error)
 
 
-async def _handshake(framed: FramedSocket, protocol: ClientProtocol) -> None:
+def _answer(framed: FramedSocket, protocol: ClientProtocol) -> asyncio.Future[None]:
+    """Done with the handshake; a refusal may come before the request is sent."""
     answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def on_event(response: Any) -> None:
         if answered.done():
             return
         if protocol.handshake_exc is not None or response.status_code != 101:
-            answered.set_exception(OSError(f"refused the line (status {response.status_code})"))
+            answered.set_exception(OSError(f"refused the line: {_said(response)}"))
         else:
             answered.set_result(None)
 
@@ -99,9 +106,15 @@ async def _handshake(framed: FramedSocket, protocol: ClientProtocol) -> None:
             answered.set_exception(OSError(f"closed the line during its opening ({why})"))
 
     framed.on_event, framed.on_lost = on_event, on_lost
-    protocol.send_request(protocol.connect())
-    framed.flush_handshake()
-    await answered
+    # Where the connection itself fails nobody asks for the answer.
+    answered.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return answered
+
+
+def _said(response: Any) -> str:
+    """The broker's reason; as visible text, for it ends on an administrator's terminal."""
+    body = (response.body or b"")[:300].decode("utf-8", "replace").strip()
+    return visible(body) or f"status {response.status_code}"
 
 
 def _no_delay(framed: FramedSocket) -> None:

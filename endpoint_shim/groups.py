@@ -64,6 +64,10 @@ class Groups(Protocol):
         """The group of worker `number`; made when it is first needed."""
         ...
 
+    def close(self) -> None:
+        """Gives up the place of the groups, if nothing is in any of them."""
+        ...
+
     def end_leftovers(self) -> None:
         """Ends what an earlier run of this same shim left in its groups; never what was let go."""
         ...

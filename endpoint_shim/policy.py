@@ -17,6 +17,7 @@ import msgspec
 
 from commands.language import wire
 from commands.language.errors import Refused
+from commands.language.names import from_bytes, from_text, shown
 from endpoint_shim.durable import FLAGS
 
 NAME = "policy.toml"
@@ -164,4 +165,4 @@ def _under(path: str, limit: str) -> bool:
 
 
 def _shown(path: str) -> str:
-    return path.encode("utf-8", "backslashreplace").decode()
+    return shown(from_bytes(os.fsencode(path)) if os.name == "posix" else from_text(path))

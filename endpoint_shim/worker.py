@@ -31,6 +31,7 @@ REST_S = 1.0
 RESOLVE_S = 2.0
 GROUP_END_S = 1.0
 GROUP_LOOK_S = 0.02
+GROUP_LOOKS = 5
 FLUSH_S = 0.01
 
 log = logging.getLogger("fireline.worker")
@@ -234,11 +235,12 @@ class Worker:
 
 async def _end_group(group: Group) -> list[str]:
     """Ends what the command left in its group; names it, at most twenty."""
-    members = group.members()
-    if not members:
-        group.remove()
-        return []
-    named = [f"{pid} {stuck.name_of(pid)}" for pid in members[:20]]
+    # What the command itself has killed may take a moment to go.
+    for _ in range(GROUP_LOOKS):
+        if not group.members():
+            break
+        await asyncio.sleep(GROUP_LOOK_S)
+    named = [f"{pid} {stuck.name_of(pid)}" for pid in group.members()[:20]]
     end = asyncio.get_running_loop().time() + GROUP_END_S
     while group.members() and asyncio.get_running_loop().time() < end:
         group.kill()

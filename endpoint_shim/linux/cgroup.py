@@ -80,6 +80,9 @@ class Cgroups:
     def worker(self, number: int) -> Cgroup:
         return Cgroup(self._root / f"w{number}", self._home, self._root / LEFT)
 
+    def close(self) -> None:
+        _remove(self._root)
+
     def end_leftovers(self) -> None:
         for folder in self._root.glob("w*"):
             _kill(folder)

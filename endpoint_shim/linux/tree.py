@@ -88,6 +88,9 @@ class Trees:
     def worker(self, number: int) -> Tree:
         return Tree(0, with_root=True)
 
+    def close(self) -> None:
+        """There is no place."""
+
     def end_leftovers(self) -> None:
         """Nothing tells an earlier run's processes from others; they ended with their pipes."""
 
