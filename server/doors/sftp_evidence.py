@@ -101,9 +101,11 @@ class OpenEvidence:
 
     def __init__(self, descriptor: int, sent: SentBytes) -> None:
         self._descriptor, self._sent = descriptor, sent
-        facts = os.fstat(descriptor)
-        self.attrs = answers.of_evidence(facts)
-        self._ahead = ReadAhead(self._pread, facts.st_size)
+        self._facts = os.fstat(descriptor)
+        self._ahead = ReadAhead(self._pread, self._facts.st_size)
+
+    async def attrs(self) -> asyncssh.SFTPAttrs:
+        return answers.of_evidence(self._facts)
 
     async def read(self, offset: int, length: int) -> bytes:
         data = await self._ahead.read(offset, max(1, min(length, PIECE)))

@@ -55,7 +55,9 @@ class ReadOnlyServer(asyncssh.SFTPServer):
             await file.close()
 
     async def fstat(self, file_obj: object) -> asyncssh.SFTPAttrs:
-        return self._file(file_obj).attrs
+        with self._answered():
+            return await self._file(file_obj).attrs()
+        raise AssertionError
 
     async def stat(self, path: bytes) -> asyncssh.SFTPAttrs:
         with self._answered():

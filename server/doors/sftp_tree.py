@@ -36,18 +36,23 @@ Entries = AsyncIterator[asyncssh.SFTPName]
 class OpenFile(Protocol):
     """A file of the tree, open for reading."""
 
-    attrs: asyncssh.SFTPAttrs
-
+    async def attrs(self) -> asyncssh.SFTPAttrs: ...
     async def read(self, offset: int, length: int) -> bytes: ...
     async def close(self) -> None: ...
 
 
 class OpenDeviceFile:
-    """A device's file with the attributes it had when it was opened."""
+    """A device's file; its attributes are asked for only by a client that wants them."""
 
-    def __init__(self, file: DeviceFile, attrs: asyncssh.SFTPAttrs) -> None:
-        self.attrs = attrs
+    def __init__(self, files: DeviceFiles, path: names.Name, file: DeviceFile) -> None:
+        self._files, self._path, self._file = files, path, file
         self.read, self.close = file.read, file.close
+
+    async def attrs(self) -> asyncssh.SFTPAttrs:
+        attrs = answers.of_device(await self._files.stat(self._path, follow=True))
+        if self._file.size is not None:
+            attrs.size = self._file.size
+        return attrs
 
 
 class Tree:
@@ -99,7 +104,8 @@ class Tree:
         match place_of(path):
             case OnDevice() as place:
                 files, at = self._at(place)
-                return await _opened(files, names.from_bytes(at))
+                path_there = names.from_bytes(at)
+                return OpenDeviceFile(files, path_there, await files.open(path_there))
             case Evidence(session, str(file)):
                 return await self._evidence.open(session, file)
             case Top() | DeviceTop() | Evidence():
@@ -137,12 +143,3 @@ class Tree:
                     files.lied(f"listed an entry that is no name: {facts.name[:100]}")
                     continue
                 yield answers.named(name, answers.of_device(facts))
-
-
-async def _opened(files: DeviceFiles, path: names.Name) -> OpenFile:
-    # Stat first: a folder and a file that is not there are said as such, and FSTAT needs facts.
-    attrs = answers.of_device(await files.stat(path, follow=True))
-    file = await files.open(path)
-    if file.size is not None:
-        attrs.size = file.size
-    return OpenDeviceFile(file, attrs)

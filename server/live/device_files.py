@@ -69,6 +69,10 @@ class DeviceFiles:
             raise Refused(reason)
         session.touch()
 
+    def free_soon(self, user: FilesUser, handle: int) -> None:
+        """Closes a handle of the device's; nobody waits for its word."""
+        self._sessions.soon(_freed(user, handle))
+
     def lied(self, what: str) -> None:
         """Journals what the device claims against the form of things."""
         self._sessions.violated(self.device, what)
@@ -146,5 +150,11 @@ class DeviceFile:
     async def close(self) -> None:
         self._ahead.drop()
         await self._sent.end()
-        if not self._user.gone:
-            await self._user.free(self._handle)
+        self._files.free_soon(self._user, self._handle)
+
+
+async def _freed(user: FilesUser, handle: int) -> None:
+    try:
+        await user.free(handle)
+    except FirelineError:
+        return  # its stream is gone, and the handle with it

@@ -16,6 +16,8 @@ from server.audit.recording import Recording
 
 RANGES = 1000
 MERGED_S = 1.0
+SMALL = 65_536
+"""Below it a thread costs more than the hash (some 40 microseconds)."""
 
 Did = Literal["list", "stat", "open", "read", "refused"]
 
@@ -72,8 +74,12 @@ class SentBytes:
         if len(self._ranges) >= RANGES:
             self._end(more=True)
             self._begin()
-        loop = asyncio.get_running_loop()
-        self._hashing = loop.run_in_executor(None, self._digest.update, data)
+        if len(data) < SMALL:
+            self._hashing = None
+            self._digest.update(data)
+        else:
+            loop = asyncio.get_running_loop()
+            self._hashing = loop.run_in_executor(None, self._digest.update, data)
         self._bytes += len(data)
         if self._ranges and self._ranges[-1][1] == offset:
             self._ranges[-1] = (self._ranges[-1][0], offset + len(data))

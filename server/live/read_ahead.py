@@ -1,4 +1,8 @@
-"""Reads ahead while access is sequential: a distant file must not cost a round trip a piece."""
+"""Reads ahead while access is sequential: a distant file must not cost a round trip a piece.
+
+A small file is asked for as a whole when it is opened, and its end is not asked for again: with
+ten thousand of them a round trip each is what counts.
+"""
 
 import asyncio
 from collections import deque
@@ -6,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 AHEAD = 4 * 262_144
 PIECES = 32
+SMALL = 32_768
 
 Fetch = Callable[[int, int], Awaitable[bytes]]
 
@@ -17,10 +22,16 @@ class ReadAhead:
         self._fetch, self._size = fetch, size
         self._pieces: deque[tuple[int, int, asyncio.Task[bytes]]] = deque()
         self._expected = 0
+        self._ended_at = -1
+        if size is not None and 0 < size <= SMALL:
+            self._pieces.append((0, SMALL, asyncio.create_task(self._get(0, SMALL))))
 
     async def read(self, offset: int, length: int) -> bytes:
         """The bytes there; fewer only where the file's holder gives fewer."""
-        if self._pieces and self._pieces[0][:2] == (offset, length):
+        if offset == self._ended_at:
+            self._ended_at = -1  # once: it may grow
+            return b""
+        if self._is_ahead(offset, length):
             piece = self._pieces.popleft()[2]
         else:
             self.drop()
@@ -29,9 +40,19 @@ class ReadAhead:
             self._go_ahead(offset + length, length)
         self._expected = offset + length
         try:
-            return await piece
+            data = await piece
         finally:
             piece.cancel()
+        if self._size is not None and 0 < len(data) < length:
+            self._ended_at = offset + len(data)
+        return data
+
+    def _is_ahead(self, offset: int, length: int) -> bool:
+        if not self._pieces:
+            return False
+        at, size, _ = self._pieces[0]
+        whole = self._size is not None and self._size <= size <= length
+        return at == offset and (size == length or whole)
 
     def drop(self) -> None:
         """Forgets what was read ahead."""

@@ -1,0 +1,220 @@
+"""Requests on a real stream, answered by a device that is played here, honest and not."""
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from commands.language import items, wire
+from commands.language.errors import Unreachable
+from commands.language.names import Name
+from server.live import files_user
+from server.live.files_user import UNDER_WAY, FilesUser, FileTrouble
+from server.live.stream import Stream
+
+PATH = Name("/x")
+
+
+class FarEnd:
+    """The device's end of the socket: what it got, and what it says."""
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+        self.came = asyncio.Event()
+        self.writable, self.heard = True, asyncio.get_running_loop().time()
+        self.paused = False
+        self.closed = ""
+        self.on_text: Any = None
+        self.on_binary: Any = None
+        self.on_writing: Any = None
+        self.on_lost: Any = None
+
+    def send_text(self, data: bytes) -> None:
+        message = wire.stream_down.decode(data)
+        if not isinstance(message, wire.Ack):
+            self.got.append(message)
+            self.came.set()
+
+    def say(self, message: Any) -> None:
+        self.on_text(wire.encode(message))
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = reason
+
+    def ping(self) -> None: ...
+
+
+class Played:
+    """A stream with its user and its far end."""
+
+    def __init__(self) -> None:
+        self.stream = Stream("S1", "d1", 1, 60)
+        self.far = FarEnd()
+        self.stream.take(self.far)  # type: ignore[arg-type]
+        self.violations: list[str] = []
+        self.stream.on_violation = self.violations.append
+        self.user = FilesUser(self.stream, "web-01")
+
+    async def request(self) -> Any:
+        """The next request that the device gets."""
+        async with asyncio.timeout(5):
+            await self.far.came.wait()
+        request = self.far.got.pop(0)
+        if not self.far.got:
+            self.far.came.clear()
+        return request
+
+
+@pytest.fixture
+async def played() -> AsyncIterator[Played]:
+    played = Played()
+    yield played
+    played.stream.end("the test is over")
+
+
+def facts(name: str) -> wire.FileFacts:
+    return wire.FileFacts(name=name, mode=0o100644)
+
+
+async def test_answers_find_their_requests_in_any_order(played: Played) -> None:
+    first = asyncio.create_task(played.user.stat(PATH, follow=True))
+    second = asyncio.create_task(played.user.stat(Name("/y"), follow=False))
+    one, two = await played.request(), await played.request()
+    played.far.say(wire.Answer(id=two.id, files=[facts("y")]))
+    played.far.say(wire.Answer(id=one.id, files=[facts("x")]))
+    assert ((await first).name, (await second).name) == ("x", "y")
+
+
+async def test_bytes_come_in_frames_and_are_the_reads(played: Played) -> None:
+    reading = asyncio.create_task(played.user.read(7, 0, 100_000))
+    request = await played.request()
+    assert (request.handle, request.offset, request.length) == (7, 0, 100_000)
+    played.far.say(wire.Answer(id=request.id, bytes=100_000))
+    played.far.on_binary(b"a" * 65_536)
+    played.far.on_binary(b"b" * 34_464)
+    assert await reading == b"a" * 65_536 + b"b" * 34_464
+
+
+async def test_no_bytes_are_the_end(played: Played) -> None:
+    reading = asyncio.create_task(played.user.read(7, 0, 10))
+    played.far.say(wire.Answer(id=(await played.request()).id, bytes=0))
+    assert await reading == b""
+
+
+async def test_what_the_device_says_is_said_on_with_its_number(played: Played) -> None:
+    opening = asyncio.create_task(played.user.open(PATH))
+    answer = wire.Answer(
+        id=(await played.request()).id, error="/x is \x1b[2J not there", errno=errno.ENOENT
+    )
+    played.far.say(answer)
+    with pytest.raises(FileTrouble, match="not there") as raised:
+        await opening
+    assert raised.value.number == errno.ENOENT
+    assert "\x1b" not in str(raised.value)
+
+
+async def test_a_list_comes_in_parts(played: Played) -> None:
+    async def all_of() -> list[str]:
+        return [f.name async for part in played.user.list(PATH) for f in part]
+
+    listing = asyncio.create_task(all_of())
+    number = (await played.request()).id
+    played.far.say(wire.Answer(id=number, files=[facts("a"), facts("b")], more=True))
+    played.far.say(wire.Answer(id=number, files=[facts("c")]))
+    assert await listing == ["a", "b", "c"]
+
+
+async def test_a_list_that_nobody_reads_pauses_the_stream(played: Played) -> None:
+    source = played.user.list(PATH)
+    first = asyncio.ensure_future(anext(source))
+    number = (await played.request()).id
+    part = [facts(f"{n:04}" + "x" * 1000) for n in range(2000)]
+    played.far.say(wire.Answer(id=number, files=part, more=True))
+    assert len(await first) == 2000
+    played.far.say(wire.Answer(id=number, files=part, more=True))
+    assert played.far.paused
+    assert len(await anext(source)) == 2000
+    waiting = asyncio.ensure_future(anext(source))
+    await asyncio.sleep(0)
+    assert not played.far.paused
+    played.far.say(wire.Answer(id=number, files=[facts("end")]))
+    assert len(await waiting) == 1
+    with pytest.raises(StopAsyncIteration):
+        await anext(source)
+
+
+async def test_at_most_so_many_are_under_way_even_when_given_up(played: Played) -> None:
+    tasks = [asyncio.create_task(played.user.read(1, n, 10)) for n in range(UNDER_WAY + 3)]
+    numbers = [(await played.request()).id for _ in range(UNDER_WAY)]
+    for task in tasks[:UNDER_WAY]:
+        task.cancel()
+    await asyncio.wait(tasks[:UNDER_WAY])
+    await asyncio.sleep(0)
+    assert played.far.got == []
+    played.far.say(wire.Answer(id=numbers[0], bytes=3))
+    played.far.on_binary(b"old")
+    later = await played.request()
+    played.far.say(wire.Answer(id=later.id, bytes=3))
+    played.far.on_binary(b"new")
+    assert await tasks[UNDER_WAY] == b"new"
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_device_that_does_not_answer_is_not_waited_for(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files_user, "ANSWER_S", 0.01)
+    with pytest.raises(FileTrouble, match=r"web-01 did not answer within 0\.01 s"):
+        await played.user.stat(PATH, follow=True)
+
+
+async def test_the_streams_end_is_every_requests_end(played: Played) -> None:
+    tasks = [asyncio.create_task(played.user.stat(PATH, follow=True)) for _ in range(3)]
+    await played.request()
+    played.stream.end("its worker ended")
+    for task in tasks:
+        with pytest.raises(Unreachable, match="its worker ended"):
+            await task
+    with pytest.raises(Unreachable, match="its worker ended"):
+        await played.user.stat(PATH, follow=True)
+
+
+@pytest.mark.parametrize(
+    ("lies", "what"),
+    [
+        ([wire.Answer(id=99)], "nobody asked for"),
+        ([wire.Answer(id=1, bytes=11)], "sent 11 bytes for 10"),
+        ([wire.Answer(id=1)], "answered a read without bytes"),
+        ([b"bytes"], "sent bytes that no answer announced"),
+        ([wire.Answer(id=1, bytes=3), b"four"], "sent bytes that no answer announced"),
+        ([wire.Answer(id=1, bytes=3), wire.Answer(id=1)], "where an answer or its bytes belong"),
+        ([wire.Quiet(on=True)], "where an answer or its bytes belong"),
+        ([wire.Stopping(number=1)], "where an answer or its bytes belong"),
+        ([items.Note("hello")], "sent an item while it serves files"),
+    ],
+)
+async def test_a_device_that_lies_loses_its_stream(
+    played: Played, lies: list[Any], what: str
+) -> None:
+    reading = asyncio.create_task(played.user.read(1, 0, 10))
+    assert (await played.request()).id == 1
+    for lie in lies:
+        if isinstance(lie, bytes):
+            played.far.on_binary(lie)
+        elif isinstance(lie, items.Note):
+            played.far.on_text(items.encode(lie))
+        else:
+            played.far.say(lie)
+    assert [what in told for told in played.violations] == [True]
+    assert played.far.closed
+    with pytest.raises(Unreachable):
+        await reading
