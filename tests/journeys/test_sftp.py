@@ -1,0 +1,372 @@
+"""The stock sftp and scp against a real broker and a real shim: what they print, give and leave."""
+
+import hashlib
+import json
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from server.audit.chunks import Kind, Reader
+from server.live.file_record import FileChunk
+from tests.doors.rig import Ran
+
+pytestmark = pytest.mark.needs("ssh", "sftp", "scp")
+BIG = os.urandom(1 << 20) * 12 + b"end"
+WRITING = "writing by SFTP comes later; putfile places files"
+
+
+@dataclass
+class Demo:
+    """A broker and this machine as its one device."""
+
+    state: Path
+    device: str = ""
+
+    def client(self, program: str, *words: str, stdin: bytes = b"") -> Ran:
+        """A stock client to its end, with the demo's configuration."""
+        argv = [program, "-F", str(self.state / "ssh_config"), *words]
+        ran = subprocess.run(argv, input=stdin, capture_output=True, timeout=60, check=False)
+        out, err = (text.decode("utf-8", "backslashreplace") for text in (ran.stdout, ran.stderr))
+        return Ran(ran.returncode, out, err)
+
+    def sftp(self, *lines: str, host: str = "fireline") -> Ran:
+        return self.client("sftp", "-q", "-b", "-", host, stdin="\n".join(lines).encode() + b"\n")
+
+    def at(self, path: Path) -> str:
+        """A path of this machine as it is in the tree."""
+        return f"/devices/{self.device}/root{path}"
+
+    def chunks(self) -> list[FileChunk]:
+        """What all recordings hold of files."""
+        return [
+            msgspec.json.decode(chunk.data, type=FileChunk)
+            for recording in sorted((self.state / "broker" / "recordings").glob("*.rec"))
+            for chunk in Reader(recording)
+            if chunk.kind is Kind.FILE
+        ]
+
+    def broker_kib(self) -> int:
+        """The broker's resident memory."""
+        pid = json.loads((self.state / "running.json").read_text())[0]["pid"]
+        status = Path(f"/proc/{pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
+
+
+def demo_program(what: str, state: Path) -> None:
+    argv = [sys.executable, "-I", "-m", "server.operator.demo", what, "--state", str(state)]
+    subprocess.run(argv, check=True, timeout=90, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    demo = Demo(tmp_path_factory.mktemp("demo") / "state")
+    demo_program("up", demo.state)
+    try:
+        rows = json.loads(demo.client("ssh", "fireline", "devices -output json").out)
+        demo.device = rows[0]["name"]
+        yield demo
+    finally:
+        demo_program("down", demo.state)
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """A folder on the device with every kind of plain file and name."""
+    there = tmp_path / "there"
+    (there / "empty").mkdir(parents=True)
+    (there / "sub").mkdir()
+    (there / "sub" / "big").write_bytes(BIG)
+    (there / "zero").touch(mode=0o600)
+    (there / "run.sh").write_text("#!/bin/sh\n")
+    (there / "run.sh").chmod(0o755)
+    (there / "2026-01-01T10:00.log").write_text("colon")
+    (there / "*.log").write_text("star")
+    (there / 'it\'s $HOME "x" [1].txt').write_text("quotes")
+    (there / os.fsdecode(b"b\xffc\n")).write_bytes(b"bytes")
+    return there
+
+
+def same(one: Path, other: Path) -> bool:
+    return subprocess.run(["diff", "-r", one, other], check=False).returncode == 0
+
+
+# Reading a device.
+def test_scp_copies_a_file_and_says_zero(demo: Demo, there: Path, tmp_path: Path) -> None:
+    ran = demo.client("scp", f"fireline:{demo.at(there / 'sub' / 'big')}", str(tmp_path / "big"))
+    assert (ran.status, ran.err) == (0, "")
+    assert (tmp_path / "big").read_bytes() == BIG
+
+
+def test_scp_copies_a_tree_with_empty_folders_modes_and_names_of_bytes(
+    demo: Demo, there: Path, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    ran = demo.client("scp", "-rp", f"fireline:{demo.at(there)}", str(here))
+    assert (ran.status, ran.err) == (0, "")
+    assert same(there, here)
+    assert sorted(os.listdir(os.fsencode(here))) == sorted(os.listdir(os.fsencode(there)))
+    for name in ("run.sh", "zero"):
+        was, is_now = (there / name).stat(), (here / name).stat()
+        assert (was.st_mode, int(was.st_mtime)) == (is_now.st_mode, int(is_now.st_mtime))
+
+
+def test_sftp_as_first_and_only_contact_lists_and_gets(
+    demo: Demo, there: Path, tmp_path: Path
+) -> None:
+    ran = demo.sftp(
+        "ls -1", "ls -1 /devices", f"ls -1 /devices/{demo.device}",
+        f"get {demo.at(there / 'run.sh')} {tmp_path}/got",
+    )  # fmt: skip
+    assert (ran.status, ran.err) == (0, "")
+    for line in ("devices", "evidence", f"/devices/{demo.device}", f"/devices/{demo.device}/root"):
+        assert line in ran.out.split()
+    assert (tmp_path / "got").read_text() == "#!/bin/sh\n"
+
+
+def test_a_devices_name_has_no_case(demo: Demo, there: Path, tmp_path: Path) -> None:
+    path = demo.at(there / "run.sh").replace(demo.device, demo.device.upper())
+    assert demo.client("scp", f"fireline:{path}", str(tmp_path / "got")).status == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ("*.log", ["*.log", "2026-01-01T10:00.log"]),
+        ("\\*.log", ["*.log"]),
+        ("2026-01-01T10:00.log", ["2026-01-01T10:00.log"]),
+        ('it\'s $HOME "x" \\[1\\].txt', ['it\'s $HOME "x" [1].txt']),
+    ],
+)
+def test_globs_expand_and_a_literal_star_can_be_taken(
+    demo: Demo, there: Path, tmp_path: Path, asked: str, names: list[str]
+) -> None:
+    (tmp_path / "got").mkdir()
+    ran = demo.client("scp", f"fireline:{demo.at(there)}/{asked}", str(tmp_path / "got"))
+    assert ran.status == 0, ran.err
+    assert sorted(os.listdir(tmp_path / "got")) == names
+
+
+def test_a_folder_of_30_000_names_is_listed_whole(demo: Demo, tmp_path: Path) -> None:
+    many = tmp_path / "many"
+    many.mkdir()
+    names = {f'it\'s {n} "file" with blanks' for n in range(30_000)}
+    for name in names:
+        (many / name).touch()
+    ran = demo.sftp(f"cd {demo.at(many)}", "ls -1")
+    assert ran.status == 0
+    assert set(ran.out.splitlines()[2:]) == names
+
+
+def test_a_file_of_the_kernel_is_read_to_its_end(demo: Demo, tmp_path: Path) -> None:
+    ran = demo.client(
+        "scp", f"fireline:/devices/{demo.device}/root/proc/cpuinfo", str(tmp_path / "got")
+    )
+    assert ran.status == 0, ran.err
+    assert "processor" in (tmp_path / "got").read_text()
+
+
+# What is recorded.
+def test_reading_is_recorded_with_ranges_bytes_and_digest(
+    demo: Demo, there: Path, tmp_path: Path
+) -> None:
+    path = there / "sub" / "big"
+    demo.client("scp", f"fireline:{demo.at(path)}", str(tmp_path / "big"))
+    mine = [chunk for chunk in demo.chunks() if chunk.path == str(path)]
+    assert mine[-2:] == [
+        FileChunk("open", str(path)),
+        FileChunk(
+            *("read", str(path)),
+            ranges=[(0, len(BIG))],
+            bytes=len(BIG),
+            sha256=hashlib.sha256(BIG).hexdigest(),
+        ),
+    ]
+    demo.sftp(f"ls {demo.at(there)}")
+    assert FileChunk("list", str(there)) in demo.chunks()
+
+
+# What is refused.
+def test_what_is_not_there_and_who_may_not_be_seen_look_alike(demo: Demo, there: Path) -> None:
+    told = set()
+    for path in (
+        demo.at(there / "nothing"), "/devices/no-such-device/root/etc/hosts", "/etc/hosts",
+        f"/devices/{demo.device}/C/x", f"/devices/{demo.device}/root/../../../../../etc/hosts",
+        "/evidence/S999999/x", "/evidence/S1/../../x",
+    ):  # fmt: skip
+        ran = demo.sftp(f"get {path} /dev/null")
+        assert ran.status == 1
+        told.add(ran.err.replace(path, "PATH").splitlines()[-1])
+    assert told == {'File "PATH" not found.'}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "put {there}/run.sh {at}/new",
+        "mkdir {at}/new",
+        "rm {at}/run.sh",
+        "rmdir {at}/empty",
+        "rename {at}/run.sh {at}/new",
+        "ln -s /etc/passwd {at}/new",
+        "ln {at}/run.sh {at}/new",
+        "chmod 777 {at}/run.sh",
+    ],
+)
+def test_what_would_change_something_is_refused_and_changes_nothing(
+    demo: Demo, there: Path, line: str
+) -> None:
+    before = sorted(os.listdir(there)), (there / "run.sh").stat()
+    ran = demo.sftp(line.format(there=there, at=demo.at(there)))
+    assert ran.status == 1
+    assert WRITING in ran.err or "unsupported" in ran.err.lower() or "not support" in ran.err
+    assert (sorted(os.listdir(there)), (there / "run.sh").stat()) == before
+
+
+def test_scp_up_is_refused_with_the_sentence_and_a_status(demo: Demo, there: Path) -> None:
+    ran = demo.client("scp", str(there / "run.sh"), f"fireline:{demo.at(there)}/new")
+    assert ran.status != 0
+    assert WRITING in ran.err
+    assert not (there / "new").exists()
+
+
+def test_who_may_not_getfile_is_told_why(demo: Demo, there: Path) -> None:
+    ran = demo.sftp(f"get {demo.at(there / 'run.sh')} /dev/null", host="fireline-auditor")
+    assert ran.status == 1
+    assert "needs basic or advanced, you are auditor" in ran.err
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder"])
+def test_what_is_no_plain_file_is_refused_by_name(demo: Demo, tmp_path: Path, kind: str) -> None:
+    odd = tmp_path / "odd"
+    os.mkfifo(odd) if kind == "fifo" else odd.mkdir()
+    ran = demo.client("scp", f"fireline:{demo.at(odd)}", str(tmp_path / "got"))
+    assert ran.status == 1
+    assert "not a regular file" in ran.err
+
+
+def test_the_old_scp_protocol_is_refused_in_one_sentence(demo: Demo, there: Path) -> None:
+    ran = demo.client("scp", "-O", f"fireline:{demo.at(there / 'run.sh')}", "/dev/null")
+    assert ran.status == 1
+    assert "use scp without -O" in ran.err
+
+
+# Evidence.
+def test_evidence_is_its_owners_and_the_auditors(demo: Demo, there: Path, tmp_path: Path) -> None:
+    ran = demo.client("ssh", "fireline", f'on {demo.device} getfile "{there / "sub" / "big"}"')
+    assert ran.status == 0, ran.err
+    folder = max((demo.state / "broker" / "evidence").glob("S*"), key=lambda p: int(p.name[1:]))
+    (folder / "link").symlink_to("/etc/passwd")
+    path = f"/evidence/{folder.name}/big"
+    for host in ("fireline", "fireline-auditor"):
+        got = tmp_path / f"got-{host}"
+        assert demo.client("scp", f"{host}:{path}", str(got)).status == 0
+        assert got.read_bytes() == BIG
+        listed = demo.sftp("ls -1 /evidence", f"ls -1 /evidence/{folder.name}", host=host)
+        assert f"/evidence/{folder.name}" in listed.out.split()
+        assert [line for line in listed.out.splitlines() if "link" in line] == []
+        assert demo.client("scp", f"{host}:{path[:-3]}link", str(got)).status == 1
+    other = demo.sftp("ls -1 /evidence", host="fireline-basic")
+    assert (other.status, folder.name in other.out) == (0, False)
+    assert demo.client("scp", f"fireline-basic:{path}", str(tmp_path / "no")).status == 1
+    assert demo.chunks()[-1].path != "" and FileChunk("open", path) in demo.chunks()
+    verified = demo.client("ssh", "fireline-auditor", f"verify {folder.name}")
+    (folder / "link").unlink()
+    assert "link" in verified.out + verified.err
+    assert demo.client("ssh", "fireline-auditor", f"verify {folder.name}").status == 0
+
+
+# A client of our own, for what no stock one does.
+class Raw:
+    """The subsystem through the real ssh, packet by packet."""
+
+    def __init__(self, demo: Demo) -> None:
+        argv = ["ssh", "-F", str(demo.state / "ssh_config"), "-s", "fireline", "sftp"]
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.send(1, struct.pack(">I", 3))
+        self.version = self.packet()
+
+    def __enter__(self) -> "Raw":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def send(self, kind: int, body: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(struct.pack(">IB", len(body) + 1, kind) + body)
+        self.process.stdin.flush()
+
+    def packet(self) -> bytes:
+        assert self.process.stdout is not None
+        (length,) = struct.unpack(">I", self.process.stdout.read(4))
+        return self.process.stdout.read(length)
+
+    def ask(self, kind: int, body: bytes) -> bytes:
+        self.send(kind, struct.pack(">I", 1) + body)
+        return self.packet()
+
+
+def string(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+
+def code(packet: bytes) -> int:
+    """The code of a status packet."""
+    assert packet[0] == 101
+    return int(struct.unpack(">I", packet[5:9])[0])
+
+
+def test_a_reader_that_does_not_read_costs_no_memory(demo: Demo, tmp_path: Path) -> None:
+    huge = tmp_path / "huge"
+    with huge.open("wb") as file:
+        file.truncate(1 << 30)
+    with Raw(demo) as raw:
+        handle = raw.ask(3, string(demo.at(huge).encode()) + struct.pack(">II", 1, 0))[9:]
+        before = demo.broker_kib()
+        for number in range(4000):
+            body = struct.pack(">I", number) + string(handle)
+            raw.send(5, body + struct.pack(">QI", number * 261_120, 261_120))
+        # Another client is served meanwhile, so the broker has had its turns.
+        assert demo.sftp("ls /devices").status == 0
+        assert demo.broker_kib() - before < 16 * 1024
+        assert len(raw.packet()) == 9 + 261_120
+
+
+def test_extended_requests_are_refused_cleanly_and_the_next_is_served(demo: Demo) -> None:
+    with Raw(demo) as raw:
+        assert raw.version[:5] == struct.pack(">BI", 2, 3)
+        for name in (b"statvfs@openssh.com", b"copy-data", b"posix-rename@openssh.com", b"x\xff"):
+            assert code(raw.ask(200, string(name) + string(b"/") + string(b"/x"))) == 8
+        assert code(raw.ask(250, b"")) == 8
+        assert raw.ask(16, string(b"."))[0] == 104
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"/devices/\0/root", b"/a\0b", b"/" + b"a" * 5000, b"/devices/x/root/" + b"\xff" * 4000],
+)
+def test_what_is_no_path_is_an_error_and_no_end(demo: Demo, path: bytes) -> None:
+    with Raw(demo) as raw:
+        for kind in (7, 11, 17):
+            answer = raw.ask(kind, string(path))
+            if answer[0] == 102:  # a folder's handle: the error comes with its first list
+                answer = raw.ask(12, string(answer[9:]))
+            assert code(answer) in (2, 4)
+        assert raw.ask(16, string(b"/x/.."))[0] == 104
+
+
+def test_a_packet_that_is_too_long_ends_the_channel_alone(demo: Demo) -> None:
+    with Raw(demo) as raw:
+        assert raw.process.stdin is not None
+        raw.process.stdin.write(struct.pack(">IB", 1 << 30, 3))
+        raw.process.stdin.flush()
+        assert raw.process.wait(20) == 1
+    assert demo.sftp("ls /devices").status == 0
