@@ -86,7 +86,9 @@ def reason(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return f"the name does not resolve ({error.strerror})"
     # asyncio's own sentences for these name addresses and calls; the number says it plainly.
-    return os.strerror(error.errno) if error.errno else error.strerror or str(error)
+    if error.errno:
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or "it closed the connection at once"
 
 
 def _answer(framed: FramedSocket, protocol: ClientProtocol) -> asyncio.Future[None]:

@@ -51,7 +51,7 @@ async def test_a_door_with_a_wrong_certificate_gets_nothing(
 ) -> None:
     signer = Authority() if isinstance(leaf, str) else authority
     given = {"client": False} if isinstance(leaf, str) else leaf
-    server, place = await served(tmp_path, signer.leaf(**given))  # type: ignore[arg-type]
+    server, place = await served(tmp_path, signer.leaf(**given))
     authority.enrol(tmp_path / "state", place)
     with pytest.raises(Unreachable, match=words):
         await dialled(tmp_path / "state")
