@@ -40,6 +40,7 @@ class DeviceLine:
         self.socket, self.device, self.user = socket, device, user
         self._watch: asyncio.TimerHandle | None = None
         self._heard = asyncio.get_running_loop().time()
+        self._beat = BEAT_S
         self._pinged: asyncio.Future[None] | None = None
 
     def open(self, hello: wire.Hello) -> None:
@@ -104,6 +105,9 @@ class DeviceLine:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         beat = BEAT_BUSY_S if self.user.busy(self.device) else BEAT_S
+        if beat < self._beat:
+            self._heard = loop.time()  # it beats faster from now on, and did not have to before
+        self._beat = beat
         if loop.time() - self._heard > MISSED * max(beat, BEAT_BUSY_S) + 2:
             self.socket.abort("silent")
             return
