@@ -2,7 +2,8 @@
 
 1. Handshakes under way are capped: a socket is accepted, waits for its turn, then TLS begins
    (`connect_accepted_socket`; asyncio's own server has no such cap).
-2. Who it is says the verified certificate alone, looked up before a byte of it is read.
+2. Who it is says the verified certificate alone, looked up before a byte of it is read; whoever is
+   refused is told why, so that `fireline-endpoint check` can say it, and is not listened to.
 3. The first frame comes within 5 s and is at most 4 KiB; a second line of one identity is let in
    only when the first does not answer within 2 s.
 """
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 
 FIRST_S = 5.0
 HANDSHAKE_S = 5.0
+GOODBYE_S = 1.0
 BACKLOG = 1024
+
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +72,10 @@ class DeviceDoor:
             connection.abort("the broker stops")
 
     def cut(self, device: Device, reason: str) -> None:
-        """Drops every connection of a device at once."""
+        """Ends every connection of a device at once, saying why; nothing more of it is read."""
         for connection in list(self._connections):
             if connection.device is device:
-                connection.abort(reason)
+                connection.cut(reason)
 
     async def _accept(self, listener: sockets.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -158,6 +162,12 @@ class DeviceConnection(FramedSocket):
             self._first.cancel()
         super().connection_lost(error)
 
+    def cut(self, reason: str) -> None:
+        """The last word on this connection is ours, whether the device hears it or not."""
+        self.device = None
+        self.close(1008, reason[:120])
+        asyncio.get_running_loop().call_later(GOODBYE_S, self.abort, reason)
+
     def data_received(self, data: bytes) -> None:
         if self.device is not None and not self.lost:
             super().data_received(data)
@@ -166,7 +176,12 @@ class DeviceConnection(FramedSocket):
         device = self.door.broker.inventory.by_id(device_id)
         self.device = None
         self.door.refused(device, device_id, self.source, reason)
-        self.abort(reason)
+        if self.transport is not None:
+            # Written unasked: what answers the request it has not made yet stays within TLS.
+            body = reason[:300].encode("ascii", "backslashreplace")
+            self.transport.write(FORBIDDEN % len(body) + body)
+            self.transport.close()
+        asyncio.get_running_loop().call_later(GOODBYE_S, self.abort, reason)
 
     def _on_event(self, event: object) -> None:
         if not isinstance(event, Request) or not isinstance(self.protocol, ServerProtocol):
@@ -247,8 +262,8 @@ def bound(host: str, port: int) -> sockets.socket:
         listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise OSError(error.errno, f"{host} port {port}: {error.strerror}") from None
     listener.setblocking(False)
     return listener

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from commands.language.desk.devices import DeviceRow, TokenRow
+from commands.language.desk.devices import DeviceRow, MadeToken
 from commands.language.errors import NotUnderstood
 from commands.language.items import Time
 from commands.language.visible import visible
@@ -30,7 +30,7 @@ class DeskDevices:
             ):
                 yield self._row(device)
 
-    async def new_token(self, names: str, tags: list[str], hours: float) -> TokenRow:
+    async def new_token(self, names: str, tags: list[str], hours: float) -> MadeToken:
         if fnmatch.translate(names) and len(names) > 64:
             raise NotUnderstood("token new takes -names of at most 64 characters")
         return await self._broker.enrolment.new_token(self._session.person, names, tags, hours)

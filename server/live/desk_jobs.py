@@ -31,7 +31,7 @@ class DeskJobs:
     async def result(self, number: int) -> AsyncIterator[Item]:
         job = self._job(number)
         if not job.spec.kept:
-            raise Failed(f"{job.spec.word} #{number} only showed another result; ask for that one")
+            raise Failed(f"what {job.spec.word} #{number} showed is not kept a second time")
         async for item in job.items():
             yield item
         if job.error is not None:

@@ -5,10 +5,9 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from commands.language.desk.devices import TokenRow
+from commands.language.desk.devices import MadeToken
 from commands.language.enrolment import EnrolAnswer, EnrolRefused, EnrolRequest
 from commands.language.errors import FirelineError, NotUnderstood, Unreachable
-from commands.language.items import Time
 from commands.language.visible import visible
 from server.audit import clock
 from server.audit.records import Enrolled, Revoked, TokenMade
@@ -39,7 +38,7 @@ class Enrolment:
         else:
             self.opened.clear()
 
-    async def new_token(self, person: str, names: str, tags: list[str], hours: float) -> TokenRow:
+    async def new_token(self, person: str, names: str, tags: list[str], hours: float) -> MadeToken:
         """A token, shown this once."""
         broker = self._broker
         config = broker.config
@@ -48,19 +47,12 @@ class Enrolment:
         made = make_token(f"https://{config.names[0]}:{broker.ports.enrolment}", self._ca.pin)
         expires = time.time() + hours * 3600
         await tokens.add(broker.store, made.hash, names, tags, expires, person)
-        shown = TokenRow(
-            token=made.text, names=names, tags=" ".join(tags), expires=Time(int(expires * 1000))
-        )
+        shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires))
         await broker.journal.broker.append(
-            TokenMade(
-                by=person,
-                pattern=names,
-                tags=tags,
-                expires=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires)),
-            )
+            TokenMade(by=person, pattern=names, tags=tags, expires=shown)
         )
         self.opened.set()
-        return shown
+        return MadeToken(made.text, names, shown)
 
     async def enrol(self, request: EnrolRequest, source: str) -> EnrolAnswer | EnrolRefused:
         """A certificate for a token, or the reason why not."""

@@ -134,13 +134,13 @@ def _enrol(state: Path, shim: Shim) -> None:
     if shim.folder.exists():
         _, _ = capture(socket, f"revoke {shim.name}")  # the device must learn where it is now
         _remove(shim.folder)
-    status, out = capture(socket, f"token new -names {shim.name} -output json")
+    status, token = capture(socket, f"token new -names {shim.name}")
     if status != 0:
         raise Failed("the broker gave no token; the end of broker.log says why")
     words = ["enroll", "--state", shim.given, "--name", shim.name]
     enrolled = subprocess.run(
         [sys.executable, "-I", "-m", *shim.program, *words],
-        input=json.loads(out)[0]["token"].encode(),
+        input=token,
         capture_output=True,
         check=False,
     )

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import uvloop
 
+from commands.language.errors import Failed
 from server.broker import Broker
 from server.config import load
 
@@ -24,18 +26,22 @@ def serve(state: Path) -> int:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         stream=sys.stderr,
     )
-    logging.getLogger("asyncssh").setLevel(logging.WARNING)
+    for library in ("asyncssh", "websockets"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     os.umask(0o077)
     return uvloop.run(_serve(state))
 
 
 async def _serve(state: Path) -> int:
-    broker = await Broker.start(load(state))
+    try:
+        broker = await Broker.start(load(state))
+    except OSError as error:
+        raise Failed(f"the broker cannot start: {error.strerror or error}") from None
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    _ready(broker)
+    _ready(broker, state)
     waits: list[asyncio.Future[Any]] = [
         asyncio.create_task(stopped.wait()),
         broker.store.failed,
@@ -49,11 +55,19 @@ async def _serve(state: Path) -> int:
     return 0
 
 
-def _ready(broker: Broker) -> None:
-    ports = broker.ports
+def _ready(broker: Broker, state: Path) -> None:
+    """Tells who waits, and the person at this terminal what to type next."""
+    ports, config = broker.ports, broker.config
     line = f'{{"ssh":{ports.ssh},"devices":{ports.devices},"enrolment":{ports.enrolment}}}\n'
     told = os.environ.get(READY_FD)
     if told is not None:
         with os.fdopen(int(told), "w") as ready:
             ready.write(line)
-    logging.getLogger(__name__).info("serving: %s", line.strip())
+    print(
+        f"serving ssh at {config.ssh_host}:{ports.ssh}, devices at "
+        f"{config.device_host}:{ports.devices}, enrolment at {config.device_host}:"
+        f"{ports.enrolment} while a token is unused\n"
+        f"next, in another terminal: fireline --state {shlex.quote(str(state))} token new > FILE",
+        file=sys.stderr,
+        flush=True,
+    )

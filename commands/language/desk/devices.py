@@ -1,7 +1,8 @@
 """Devices as the broker knows them."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, ClassVar, Protocol
+from dataclasses import dataclass, field
+from typing import Annotated, Protocol
 
 from commands.language.items import Column, Row, Time
 
@@ -21,15 +22,13 @@ class DeviceRow(Row):
     weaker_stop: Annotated[str, Column(wide=True)] = ""
 
 
-class TokenRow(Row):
-    """A new enrolment token; its text is shown once and kept nowhere."""
+@dataclass(frozen=True)
+class MadeToken:
+    """A new enrolment token; its text is shown once and kept nowhere, so it is no row."""
 
-    record: ClassVar[bool] = True
-
-    token: Annotated[str, Column(1, identity=True)]
-    names: Annotated[str, Column(2)]
-    tags: Annotated[str, Column(3)]
-    expires: Annotated[Time, Column(2)]
+    text: str = field(repr=False)
+    names: str
+    expires: str
 
 
 class Devices(Protocol):
@@ -39,7 +38,7 @@ class Devices(Protocol):
         """Every device that the person may see."""
         ...
 
-    async def new_token(self, names: str, tags: list[str], hours: float) -> TokenRow: ...
+    async def new_token(self, names: str, tags: list[str], hours: float) -> MadeToken: ...
 
     async def revoke(self, name: str) -> str:
         """Takes the device's certificates away and cuts its lines; says what was cut."""
