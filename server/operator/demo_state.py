@@ -92,11 +92,15 @@ def prepare(state: Path) -> list[str]:
         )
         wanted = (2222, 8443, 8444)
     else:
-        config = load(broker)
-        wanted = (config.ssh_port, config.device_port, config.enrolment_port)
+        wanted = _ports(broker)
     said = _settle_ports(broker, wanted)
     _write_ssh_config(state)
     return said
+
+
+def _ports(broker: Path) -> tuple[int, int, int]:
+    config = load(broker)
+    return config.ssh_port, config.device_port, config.enrolment_port
 
 
 def _settle_ports(broker: Path, wanted: tuple[int, int, int]) -> list[str]:
@@ -109,6 +113,8 @@ def _settle_ports(broker: Path, wanted: tuple[int, int, int]) -> list[str]:
             said.append(f"port {port} is taken; {free} is used instead")
         picked.append(free)
     ssh, devices, enrolment = picked
+    if _ports(broker) == (ssh, devices, enrolment):
+        return said  # what somebody added to the settings stays
     settings = SETTINGS.format(
         host="127.0.0.1", ssh=ssh, devices=devices, enrolment=enrolment, names='"127.0.0.1"'
     )
