@@ -1,7 +1,9 @@
 """A worker's process as the supervisor sees it; each platform starts it in its own way."""
 
 import asyncio
+import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -43,6 +45,16 @@ async def join_supervisor(pipe: Pipe, arguments: list[str]) -> None:
     else:
         from endpoint_shim.linux.spawn import join
     await join(pipe, arguments)
+
+
+def faster_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """In the worker: uvloop where it is present (2 ms of its start, half of a keystroke's way)."""
+    if sys.platform != "win32":
+        with contextlib.suppress(ImportError):
+            import uvloop
+
+            return uvloop.new_event_loop
+    return None
 
 
 def join_group(place: str) -> Group:

@@ -17,7 +17,7 @@ from commands.language.errors import FirelineError
 from commands.language.items import Done, Note, encode
 from commands.language.names import Name
 from endpoint_shim import config, dial, policy, signed_in, stuck
-from endpoint_shim.children import join_group, join_supervisor
+from endpoint_shim.children import faster_loop, join_group, join_supervisor
 from endpoint_shim.files_service import FilesService, Request
 from endpoint_shim.groups import Group
 from endpoint_shim.host import Place, files_of
@@ -265,7 +265,8 @@ async def work(arguments: list[str]) -> None:
 def main() -> None:
     """The worker as a program."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    asyncio.run(work(sys.argv[1:]))
+    with asyncio.Runner(loop_factory=faster_loop()) as runner:
+        runner.run(work(sys.argv[1:]))
 
 
 if __name__ == "__main__":
