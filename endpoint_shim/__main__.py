@@ -3,6 +3,7 @@
 import argparse
 import platform
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def _enroll(arguments: argparse.Namespace) -> int:
     from endpoint_shim import enrol
 
     enrol.enroll(arguments.state, enrol.read_token(arguments.token), arguments.name)
-    print(f"enrolled as {arguments.name}; next: fireline-endpoint run --state {arguments.state}")
+    state = shlex.quote(str(arguments.state))
+    print(f"enrolled as {arguments.name}; next: fireline-endpoint --state {state} run")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import socket
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from commands.language.errors import FirelineError
 from commands.language.line import quoted
 
 ALONE = ("init", "serve", "demo", "grammar")
+DEMO = Path("var/demo")
 
 
 def main() -> int:
@@ -56,7 +58,8 @@ def _run(argv: list[str]) -> int:
     if known.word == "demo" and not rest:
         from server.operator.demo import do
 
-        return do(known.what, known.state.absolute(), windows=False)
+        named = state != _default() or "FIRELINE_STATE" in os.environ
+        return do(known.what, (state if named else DEMO).absolute(), windows=False)
     if known.word == "grammar" and not rest:
         from commands.language.grammar import as_json
 
@@ -89,9 +92,9 @@ def _init(known: argparse.Namespace) -> int:
         enrolment=known.enrolment_port,
         names=names,
     )
-    print(f"{known.state} is ready. Host key: {print_of_key}")
-    print(f"People and rules: {known.state / 'access.yaml'}")
-    print(f"Next: fireline --state {known.state} serve")
+    print(f"{known.state} is ready; its host key is {print_of_key}")
+    print(f"people and rules: {known.state / 'access.yaml'}")
+    print(f"next: fireline --state {shlex.quote(str(known.state))} serve")
     return 0
 
 

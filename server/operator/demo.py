@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,7 +22,15 @@ from commands.language.errors import Failed, FirelineError
 from server.config import load
 from server.operator.admin_client import capture
 from server.operator.demo_state import device_name, prepare
-from server.operator.processes import Started, alive, remember, remembered, spawn, stop
+from server.operator.processes import (
+    Started,
+    alive,
+    all_run,
+    remember,
+    remembered,
+    spawn,
+    stop,
+)
 from server.operator.serve import READY_FD
 
 UP_S = 30.0
@@ -45,7 +54,6 @@ def main() -> int:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--windows", action="store_true", help="add the Windows shim in Wine")
     asked = parser.parse_args()
-    os.umask(0o077)
     try:
         return do(asked.what, asked.state.absolute(), asked.windows)
     except FirelineError as error:
@@ -55,28 +63,39 @@ def main() -> int:
 
 def do(what: str, state: Path, windows: bool) -> int:
     """Runs, starts or stops the demo; the status of its session, or 0."""
-    running = state / "running.json"
+    os.umask(0o077)
     if what == "down":
-        for started in reversed(remembered(running)):
-            stop(started)
-        running.unlink(missing_ok=True)
+        _down(state)
         return 0
-    if remembered(running):
+    way = f"ssh -F {shlex.quote(str(state / 'ssh_config'))} fireline"
+    if all_run(state / "running.json"):
         if what == "up":
-            print(
-                f"the demo is up already: ssh -F {state / 'ssh_config'} fireline", file=sys.stderr
-            )
+            print(f"the demo is up already: {way}", file=sys.stderr)
             return 0
         return _console(state)
+    _down(state)
+    with contextlib.suppress(ValueError):  # not in a program's main thread
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         start(state, windows)
         if what == "up":
-            print(f"the demo is up: ssh -F {state / 'ssh_config'} fireline", file=sys.stderr)
+            print(f"the demo is up: {way}", file=sys.stderr)
             return 0
         return _console(state)
     finally:
         if what == "run" or sys.exc_info()[0] is not None:
-            do("down", state, windows)
+            with contextlib.suppress(ValueError):
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                    signal.signal(number, signal.SIG_IGN)  # nothing may stay behind now
+            _down(state)
+
+
+def _down(state: Path) -> None:
+    running = state / "running.json"
+    for started in reversed(remembered(running)):
+        stop(started)
+    running.unlink(missing_ok=True)
 
 
 def start(state: Path, windows: bool) -> None:
@@ -84,13 +103,12 @@ def start(state: Path, windows: bool) -> None:
     for sentence in prepare(state):
         print(sentence, file=sys.stderr)
     started = [_start_broker(state)]
-    remember(state / "running.json", started)
     for shim in _shims(state, windows):
         _enrol(state, shim)
         log_path = shim.folder.with_suffix(".log")
         with log_path.open("ab") as log:
             started.append(spawn([*shim.program, "run", "--state", shim.given], log))
-        remember(state / "running.json", started)
+        remember(state / "running.json", started)  # at once: a stop may come at any moment
         _wait_online(state, shim.name, started[-1], log_path)
 
 
@@ -115,6 +133,7 @@ def _start_broker(state: Path) -> Started:
             pass_fds=(told,),
             environment={READY_FD: str(told)},
         )
+    remember(state / "running.json", [broker])
     os.close(told)
     with os.fdopen(ready, "rb") as answers:
         waiting = select.select([answers], [], [], UP_S)[0]

@@ -11,6 +11,8 @@ from typing import IO
 
 import msgspec
 
+from server.identity.private_files import replace_private
+
 GRACE_S = 10.0
 
 
@@ -62,16 +64,26 @@ def stop(started: Started) -> None:
 
 
 def remember(path: Path, all_started: list[Started]) -> None:
-    path.write_bytes(msgspec.json.encode(all_started))
+    """Notes them for `remembered`, whole or not at all."""
+    replace_private(path, msgspec.json.encode(all_started))
 
 
 def remembered(path: Path) -> list[Started]:
     """Those that still run of the ones noted at `path`."""
+    return [one for one in _noted(path) if alive(one)]
+
+
+def all_run(path: Path) -> bool:
+    """Whether there are some, and every one of them still runs."""
+    noted = _noted(path)
+    return bool(noted) and all(alive(one) for one in noted)
+
+
+def _noted(path: Path) -> list[Started]:
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=list[Started])
+        return msgspec.json.decode(path.read_bytes(), type=list[Started])
     except FileNotFoundError:
         return []
-    return [one for one in found if alive(one)]
 
 
 def _ticks(pid: int) -> str:
