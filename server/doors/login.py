@@ -77,7 +77,9 @@ class Login(asyncssh.SSHServer):
         counted = source_of(self.source)
         refusal = self._door.knocking.enter(counted)
         if refusal is not None:
-            conn.disconnect(asyncssh.DISC_TOO_MANY_CONNECTIONS, refusal)
+            # Before the version line a server may say anything (RFC 4253, 4.2); `ssh -v` shows it.
+            conn._send(f"{refusal}\r\n".encode())
+            conn.abort()
             return
         self._entered = counted
         self._door.came(self)

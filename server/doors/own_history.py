@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from prompt_toolkit.auto_suggest import AutoSuggest, Suggestion
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
-from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.history import History
 
 from commands.language.command import find
 
@@ -13,18 +13,26 @@ MOST = 1000
 SUGGESTED_UP_TO = 512
 
 
-class OwnHistory(InMemoryHistory):
+class OwnHistory(History):
     """Newest last. What a prompt would add by itself is not taken: the console decides."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        super().__init__(list(lines)[-MOST:])
+        super().__init__()
+        self.lines = list(lines)[-MOST:]
+
+    def load_history_strings(self) -> Iterable[str]:
+        yield from reversed(self.lines)
+
+    def store_string(self, string: str) -> None:
+        self.lines.append(string)
+        del self.lines[:-MOST]
 
     def append_string(self, string: str) -> None:
         """The prompt's own call; see `remember`."""
 
     def remember(self, line: str) -> bool:
         """Takes a line that was run; False for one that is not to be kept."""
-        if not line.strip() or line[:1].isspace() or line in self.get_strings()[-1:]:
+        if not line.strip() or line[:1].isspace() or line in self.lines[-1:]:
             return False
         super().append_string(line)
         return True
@@ -40,7 +48,7 @@ class OwnSuggestions(AutoSuggest):
         text = document.text
         if len(text) < 2 or len(text) > SUGGESTED_UP_TO or "\n" in text:
             return None
-        for line in reversed(self._history.get_strings()):
+        for line in reversed(self._history.lines):
             if line.startswith(text) and line != text and _basic(line):
                 return Suggestion(line[len(text) :])
         return None

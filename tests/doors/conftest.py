@@ -1,6 +1,8 @@
 """The broker that the tests of the doors share."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -14,3 +16,22 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     await rig.start()
     yield rig
     await rig.stop()
+
+
+@pytest.fixture
+async def longest_turn() -> AsyncIterator[Callable[[], float]]:
+    """How long the loop was held at most, since the test began."""
+    gaps: list[float] = []
+
+    async def beat() -> None:
+        last = time.perf_counter()
+        while True:
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            gaps.append(now - last)
+            last = now
+
+    beating = asyncio.create_task(beat())
+    yield lambda: max(gaps, default=0.0)
+    beating.cancel()
+    await asyncio.wait({beating})

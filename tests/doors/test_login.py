@@ -1,0 +1,203 @@
+"""Who gets in: with the stock client, and with one that only pretends to hold a key."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from server.audit.records import Login, LoginRefused
+from tests.doors.rig import Rig, finished, make_key
+
+NO_CERTIFICATES = "refused: OpenSSH certificates are not accepted yet; log in with the plain key"
+
+
+async def refusals(rig: Rig) -> list[LoginRefused]:
+    """What was refused; the record is made when the connection has ended."""
+    async with asyncio.timeout(5):
+        while True:
+            found = [body for body in await rig.journal() if isinstance(body, LoginRefused)]
+            if found:
+                return found
+            await asyncio.sleep(0.01)
+
+
+async def test_a_login_is_journaled_with_person_key_and_source(rig: Rig) -> None:
+    assert (await rig.run("alice", "help")).status == 0
+    logins = [body for body in await rig.journal() if isinstance(body, Login)]
+    assert [(login.person, login.source, login.method) for login in logins] == [
+        ("alice", "127.0.0.1", "publickey")
+    ]
+    key = (await finished(["ssh-keygen", "-lf", str(rig.keys / "alice.pub")])).out.split()[1]
+    assert logins[0].key == key
+
+
+async def test_anothers_key_does_not_log_in(rig: Rig) -> None:
+    command = rig.ssh("bob", "help")
+    command[-2] = "alice@127.0.0.1"
+    ran = await finished(command)
+    assert ran.status == 255 and "Permission denied (publickey)" in ran.err
+    assert [(r.person, r.reason) for r in await refusals(rig)] == [
+        ("alice", "no key of this person was proven")
+    ]
+
+
+async def test_an_unknown_person_is_answered_like_a_wrong_key(rig: Rig) -> None:
+    wrong, unknown = rig.ssh("bob", "help"), rig.ssh("bob", "help")
+    wrong[-2], unknown[-2] = "alice@127.0.0.1", "mallory@127.0.0.1"
+    one, two = await finished(wrong), await finished(unknown)
+    assert one.err.replace("alice", "X") == two.err.replace("mallory", "X")
+
+
+@pytest.mark.parametrize("name", ["alice~web-01", "alice%web-01"])
+async def test_a_login_name_with_a_device_in_it_gets_one_sentence(rig: Rig, name: str) -> None:
+    command = rig.ssh("alice", "help")
+    command[-2] = f"{name}@127.0.0.1"
+    ran = await finished(command)
+    assert ran.status == 255
+    assert "refused: a login name is a person's alone in this version" in ran.err
+
+
+@pytest.mark.parametrize("name", ["Alice", "alice ", "../alice", "-x", "a" * 33, "é"])
+async def test_names_of_another_form_have_no_keys(rig: Rig, name: str) -> None:
+    command = [*rig.ssh("alice")[:-1], "-l", name, "127.0.0.1", "help"]
+    assert (await finished(command)).status == 255
+
+
+async def test_a_key_that_is_offered_but_not_proven_is_no_login(rig: Rig) -> None:
+    """The public half is enough for the server to say that it would do; not for a login."""
+
+    class Half(asyncssh.SSHKeyPair):
+        """A key pair whose signature is no signature."""
+
+        def __init__(self, public: asyncssh.SSHKey) -> None:
+            super().__init__(
+                b"ssh-ed25519", b"ssh-ed25519", [b"ssh-ed25519"], [], public.public_data, None
+            )
+
+        def sign(self, data: bytes) -> bytes:
+            return asyncssh.packet.String(b"ssh-ed25519") + asyncssh.packet.String(b"\0" * 64)
+
+    public = asyncssh.read_public_key(rig.keys / "alice.pub")
+    with pytest.raises(asyncssh.PermissionDenied):
+        await asyncssh.connect(
+            "127.0.0.1", rig.port, username="alice", client_keys=[Half(public)],
+            known_hosts=None, config=None, agent_path=None,
+        )  # fmt: skip
+    assert not [body for body in await rig.journal() if isinstance(body, Login)]
+    assert [r.person for r in await refusals(rig)] == ["alice"]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("-n", "alice"),
+        (),
+        ("-n", "*"),
+        ("-n", "bob"),
+        ("-h", "-n", "alice"),
+        ("-n", "alice", "-V", "-2d:-1d"),
+        ("-n", "alice", "-O", "force-command=help"),
+    ],
+    ids=["good", "no principals", "star", "anothers", "host", "expired", "forced"],
+)
+async def test_every_certificate_is_refused_in_one_sentence(
+    rig: Rig, tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    make_key(tmp_path, "ca")
+    make_key(tmp_path, "mine")
+    subprocess.run(
+        ["ssh-keygen", "-q", "-s", str(tmp_path / "ca"), "-I", "x", *how, tmp_path / "mine.pub"],
+        check=True,
+    )
+    command = rig.ssh("alice", "help")
+    command[command.index("-i") + 1] = str(tmp_path / "mine")
+    ran = await finished(command)
+    assert ran.status == 255
+    if "-h" not in how:  # a stock client does not even offer a host's certificate
+        assert ran.err.count(NO_CERTIFICATES) == 1
+
+
+async def test_passwords_and_questions_are_not_offered(rig: Rig) -> None:
+    ran = await finished(
+        [*rig.ssh("alice")[:-1], "-v", "-o", "PubkeyAuthentication=no", "alice@127.0.0.1"]
+    )
+    told = [line.strip() for line in ran.err.splitlines()]
+    assert "debug1: Authentications that can continue: publickey" in told
+    assert ran.status == 255
+
+
+@pytest.mark.parametrize(
+    "forward", [("-N", "-R", "0:127.0.0.1:1"), ("-W", "127.0.0.1:22"), ("-N", "-w", "0:0")]
+)
+async def test_nothing_is_forwarded(rig: Rig, forward: tuple[str, ...]) -> None:
+    command = [
+        *rig.ssh("alice")[:-1], "-o", "ExitOnForwardFailure=yes", *forward, "alice@127.0.0.1",
+    ]  # fmt: skip
+    assert (await finished(command)).status == 255
+
+
+async def test_agent_and_x11_are_not_forwarded(rig: Rig) -> None:
+    async with asyncssh.connect(
+        "127.0.0.1", rig.port, username="alice", client_keys=[str(rig.keys / "alice")],
+        known_hosts=None, config=None,
+    ) as client:  # fmt: skip
+        with pytest.raises(asyncssh.ChannelOpenError):
+            await client.create_session(
+                asyncssh.SSHClientSession, "help", x11_forwarding=True, x11_display="x:0"
+            )
+
+
+async def test_of_the_environment_two_names_are_kept_and_each_is_bounded(rig: Rig) -> None:
+    environment = {f"X{number}": "y" for number in range(2000)} | {"FIRELINE_COMMENT": "a" * 201}
+    async with asyncssh.connect(
+        "127.0.0.1", rig.port, username="alice", client_keys=[str(rig.keys / "alice")],
+        known_hosts=None, config=None,
+    ) as client:  # fmt: skip
+        ran = await client.run("help", env=environment)
+    assert ran.exit_status == 2
+    assert ran.stderr == ("not understood: FIRELINE_COMMENT is longer than 200 characters\n")
+
+
+async def test_a_key_taken_out_of_the_rules_cuts_the_connection_within_5_seconds(
+    rig: Rig,
+) -> None:
+    async with asyncssh.connect(
+        "127.0.0.1", rig.port, username="bob", client_keys=[str(rig.keys / "bob")],
+        known_hosts=None, config=None,
+    ) as client:  # fmt: skip
+        process = await client.create_process()
+        people = {name: key for name, key in rig.people.items() if name != "bob"}
+        rules = "rules:\n- {name: r, people: [alice], role: basic, devices: all}\n"
+        rig.write_access(people, rules)
+        async with asyncio.timeout(5):
+            assert "the access rules no longer know this key" in await process.stderr.read()
+            await client.wait_closed()
+    command = rig.ssh("bob", "help")
+    assert (await finished(command)).status == 255
+
+
+async def test_a_source_that_failed_waits_before_its_next_key_is_looked_at(rig: Rig) -> None:
+    loop = asyncio.get_running_loop()
+    command = rig.ssh("bob", "help")
+    command[-2] = "alice@127.0.0.1"
+    for _ in range(3):
+        await finished(command)
+    began = loop.time()
+    assert (await rig.run("alice", "help")).status == 0
+    assert loop.time() - began > 0.9
+
+
+async def test_logins_under_way_are_bounded_and_the_client_is_told(rig: Rig) -> None:
+    held = [await asyncio.open_connection("127.0.0.1", rig.port) for _ in range(16)]
+    try:
+        for reader, _ in held:
+            assert (await reader.readline()).startswith(b"SSH-2.0-Fireline")
+        ran = await rig.run("alice", "help", options=("-v",))
+        assert ran.status == 255
+        assert "too many logins are under way from your address" in ran.err
+    finally:
+        for _, writer in held:
+            writer.close()
+            await writer.wait_closed()
