@@ -1,0 +1,53 @@
+"""A client in a pseudo-terminal, as a person has it: written to, and read until something shows."""
+
+import os
+import pty
+import select
+import signal
+import time
+from types import TracebackType
+from typing import Self
+
+WAIT_S = 30.0
+
+
+class Terminal:
+    """One client process, ended with the block."""
+
+    def __init__(self, argv: list[str]) -> None:
+        self._pid, self._fd = pty.fork()
+        if self._pid == 0:
+            os.environ["TERM"] = "xterm-256color"
+            os.execvp(argv[0], argv)
+
+    def write(self, data: bytes) -> None:
+        os.write(self._fd, data)
+
+    def until(self, wanted: bytes, within_s: float = WAIT_S) -> bytes:
+        """Reads until `wanted` has come; what came."""
+        seen, looked, end = bytearray(), 0, time.monotonic() + within_s
+        while seen.find(wanted, max(0, looked - len(wanted))) < 0:
+            looked = len(seen)
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"waited for {wanted!r}, have {bytes(seen[-300:])!r}")
+            if select.select([self._fd], [], [], left)[0]:
+                seen += os.read(self._fd, 65_536)
+        return bytes(seen)
+
+    def drain(self, quiet_s: float = 0.001) -> None:
+        while select.select([self._fd], [], [], quiet_s)[0]:
+            os.read(self._fd, 65_536)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.kill(self._pid, signal.SIGHUP)
+        os.close(self._fd)
+        os.waitpid(self._pid, 0)

@@ -1,0 +1,140 @@
+"""Whole files: getfile, putfile and sftp get, beside `scp -J` and `sftp -J`."""
+
+import hashlib
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.fireline import Fireline
+from bench.peers import Peers
+from bench.table import Row, Timed, alternate, middle
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Copies:
+    """One file and the ways it goes; everything lies under `folder`."""
+
+    fireline: Fireline
+    peers: Peers
+    folder: Path
+    sha256: str
+    size: int
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "source"
+
+    def getfile(self) -> float:
+        words = self.fireline.on("getfile", str(self.source))
+        return _timed(words, lambda told: _same(self.sha256.encode() in told, words))
+
+    def scp_from(self) -> float:
+        return self._copied(self.peers.copy("scp", f"jumped:{self.source}", str(self._there)))
+
+    def putfile(self) -> float:
+        words = self.fireline.on("putfile", "bench-source", "-path", str(self._there))
+        return self._copied(words)
+
+    def scp_to(self) -> float:
+        return self._copied(self.peers.copy("scp", str(self.source), f"jumped:{self._there}"))
+
+    def sftp_from(self) -> float:
+        path = f"fireline:/devices/{self.fireline.device}/root{self.source}"
+        return self._copied(self.fireline.copy("sftp", path, str(self._there)))
+
+    def sftp_jumped(self) -> float:
+        return self._copied(self.peers.copy("sftp", f"jumped:{self.source}", str(self._there)))
+
+    def library_add(self) -> float:
+        with self.source.open("rb") as file:
+            words = self.fireline.ssh("library add bench-source")
+            return _timed(words, lambda _: None, file.fileno())
+
+    @property
+    def _there(self) -> Path:
+        return self.folder / "there"
+
+    def _copied(self, words: list[str]) -> float:
+        def check(_: bytes) -> None:
+            _same(_sha256(self._there) == self.sha256, words)
+            self._there.unlink()
+
+        return _timed(words, check)
+
+
+def transfer(fireline: Fireline, peers: Peers, folder: Path, quick: bool) -> list[Row]:
+    """Speeds, and ratios of speeds: more is better."""
+    size = (128 if quick else 1024) * MIB
+    rounds = 2 if quick else 3
+    source = folder / "source"
+    copies = Copies(fireline, peers, folder, _made(source, size), size)
+    added = copies.library_add()
+    whole = f"{size // MIB:,} MiB"
+    return [
+        _pair(f"getfile of {whole}", "`scp -J`", size, rounds, copies.getfile, copies.scp_from, 2),
+        _pair(f"putfile of {whole}", "`scp -J`", size, rounds, copies.putfile, copies.scp_to, 2),
+        _pair(
+            f"sftp get of {whole}",
+            "`sftp -J`",
+            size,
+            rounds,
+            copies.sftp_from,
+            copies.sftp_jumped,
+            0.7,
+        ),
+        Row(f"library add of {whole}, once before putfile", _speed(size, added), "", ""),
+    ]
+
+
+def _pair(
+    what: str, beside: str, size: int, rounds: int, ours: Timed, theirs: Timed, aim: float
+) -> Row:
+    took = alternate(rounds, {"ours": ours, "theirs": theirs})
+    mine, other = middle(took["ours"]), middle(took["theirs"])
+    return Row(
+        what, _speed(size, mine), beside, _speed(size, other), other / mine, aim, at_least=True
+    )
+
+
+def _timed(words: list[str], check: Callable[[bytes], None], stdin: int | None = None) -> float:
+    """Runs it; the check, untimed, ends the bench where the copy is not the same."""
+    began = time.perf_counter()
+    done = subprocess.run(
+        words, stdin=stdin or subprocess.DEVNULL, capture_output=True, check=False
+    )
+    took = time.perf_counter() - began
+    if done.returncode != 0:
+        raise SystemExit(f"{words}: {(done.stdout + done.stderr).decode(errors='replace')}")
+    check(done.stdout)
+    return took
+
+
+def _same(same: bool, words: list[str]) -> None:
+    if not same:
+        raise SystemExit(f"{words}: the copy differs")
+
+
+def _made(path: Path, size: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for _ in range(size // MIB):
+            piece = os.urandom(MIB)
+            digest.update(piece)
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _speed(size: int, seconds: float) -> str:
+    return f"{size / MIB / seconds:,.0f} MiB/s"
