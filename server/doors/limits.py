@@ -18,6 +18,7 @@ class DoorLimits:
     logins: int = 64
     logins_per_source: int = 10
     login_seconds: float = 30.0
+    connections_per_person: int = 100
     sessions_per_connection: int = 20
     keys_offered: int = 20
     first_delay: float = 0.25

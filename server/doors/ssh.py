@@ -113,6 +113,9 @@ class SshDoor:
     def went(self, login: Login) -> None:
         self._logins.discard(login)
 
+    def connections_of(self, person: str) -> int:
+        return sum(login.person == person for login in self._logins)
+
     def make_client(self, login: Login) -> Client:
         return Client(self, login)
 

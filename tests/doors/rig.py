@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from server.config import Config, Limits
 from server.identity.device_ca import create_ca
 from server.identity.host_key import create_host_key, known_hosts_line, load_host_key
 
-PEOPLE = ("alice", "bob", "carol")
+PEOPLE = ("alice", "bob", "carol", "olga")
 
 RULES = """\
 rules:
@@ -28,6 +29,10 @@ rules:
   - name: audit
     people: [carol]
     role: auditor
+    devices: all
+  - name: operate
+    people: [olga]
+    role: operator
     devices: all
 """
 
@@ -128,3 +133,37 @@ async def finished(command: list[str], stdin: bytes | None = b"", limit: float =
         await process.wait()
         raise
     return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
+@dataclass
+class Device:
+    """This machine's own shim, as a process of its own."""
+
+    state: Path
+    process: asyncio.subprocess.Process
+
+    async def stop(self) -> None:
+        if self.process.returncode is None:
+            self.process.terminate()
+        await self.process.wait()
+
+
+async def start_device(rig: Rig, name: str) -> Device:
+    """Enrols this machine under a name and waits until its line is up."""
+    broker = rig.broker
+    assert broker is not None
+    up = asyncio.Event()
+    broker.inventory.on_line.append(lambda device: up.set() if device.online else None)
+    text = (await rig.run("olga", "token", "new")).out
+    state = rig.state.parent / f"device-{name}"
+    shim = [sys.executable, "-m", "endpoint_shim"]
+    enrolled = await finished(
+        [*shim, "enroll", "--state", str(state), "--name", name], text.encode()
+    )
+    assert enrolled.status == 0, enrolled.err
+    process = await asyncio.create_subprocess_exec(
+        *shim, "run", "--state", str(state), stderr=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(20):
+        await up.wait()
+    return Device(state, process)

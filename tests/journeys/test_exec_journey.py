@@ -1,0 +1,105 @@
+"""Exec and lines on a real device: rows, messages, statuses, as a script sees them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.doors.rig import Rig
+
+
+async def test_rows_stand_on_standard_output_and_nothing_else(house: Rig) -> None:
+    ran = await house.run("alice", "on web-01 processes -output json")
+    rows = json.loads(ran.out)
+    assert (ran.status, ran.err) == (0, "")
+    assert any(row["name"].startswith("python") for row in rows)
+
+
+async def test_no_rows_is_status_0(house: Rig) -> None:
+    ran = await house.run("alice", "on web-01 processes -name no-such-program -output csv")
+    assert (ran.status, ran.err) == (0, "") and ran.out.startswith("name,pid,")
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "message"),
+    [
+        ("on web-01 dir /no/such/folder", 1, "failed: /no/such/folder does not exist\n"),
+        ("on web-01 getfle x", 2, "not understood: getfle is no command; nearest: getfile\n"),
+        ("on web-01", 2, "not understood: on needs LINE; on DEVICE LINE...\n"),
+        ("on web-01 connect web-01", 2, "not understood: connect is no command to run on a device"),
+        ("on web-99 dir", 4, "unreachable: web-99: no device of that name that you may see;"),
+        ("attach S1", 3, "refused: attach needs a terminal; ssh -t gives one\n"),
+        ("shell web-01", 2, "not understood: shell NAME needs a terminal; ssh -t gives one"),
+        ('on web-01 dir "x', 2, "not understood: the quote at column"),
+    ],
+)
+async def test_each_way_to_end_has_its_status_and_one_sentence(
+    house: Rig, line: str, status: int, message: str
+) -> None:
+    ran = await house.run("alice", line)
+    assert (ran.status, ran.out) == (status, "")
+    assert ran.err.startswith(message)
+
+
+async def test_a_basic_responder_may_not_run(house: Rig) -> None:
+    ran = await house.run("bob", "on web-01 run x.sh")
+    assert ran.status == 3
+    assert ran.err == (
+        "refused: run on web-01 needs advanced, you are basic (rule look, access.yaml line 16); "
+        "why run web-01 shows the way to it\n"
+    )
+
+
+async def test_errors_of_json_are_one_object(house: Rig) -> None:
+    ran = await house.run("alice", "on web-01 dir /no/such -output json")
+    assert ran.status == 1 and json.loads(ran.out) == []
+    error = json.loads(ran.err)["error"]
+    assert (error["code"], error["device"]) == ("failed", "web-01")
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        "rsync --server --sender -vlogDtpre.iLsfxCIvu . /etc",
+        "scp -t /tmp",
+        "/bin/sh -c 'command -v tmux'",
+        "echo ${ShellId}%ComSpec%",
+        "uname -sm",
+        "mosh-server new",
+        "git-upload-pack 'x'",
+        "exec sh",
+        "TERM=xterm; export TERM",
+    ],
+)
+async def test_what_is_no_command_is_refused_and_nothing_is_run(house: Rig, probe: str) -> None:
+    ran = await house.run("alice", probe)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("not understood: ") and ran.err.count("\n") == 1
+
+
+async def test_lines_on_standard_input_are_run_in_order_with_the_last_ones_status(
+    house: Rig, tmp_path: Path
+) -> None:
+    lines = f"cd {tmp_path}\npwd\n\ngetfle x\ndir /no/such\npwd\n".encode()
+    ran = await house.run("alice", "connect", "web-01", stdin=lines)
+    assert (ran.status, ran.out) == (0, f"{tmp_path}\n" * 2)
+    assert "getfle is no command" in ran.err and "failed: /no/such" in ran.err
+
+
+async def test_exit_in_lines_ends_with_the_status_of_the_line_before_it(house: Rig) -> None:
+    ran = await house.run("alice", stdin=b"connect web-01\ndir /no/such\nexit\nexit\npwd\n")
+    assert ran.status == 1
+    assert "failed: /no/such does not exist" in ran.err
+
+
+async def test_a_line_that_is_no_utf8_is_refused_by_name(house: Rig) -> None:
+    ran = await house.run("alice", "connect", "web-01", stdin=b"dir /tmp/\xff\n")
+    assert ran.status == 2 and "raw:" in ran.err
+
+
+async def test_the_file_arrives_in_evidence_with_its_digest(house: Rig, tmp_path: Path) -> None:
+    (tmp_path / "a b").write_bytes(b"x" * 100_000)
+    ran = await house.run("alice", f'on web-01 getfile "{tmp_path}/a b"')
+    assert ran.status == 0 and "same digest" in ran.out + ran.err
+    kept = list((house.state / "evidence").rglob("a b"))
+    assert [path.read_bytes() for path in kept] == [b"x" * 100_000]
