@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from server.broker import Broker
 
 PIECE = 262_144
+JUDGED_S = 1.0
 
 
 class EvidenceBranch:
@@ -73,7 +75,10 @@ class EvidenceBranch:
         descriptor = await asyncio.to_thread(self._shelf.open, session, file)
         try:
             await desk.journal.append(Note(text=f"{self._responder.person} reads {path} by sftp"))
-            return OpenEvidence(descriptor, SentBytes(record, path))
+            person = self._responder.person
+            return OpenEvidence(
+                descriptor, SentBytes(record, path), lambda: self._shelf.may_see(person, session)
+            )
         except BaseException:
             os.close(descriptor)
             raise
@@ -99,8 +104,11 @@ class EvidenceBranch:
 class OpenEvidence:
     """A file of the evidence, open for reading."""
 
-    def __init__(self, descriptor: int, sent: SentBytes) -> None:
-        self._descriptor, self._sent = descriptor, sent
+    def __init__(
+        self, descriptor: int, sent: SentBytes, may_still: Callable[[], Awaitable[bool]]
+    ) -> None:
+        self._descriptor, self._sent, self._may_still = descriptor, sent, may_still
+        self._judged = asyncio.get_running_loop().time()
         self._facts = os.fstat(descriptor)
         self._ahead = ReadAhead(self._pread, self._facts.st_size)
 
@@ -108,6 +116,11 @@ class OpenEvidence:
         return answers.of_evidence(self._facts)
 
     async def read(self, offset: int, length: int) -> bytes:
+        now = asyncio.get_running_loop().time()
+        if now - self._judged >= JUDGED_S:
+            if not await self._may_still():
+                raise answers.no_such_file()
+            self._judged = now
         data = await self._ahead.read(offset, max(1, min(length, PIECE)))
         if data:
             await self._sent.add(offset, data)

@@ -140,8 +140,8 @@ class DeviceFile:
         """At most `length` bytes, recorded; none at the end."""
         now = asyncio.get_running_loop().time()
         if now - self._judged >= JUDGED_S:
-            self._judged = now
             self._files.judge("getfile")
+            self._judged = now  # only what was allowed holds for the second
         data = await self._ahead.read(offset, max(1, min(length, PIECE)))
         if data:
             await self._sent.add(offset, data)

@@ -4,6 +4,8 @@ import hashlib
 import os
 import struct
 import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -280,6 +282,58 @@ def test_a_reader_that_does_not_read_costs_no_memory(demo: Demo, tmp_path: Path)
         assert demo.sftp("ls /devices").status == 0
         assert demo.broker_kib() - before < 16 * 1024
         assert len(raw.packet()) == 9 + 261_120
+
+
+@pytest.fixture
+def change_rules(demo: Demo) -> Iterator[Callable[[str, str], None]]:
+    """Replaces a text of the rules until the test ends; the broker follows by itself."""
+    file = demo.state / "broker" / "access.yaml"
+    before = file.read_text()
+
+    def change(old: str, new: str) -> None:
+        assert old in before
+        file.write_text(before.replace(old, new, 1))
+
+    yield change
+    file.write_text(before)
+    until(lambda: demo.client("ssh", "fireline", f"on {demo.device} pwd").status == 0)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Asks again for at most ten seconds: nobody tells a client that rules were loaded."""
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+
+
+def test_a_right_that_is_taken_away_ends_a_read_under_way(
+    demo: Demo, tmp_path: Path, change_rules: Callable[[str, str], None]
+) -> None:
+    huge = tmp_path / "huge"
+    with huge.open("wb") as file:
+        file.truncate(1 << 30)
+    with Raw(demo) as raw:
+        handle = raw.ask(3, string(demo.at(huge).encode()) + struct.pack(">II", 1, 0))[9:]
+        read = string(handle) + struct.pack(">QI", 0, 1000)
+        assert raw.ask(5, read)[0] == 103
+        change_rules("role: advanced", "role: advanced\n    deny: [getfile]")
+        until(lambda: raw.ask(5, read)[0] == 101)
+        assert code(raw.ask(5, read)) == 3
+        assert raw.ask(17, string(demo.at(huge).encode()))[0] == 105  # `dir` is not denied
+
+
+def test_a_comment_that_is_needed_comes_with_the_connection(
+    demo: Demo, there: Path, change_rules: Callable[[str, str], None]
+) -> None:
+    change_rules("role: advanced", "role: advanced\n    comment: required")
+    line = f"ls {demo.at(there)}"
+    until(lambda: demo.sftp(line).status == 1)
+    assert "FIRELINE_COMMENT=" in demo.sftp(line).err
+    ran = demo.client(
+        *("sftp", "-q", "-o", "SetEnv=FIRELINE_COMMENT=INC-4711", "-b", "-", "fireline"),
+        stdin=line.encode(),
+    )
+    assert ran.status == 0, ran.err
 
 
 def test_extended_requests_are_refused_cleanly_and_the_next_is_served(demo: Demo) -> None:
