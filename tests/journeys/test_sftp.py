@@ -336,6 +336,17 @@ def test_a_comment_that_is_needed_comes_with_the_connection(
     assert ran.status == 0, ran.err
 
 
+def test_a_client_that_is_killed_leaves_what_it_got_in_the_record(demo: Demo, there: Path) -> None:
+    path = there / "sub" / "big"
+    with Raw(demo) as raw:
+        handle = raw.ask(3, string(demo.at(path).encode()) + struct.pack(">II", 1, 0))[9:]
+        got = raw.ask(5, string(handle) + struct.pack(">QI", 10, 1000))[9:]
+        raw.process.kill()
+    sha256 = hashlib.sha256(got).hexdigest()
+    read = FileChunk("read", str(path), ranges=[(10, 1010)], bytes=1000, sha256=sha256)
+    until(lambda: read in demo.chunks())
+
+
 def test_extended_requests_are_refused_cleanly_and_the_next_is_served(demo: Demo) -> None:
     with Raw(demo) as raw:
         assert raw.version[:5] == struct.pack(">BI", 2, 3)
