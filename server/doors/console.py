@@ -223,7 +223,11 @@ class Console(ConsoleScreen):
         self._stand_in(session)
         live = self.broker.sessions.live.values()
         others = [s for s in live if s.device is session.device and s is not session]
-        self.show(Shown(out=session_lines(session, others).encode("utf-8", "backslashreplace")))
+        self.show(
+            Shown(
+                out=session_lines(session, others, self.style).encode("utf-8", "backslashreplace")
+            )
+        )
 
     def _stand_in(self, session: Session) -> None:
         self.session = session

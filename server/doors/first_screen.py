@@ -12,7 +12,7 @@ from commands.language.visible import visible
 from server.audit import clock
 from server.identity.access import Rules, may_see
 from server.live.inventory import Device
-from server.live.render import Style, dim
+from server.live.render import Style, dim, wrapped
 from server.live.render.messages import duration
 from server.live.render.rows import form
 from server.live.responder import Responder
@@ -50,7 +50,11 @@ def login_lines(
     lines += [_waiting(s, now) for s in sessions if s.person == responder.person and s.detached]
     lines += [visible(text) for text in interrupted]
     seen = [device for device in devices if may_see(rules, responder.person, device.ref)]
-    return "".join(f"{line}\n" for line in lines) + _devices(seen, sessions, style)
+    return _lines(lines, style) + _devices(seen, sessions, style)
+
+
+def _lines(lines: list[str], style: Style) -> str:
+    return "".join(f"{wrapped(line, style.width)}\n" for line in lines)
 
 
 def _waiting(session: Session, now: float) -> str:
@@ -97,7 +101,7 @@ def _row(device: Device, session: Session | None) -> LoginRow:
     )
 
 
-def session_lines(session: Session, others: list[Session]) -> str:
+def session_lines(session: Session, others: list[Session], style: Style) -> str:
     """What a session opens with: what the device says it is, and what stands in the way there."""
     device = session.device
     if device is None:
@@ -114,7 +118,7 @@ def session_lines(session: Session, others: list[Session]) -> str:
         offset = duration(abs(device.clock_offset_s))
         lines.append(f"clock   {offset} {way}; its times are shown as it gives them")
     lines.append(f"you     {_you(session, device)}")
-    return "".join(f"{line}\n" for line in lines)
+    return _lines(lines, style)
 
 
 def _system(device: Device) -> str:

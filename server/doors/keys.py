@@ -158,7 +158,7 @@ class KeyInput(Input):
         self._let_in()
         if self.ended and not self.prompt_done():
             self._ready()
-        self.on_flood(bool(self._waiting))
+        self.on_flood(len(self._waiting) > 4 * TURN)
         if self._waiting:
             # As long a rest as the turn was: others need several turns for one key.
             self._pump_soon(time.perf_counter() - began)

@@ -148,7 +148,7 @@ class Prompt:
 
     def _flood(self, more: bool) -> None:
         for editor in (self._editor, self._questions):
-            editor.app.min_redraw_interval = FLOOD_REDRAW if more else None
+            editor.app.min_redraw_interval = FLOOD_REDRAW if more else 0.0
 
     def _bounded(self, buffer: Buffer) -> None:
         if len(self._editor.default_buffer.text) > MAX_LINE:
