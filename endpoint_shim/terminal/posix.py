@@ -28,6 +28,7 @@ KEEP = 256 * 1024
 KEEP_AT_MOST = KEEP + 128 * 1024
 LONGEST_SIDE = 1000
 DRAIN_S = 0.5
+LOOK_AGAIN_S = 0.03
 _TERMINAL = {"TERM": "xterm-256color"}
 
 
@@ -109,6 +110,7 @@ class PosixTerminal:
         self._full = False
         self._paused = True
         self._quiet = False
+        self._later: asyncio.TimerHandle | None = None
         self._heard = 0
         self._over = asyncio.Event()
         self._on_output: Callable[[bytes], None] = lambda _: None
@@ -175,6 +177,8 @@ class PosixTerminal:
             return
         self._loop.remove_reader(self._master)
         self._loop.remove_writer(self._master)
+        if self._later is not None:
+            self._later.cancel()
         os.close(self._master)
         self._master = -1
         self._unsent.clear()
@@ -221,6 +225,9 @@ class PosixTerminal:
             self._heard += len(data)
             self._on_output(data)
             self._look_for_quiet()
+            # `read -s -p` asks first and turns the echo off then, with nothing more to show.
+            if self._later is None and self._master >= 0:
+                self._later = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
 
     def _give(self) -> None:
         taken = self._given(self._unsent)
@@ -238,6 +245,10 @@ class PosixTerminal:
             return 0
         except OSError:
             return len(data)  # EIO: nobody is there to take it
+
+    def _look_again(self) -> None:
+        self._later = None
+        self._look_for_quiet()
 
     def _look_for_quiet(self) -> None:
         if self._master < 0:

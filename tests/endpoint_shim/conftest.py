@@ -24,8 +24,7 @@ async def door(authority: Authority, tmp_path: Path) -> AsyncIterator[Door]:
     door_at = await door.listen(authority, tmp_path)
     authority.enrol(tmp_path / "state", door_at)
     yield door
-    assert door.server is not None
-    door.server.close()
+    await door.close()
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ class Peer(FramedSocket):
         self.path = event.path
         self.protocol.send_response(self.protocol.accept(event))
         self.flush_handshake()
+        self._door.all.append(self)
         self._door.peers[self.path].put_nowait(self)
 
     def _text(self, data: bytes) -> None:
@@ -99,6 +100,7 @@ class Door:
             "/stream": asyncio.Queue(),
         }
         self.server: asyncio.Server | None = None
+        self.all: list[Peer] = []
 
     async def listen(self, authority: Authority, folder: Path) -> str:
         """Starts; gives `host:port`."""
@@ -129,6 +131,16 @@ class Door:
             first = await peer.came.get()
         assert isinstance(first, wire.Dialled | wire.Resume)
         return peer, first
+
+    async def close(self) -> None:
+        """Stops listening and drops everything."""
+        assert self.server is not None
+        self.server.close()
+        for peer in self.all:
+            peer.abort("the test ends")
+        for peer in self.all:
+            while not peer.lost:
+                await asyncio.sleep(0)
 
     async def _peer(self, path: str) -> Peer:
         async with asyncio.timeout(WAIT_S):
