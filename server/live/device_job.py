@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from server.evidence.incoming import Incoming
 
 STUCK_S = 2.0
+THE_RULES = "the rules"
 
 
 class DeviceJob(Job):
@@ -163,12 +164,12 @@ class DeviceJob(Job):
             self._end(self._lost_error(gone.message or f"its worker {gone.how}"))
 
     # Cancelling.
-    async def cancel(self) -> str:
+    async def cancel(self, by: str = "responder") -> str:
         """Asks the device; waits for its answer or its end."""
         if not self.running:
             return self.too_late()
         first = not self.cancelled_by
-        self.cancelled_by = self.cancelled_by or "responder"
+        self.cancelled_by = self.cancelled_by or by
         if first:
             await self.journal.append(CancelAsked(number=self.number, by=self.cancelled_by))
         grace = float(getattr(self.command, "grace", 0.0)) + STUCK_S
@@ -270,8 +271,9 @@ class DeviceJob(Job):
 
     def _cancelled_error(self) -> FirelineError:
         took = asyncio.get_running_loop().time() - self.began
+        how = "by the rules" if self.cancelled_by == THE_RULES else "while running"
         return Cancelled(
-            f"{self.spec.word} stopped on {self.device} while running, {took:.0f} s; "
+            f"{self.spec.word} stopped on {self.device} {how}, {took:.0f} s; "
             f"{self._kept()}, #{self.number}"
         )
 

@@ -228,12 +228,16 @@ class Sessions:
                 await job.cancel()
         waits = [asyncio.create_task(job.wait()) for job in session.running]
         if waits:
-            await asyncio.wait(waits, timeout=END_WAIT_S if device and device.online else 0.1)
+            answers = device is not None and device.online and not device.revoked
+            await asyncio.wait(waits, timeout=END_WAIT_S if answers else 0.1)
         for wait in waits:
             wait.cancel()
+        why = "the session ended"
+        if device is not None and device.revoked:
+            why = f"{device.name} was revoked"
         for stream in self.streams.of_device(device.id) if device is not None else []:
             if stream.session == session.id:
-                stream.end("the session ended")
+                stream.end(why)
         for job in session.running:
             await job.wait()
         self.streams.session_ended(session.id)

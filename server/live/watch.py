@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from server.identity.access import Rules, role_on
+from server.live.device_job import THE_RULES, DeviceJob
 from server.live.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _idle(sessions: Sessions, session: "Session", now: float, warned: dict[str, 
 
 
 def rules_changed(sessions: Sessions, rules: Rules) -> None:
-    """Ends what the new rules no longer allow."""
+    """Ends what the new rules no longer allow: sessions, and commands in those that stay."""
     for session in list(sessions.live.values()):
         if session.person not in rules.people and session.responder.door != "admin":
             sessions.end_soon(session, f"{session.person} is no longer among the people")
@@ -54,3 +55,17 @@ def rules_changed(sessions: Sessions, rules: Rules) -> None:
             role = role_on(rules, session.person, session.device.ref)
             if role not in ("basic", "advanced"):
                 sessions.end_soon(session, f"the rules no longer allow {session.device.name}")
+            else:
+                _stop_forbidden(sessions, session)
+
+
+def _stop_forbidden(sessions: Sessions, session: "Session") -> None:
+    """An open shell, too, is only as good as the rule that let it open."""
+    for job in session.running:
+        if isinstance(job, DeviceJob) and sessions.decide(session, job.spec, session.device).error:
+            session.notify(f"the rules no longer allow {job.spec.word} on {job.device}")
+            sessions.soon(_stopped(job))
+
+
+async def _stopped(job: DeviceJob) -> None:
+    await job.cancel(THE_RULES)
