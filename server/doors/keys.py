@@ -22,6 +22,7 @@ from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.keys import Keys
 
 from commands.language.line import MAX_LINE
+from server.doors.leave_keys import REPORT
 
 TURN = 64
 LONGEST_TURN = 0.004
@@ -178,6 +179,9 @@ class KeyInput(Input):
             self._paste, self._paste_dropped = bytearray(), False
             return len(PASTE_BEGINS)
         chunk = bytes(self._waiting[:TURN])
+        if not self._in_escape and (report := REPORT.match(chunk)):
+            del self._waiting[: report.end()]  # a terminal's late answer is no key
+            return report.end()
         plain = PLAIN_BYTES.match(chunk)
         cut = plain.end() if plain is not None and not self._in_escape else 0
         if not cut:

@@ -13,7 +13,7 @@ _BEGINS, _ENDS = b"\x1b[200~", b"\x1b[201~"
 ASK = b"\x1b[5n"
 """DSR 5: every terminal answers it at once, after everything it was asked before."""
 ANSWER = b"\x1b[0n"
-_REPORT = re.compile(
+REPORT = re.compile(
     rb"\x1b\[[?>=<]?[0-9;:]*[ -/]*[RncytuMmIO]"  # reports, and mouse and focus events
     rb"|\x1b\[M[\x00-\xff]{3}"  # mouse, old form
     rb"|\x1b[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)",  # OSC, DCS, APC, PM, SOS strings
@@ -70,8 +70,8 @@ class Answers:
         answer = data.find(ANSWER)
         if answer >= 0:
             self.done = True
-            return _REPORT.sub(b"", data[:answer]) + data[answer + len(ANSWER) :]
-        data = _REPORT.sub(b"", data)
+            return REPORT.sub(b"", data[:answer]) + data[answer + len(ANSWER) :]
+        data = REPORT.sub(b"", data)
         if cut := _UNFINISHED.search(data):
             self._held, data = cut.group(), data[: cut.start()]
         return data

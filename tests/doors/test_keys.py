@@ -164,6 +164,14 @@ async def test_control_c_that_came_with_the_enter_is_for_the_command(editor: Edi
     assert pressed == [b"\x03"]
 
 
+@pytest.mark.parametrize(
+    "late", [b"\x1b[0n", b"\x1b[?62;c", b"\x1b]11;rgb:0/0/0\x07", b"\x1b[12;4R", b"\x1b[<0;1;1M"]
+)
+async def test_a_terminals_late_answer_is_no_key(editor: Editor, late: bytes) -> None:
+    editor.keys.data(b"pw" + late + b"d\x1b[D\x1b[C\r")
+    assert await editor.line() == "pwd"
+
+
 async def test_two_prompts_at_once_read_each_their_own_keys() -> None:
     one, two = Editor(), Editor()
     reading = [asyncio.create_task(one.line()), asyncio.create_task(two.line())]

@@ -81,6 +81,18 @@ class Screen:
             self._child.send(b"\x1b[?62;c")
         return True
 
+    def skim(self, wanted: bytes, seconds: float = 15.0) -> None:
+        """Reads until the bytes come and shows only what follows: pyte is slower than a flood."""
+        deadline = time.monotonic() + seconds
+        tail = b""
+        while wanted not in tail:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{wanted!r} did not come")
+            tail = tail[-4096:] + self._child.read_nonblocking(1 << 20, timeout=seconds)
+        self._stream.feed(tail[tail.index(wanted) :])
+        if b"\x1b[5n" in tail:
+            self._child.send(b"\x1b[0n")
+
     @property
     def lines(self) -> list[str]:
         """The lines on the screen, without blanks at their ends."""
