@@ -1,7 +1,8 @@
 """`files`: an SFTP connection's requests on a stream of its own, read only; answers go by id.
 
 1. At most UNDER_WAY requests at once and HANDLES open; one more is the broker's fault.
-2. Every path is checked by the device's policy, as asked and as found.
+2. The device's policy checks every path, as asked and as found, and each request as the word that
+   does the same: what `getfile` or `dir` may not, this may not.
 3. A list comes in several answers with `more`; while the stream has no room it waits.
 """
 
@@ -23,6 +24,9 @@ Request = wire.Stat | wire.ListFolder | wire.OpenFile | wire.Read | wire.Free
 UNDER_WAY = 64
 HANDLES = 16
 A_LIST = 200
+WORDS: dict[type[Request], str] = {
+    wire.Stat: "dir", wire.ListFolder: "dir", wire.OpenFile: "getfile",
+}  # fmt: skip
 
 
 class FilesService:
@@ -61,6 +65,8 @@ class FilesService:
             self._say(wire.Answer(id=message.id, error=words[:4096], errno=number))
 
     def _work(self, message: Request) -> Coroutine[None, None, None]:
+        if word := WORDS.get(type(message)):
+            self._policy.check_word(word, changes=False)
         match message:
             case wire.Stat():
                 return self._stat(message)
