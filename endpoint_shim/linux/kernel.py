@@ -6,6 +6,7 @@
 
 import ctypes
 import errno
+import fcntl
 import os
 import struct
 import sys
@@ -116,3 +117,13 @@ def file_system(fd: int) -> int:
     # f_type is a long, and its numbers are written as 32 unsigned bits.
     number = int.from_bytes(buffer.raw[: struct.calcsize("@l")], sys.byteorder)
     return number & 0xFFFF_FFFF
+
+
+def set_direct(descriptor: int, on: bool) -> bool:
+    """Sets O_DIRECT, or not; False where the file system has only the page cache."""
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT if on else flags & ~os.O_DIRECT)
+    except OSError:
+        return False
+    return True

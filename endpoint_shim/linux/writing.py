@@ -13,6 +13,7 @@ import os
 import secrets
 import threading
 
+from commands.language.direct import DirectWriter
 from commands.language.errors import Failed, Refused
 from commands.language.names import Name, from_bytes
 from endpoint_shim.linux import kernel
@@ -70,6 +71,7 @@ class Draft:
                 raise Refused("/ is a folder; name the file that is to be made")
             self._there()
             self._file = self._begun()
+            self._writer = DirectWriter(self._file, kernel.set_direct, lambda _: None)
         except OSError as error:
             self.close()
             raise in_words(error, path) from error
@@ -78,12 +80,11 @@ class Draft:
             raise
 
     def write(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left:
-            left = left[os.write(self._file, left) :]
+        self._writer.write(data)
 
     def finish(self, overwrite: bool) -> None:
         """Synced, put into place, and the place synced."""
+        self._writer.finish()
         os.fsync(self._file)
         before = self._there()
         if before is not None and not overwrite:
@@ -161,36 +162,53 @@ def _random_name() -> bytes:
 
 
 class NewFile:
-    """The protocol's FileWriter: every step in a thread, one at a time."""
+    """The protocol's FileWriter: every step in a thread, one at a time.
+
+    One piece is written while the next is gathered; an error is told with the next step.
+    """
 
     def __init__(self, path: bytes, draft: Draft) -> None:
         self._path = path
         self._draft: Draft | None = draft
         self._lock = threading.Lock()
-        self._kept = bytearray()
+        self._kept: list[bytes] = []
+        self._size = 0
+        self._writing: asyncio.Future[None] | None = None
 
     async def write(self, data: bytes) -> None:
-        self._kept += data
-        if len(self._kept) >= PIECE:
-            whole, self._kept = bytes(self._kept), bytearray()
-            await asyncio.to_thread(self._write, whole)
+        self._kept.append(data)
+        self._size += len(data)
+        if self._size >= PIECE:
+            await self._written()
+            whole, self._kept, self._size = self._kept, [], 0
+            loop = asyncio.get_running_loop()
+            self._writing = loop.run_in_executor(None, self._write, whole)
 
     async def finish(self, *, overwrite: bool) -> Name:
-        await asyncio.to_thread(self._finish, bytes(self._kept), overwrite)
+        await self._written()
+        await asyncio.to_thread(self._finish, self._kept, overwrite)
         return from_bytes(self._path)
+
+    async def _written(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
 
     async def abandon(self) -> None:
         # Shielded: a cancel must not leave the half-made file; a thread inside is waited for.
+        if self._writing is not None:
+            self._writing.add_done_callback(_seen)
         await asyncio.shield(asyncio.to_thread(self._close))
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, pieces: list[bytes]) -> None:
         with self._lock:
             try:
-                self._open().write(data)
+                for piece in pieces:
+                    self._open().write(piece)
             except OSError as error:
                 raise in_words(error, self._path) from error
 
-    def _finish(self, rest: bytes, overwrite: bool) -> None:
+    def _finish(self, rest: list[bytes], overwrite: bool) -> None:
         self._write(rest)
         with self._lock:
             try:
@@ -213,3 +231,9 @@ class NewFile:
             if self._draft is not None:
                 self._draft.close()
                 self._draft = None
+
+
+def _seen(writing: asyncio.Future[None]) -> None:
+    """What became of a piece of a file that is given up is nobody's."""
+    if not writing.cancelled():
+        writing.exception()

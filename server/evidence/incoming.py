@@ -4,12 +4,14 @@
    overwrites, after the digests agree and the bytes are on the disk. What is cut off is sealed as
    NAME.partial; its digest is of exactly the bytes that lie there.
 2. Copying, writing and hashing happen in a thread, in order, with a bound on what waits; full
-   pauses the device. fdatasync every 8 MiB, so that no commit waits for a gigabyte.
+   pauses the device. Where the page cache is in between, fdatasync every 8 MiB, so that no commit
+   waits for a gigabyte.
 3. What goes on where it broke begins as a copy of the partial, hashed while copied and compared
    with what its record says; the partial itself is evidence and stays.
 """
 
 import asyncio
+import fcntl
 import hashlib
 import os
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from commands.language import items, names
+from commands.language.direct import DirectWriter
 from commands.language.errors import Failed, FirelineError, Refused
 from server.audit.folders import sync_folder
 from server.audit.records import EvidencePartial, EvidenceTaken, FileTaken
@@ -67,6 +70,7 @@ class Incoming:
         self.size = into.offset
         self.path = journal.incoming(number, name)
         self._descriptor = _create(self.path)
+        self._file = DirectWriter(self._descriptor, _set_direct, self._lies_there)
         self._digest = hashlib.sha256()
         self._written, self._unsynced = 0, 0
         self._waiting: list[bytes] = []
@@ -145,6 +149,8 @@ class Incoming:
         if self._writer is not None:
             await self._writer
         await self._write_all()
+        if self.failed is None:
+            await self._in_thread(self._file.finish)
         if self.failed is not None:
             raise self.failed
 
@@ -153,40 +159,45 @@ class Incoming:
             held, self._held = self._held, None
             batch, self._waiting = self._waiting, []
             self._waiting_size = 0
-            try:
-                if held is not None:
-                    await asyncio.to_thread(self._copy, held)
-                await asyncio.to_thread(self._write, b"".join(batch))
-            except OSError as error:
-                self.failed = Failed(f"the evidence cannot be written: {error.strerror}")
-            except FirelineError as error:
-                self.failed = error
+            if held is not None:
+                await self._in_thread(self._copy, held)
+            if self.failed is None:
+                await self._in_thread(self._write, batch)
             if self._paused:
                 self._paused = False
                 self.on_drained()
 
+    async def _in_thread(self, work: Callable[..., None], *given: object) -> None:
+        try:
+            await asyncio.to_thread(work, *given)
+        except OSError as error:
+            self.failed = Failed(f"the evidence cannot be written: {error.strerror}")
+        except FirelineError as error:
+            self.failed = error
+
     def _copy(self, held: Held) -> None:
         """The held bytes, as they lie on the disk; they must be those that the record names."""
+        digest, left = hashlib.sha256(), held.size
         with open(held.file, "rb", opener=_without_following) as partial:
-            while self._written < held.size:
-                data = partial.read(min(BATCH, held.size - self._written))
-                if not data:
-                    break
-                self._write(data)
-        if self._written != held.size or self._digest.hexdigest() != held.sha256:
+            while left and (data := partial.read(min(BATCH, left))):
+                digest.update(data)
+                left -= len(data)
+                self._file.write(data)
+        if left or digest.hexdigest() != held.sha256:
             raise Failed(f"{held.file.name} is not what its record says; verify names it")
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            written = os.write(self._descriptor, view)
-            self._digest.update(view[:written])
-            self._written += written
-            self._unsynced += written
-            view = view[written:]
+    def _write(self, batch: list[bytes]) -> None:
+        for data in batch:
+            self._file.write(data)
+
+    def _lies_there(self, data: memoryview) -> None:
+        self._digest.update(data)
+        self._written += len(data)
+        self._unsynced += len(data)
         if self._unsynced >= SYNC_EVERY:
             self._unsynced = 0
-            os.fdatasync(self._descriptor)
+            if not self._file.direct:
+                os.fdatasync(self._descriptor)
             self._check_free()
 
     def _check_free(self) -> None:
@@ -241,3 +252,13 @@ def _create(path: Path) -> int:
 
 def _without_following(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _set_direct(descriptor: int, on: bool) -> bool:
+    """Sets O_DIRECT, or not; False where the file system has only the page cache."""
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT if on else flags & ~os.O_DIRECT)
+    except OSError:
+        return False
+    return True
