@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -30,6 +31,8 @@ from server.store.sqlite import Store
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ +-]{0,127}")
 PIECE = 65_536
+BLOCK = 1 << 20
+"""Read and hashed at once, in a thread, while the block before it is sent."""
 
 
 class LibraryRoom:
@@ -128,12 +131,23 @@ class LibraryRoom:
 
     async def read(self, sha256: str) -> AsyncIterator[bytes]:
         """The bytes of a digest; Failed if they are not what they were."""
-        path = self._folder / sha256
-        digest = hashlib.sha256()
-        with await asyncio.to_thread(path.open, "rb") as file:
-            while piece := await asyncio.to_thread(file.read, PIECE):
-                digest.update(piece)
-                yield piece
+        path, digest = self._folder / sha256, hashlib.sha256()
+
+        def following(file: BinaryIO) -> bytes:
+            block = file.read(BLOCK)
+            digest.update(block)
+            return block
+
+        loop = asyncio.get_running_loop()
+        with await asyncio.to_thread(path.open, "rb", buffering=0) as file:
+            ahead = loop.run_in_executor(None, following, file)
+            try:
+                while block := await ahead:
+                    ahead = loop.run_in_executor(None, following, file)
+                    for at in range(0, len(block), PIECE):
+                        yield block[at : at + PIECE]
+            finally:
+                await asyncio.wait([ahead])  # a thread is inside of the file
         if digest.hexdigest() != sha256:
             raise Failed(f"the library's bytes of {sha256} are damaged; restore them from backup")
 
