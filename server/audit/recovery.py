@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from commands.language.command import ConsoleCommand, find
 from server.audit.chain import envelope
 from server.audit.folders import Folders
 from server.audit.records import (
@@ -68,6 +69,7 @@ class _Command:
         self.line = ""
         self.value: dict[str, Any] = {}
         self.refused = False
+        self.of_door = False  # acts on the screen: it is judged, and has no end of its own
         self.started: Started | None = None
         self.ended = False
 
@@ -177,6 +179,8 @@ def _note(command: _Command, body: Any) -> None:
     match body:
         case CommandTyped():
             command.word, command.line, command.value = body.word, body.line, body.value
+            kind = find(body.word)
+            command.of_door = kind is not None and issubclass(kind, ConsoleCommand)
         case Decided():
             command.refused = not body.allowed
         case Started():
@@ -186,7 +190,7 @@ def _note(command: _Command, body: Any) -> None:
 
 
 def _is_open(command: _Command) -> bool:
-    return not command.ended and not command.refused
+    return not command.ended and not command.refused and not command.of_door
 
 
 def _ended(number: int, command: _Command, result: SealedFile, partials: list[Partial]) -> Ended:

@@ -211,7 +211,7 @@ class DeviceJob(Job):
                 self._file.on_drained = self._drained
                 self.feed(item)
             case items.Done():
-                self._end(failure(item), item)
+                self._end(self._done_error(item), item)
             case items.Taken():
                 if self._file is None:
                     raise msgspec.ValidationError("the end of a file that was not begun")
@@ -268,6 +268,12 @@ class DeviceJob(Job):
                 error = broken
         await file.keep_partial()
         return error
+
+    def _done_error(self, done: items.Done) -> FirelineError | None:
+        """What a Done says; one that stopped unasked was cut off, with its supervisor."""
+        if done.code == "cancelled" and not self.cancelled_by:
+            return self._lost_error("its shim ended, and the command with it")
+        return failure(done)
 
     def _cancelled_error(self) -> FirelineError:
         took = asyncio.get_running_loop().time() - self.began

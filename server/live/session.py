@@ -144,7 +144,7 @@ class Session:
         stream = self._warm.id if self._warm is not None else ""
         changes = type(command).spec.changes
         bodies: list[Body] = [typed_record, decided]
-        if refusal is None:
+        if refusal is None and not isinstance(command, ConsoleCommand):  # those have no end
             bodies.append(Started(number=number, stream=stream, device_change=changes))
         self.journal.recording.marker(0, f"#{number} {word}")
         # Submitted in one breath they commit together: one fsync, not three.
