@@ -64,6 +64,7 @@ def _shown(argv: list[str], wanted: bytes) -> float:
         terminal.until(wanted)
         took = time.perf_counter() - began
         terminal.drain(READ_ON_S)
+        terminal.leave()  # a session whose client vanishes stays open for its person
     return took
 
 

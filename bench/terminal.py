@@ -1,5 +1,6 @@
 """A client in a pseudo-terminal, as a person has it: written to, and read until something shows."""
 
+import contextlib
 import os
 import pty
 import select
@@ -38,6 +39,14 @@ class Terminal:
     def drain(self, quiet_s: float = 0.001) -> None:
         while select.select([self._fd], [], [], quiet_s)[0]:
             os.read(self._fd, 65_536)
+
+    def leave(self, within_s: float = WAIT_S) -> None:
+        """Types `exit`, which nothing here takes for anything else; until the client has ended."""
+        self.write(b"exit\r")
+        end = time.monotonic() + within_s
+        with contextlib.suppress(OSError):  # EIO: the other side is closed
+            while select.select([self._fd], [], [], max(0, end - time.monotonic()))[0]:
+                os.read(self._fd, 65_536)
 
     def __enter__(self) -> Self:
         return self
