@@ -20,6 +20,7 @@ from server.doors.console_screen import ConsoleScreen
 from server.doors.first_screen import ago, login_lines, session_lines
 from server.doors.own_history import OwnHistory
 from server.doors.prompt import Back, Stopped, prompt_text
+from server.doors.whole import whole
 from server.live.render import Shown
 from server.live.session import Session
 from server.live.terminal_job import TerminalJob
@@ -56,7 +57,7 @@ class Console(ConsoleScreen):
             typed = parse(" ".join(["shell", line[words[1].end :].strip()]).strip())
             self.typed = typed
             comment = await self.comment_for(device, typed.options.comment)
-            self.session = await self.broker.sessions.open(self.responder, device, comment)
+            self.session = await self._opened(device, comment)
             self._stand_in(self.session)
             self.status = await self.run(typed)
             if self._terminals.still_open:
@@ -67,16 +68,16 @@ class Console(ConsoleScreen):
     async def _served(self, body: Callable[[str | None], Awaitable[None]], line: str | None) -> int:
         try:
             await self.begin()
-            self._history = OwnHistory(await self.broker.history(self.responder.person))
-            screen = self._make_screen()
-            # Without an app session of its own, prompt_toolkit takes all consoles for one.
-            with create_app_session(self.keys, screen):
-                self._prompt = self._make_prompt(screen)
-                try:
+            try:
+                self._history = OwnHistory(await self.broker.history(self.responder.person))
+                screen = self._make_screen()
+                # Without an app session of its own, prompt_toolkit takes all consoles for one.
+                with create_app_session(self.keys, screen):
+                    self._prompt = self._make_prompt(screen)
                     await body(line)
-                finally:
-                    self._prompt = None
-                    await self.close()
+            finally:
+                self._prompt = None
+                await self.close()
         except FirelineError as error:
             self.show_error(error)
             return error.status
@@ -286,7 +287,7 @@ class Console(ConsoleScreen):
             raise Refused("no session to leave here; exit leaves Fireline")
         self._stop_watching()
         self.session, session.on_taken = None, None
-        await session.detach("detach")
+        await whole(session.detach("detach"), self.broker.own)
         minutes = self.broker.config.limits.left_open_s / 60
         self.say(
             f"{session.id} stays open with its jobs for {minutes:.0f} min: attach {session.id}"

@@ -16,6 +16,7 @@ from server.identity.access import Access, Rules
 
 log = logging.getLogger("fireline.ssh")
 
+CLOSE_WAIT = 20.0
 KEEPALIVE = 10.0
 """Seconds; two unanswered and the connection is dead: found within 30 s."""
 
@@ -96,10 +97,11 @@ class SshDoor:
         self._listener.close()
         for login in list(self._logins):
             login.cut(why)
-        for task in list(self._tasks):
-            task.cancel()
-        while self._tasks:
-            await asyncio.wait(set(self._tasks))
+        # Each channel's going cancels who serves it: once is enough, twice would cut its end.
+        if self._tasks:
+            _, late = await asyncio.wait(set(self._tasks), timeout=CLOSE_WAIT)
+            for task in late:
+                task.cancel()
         await self._listener.wait_closed()
 
     # What a connection asks (login.Entrance).

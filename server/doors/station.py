@@ -20,6 +20,7 @@ from server.doors.client import Client
 from server.doors.following import Face, Following, Page
 from server.doors.player import Played
 from server.doors.replaying import cast_lines, recording_of, some_lines
+from server.doors.whole import whole
 from server.live.job import Job
 from server.live.render import Renderer, Shown, Style, error_shown
 from server.live.render.renderer import gives_one_record
@@ -51,10 +52,13 @@ class Station(ABC):
         """The desk session; a comment that was given whole serves it too."""
         if self.client.comment_too_long:
             raise NotUnderstood("FIRELINE_COMMENT is longer than 200 characters")
-        self._desk_session = await self.broker.sessions.open(self.responder, None)
+        self._desk_session = await self._opened(None, None)
 
     async def close(self) -> None:
         """Whatever the reason: nothing that was opened here stays unseen."""
+        await whole(self._close(), self.broker.own)
+
+    async def _close(self) -> None:
         why = self.client.login.cut_for
         session, self.session = self.session, None
         if session is not None:
@@ -64,6 +68,11 @@ class Station(ABC):
 
     async def _leave_session(self, session: Session, why: str | None) -> None:
         await session.end(why or "connection closed")
+
+    async def _opened(self, device: str | None, comment: str | None) -> Session:
+        """A session; one that opens after its client has gone is ended."""
+        opening = self.broker.sessions.open(self.responder, device, comment)
+        return await whole(opening, self.broker.own, lambda s: s.end("connection closed"))
 
     @property
     def here(self) -> Session:
@@ -143,15 +152,8 @@ class Station(ABC):
         """The command's job; a subclass says what it waits for meanwhile."""
         if isinstance(typed.command, TerminalCommand) and not self.client.terminal:
             raise Refused("shell needs a terminal; ssh -t gives one")
-        starting = asyncio.create_task(self.here.execute(typed, data=self.standard_input()))
-        try:
-            return await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # A start cut in half would leave a command that never ends: it goes on, and the
-            # session's end or its person finds it.
-            if not starting.done():
-                self.broker.own(_let_finish(starting))
-            raise
+        # A start cut in half would leave a command that never ends.
+        return await whole(self.here.execute(typed, data=self.standard_input()), self.broker.own)
 
     def standard_input(self) -> AsyncIterator[bytes] | None:
         return None
@@ -218,7 +220,7 @@ class Station(ABC):
             raise Refused(f"you are on {self._device_name()}; disconnect or detach first")
         comment = self.typed.options.comment if self.typed is not None else None
         comment = await self.comment_for(name, comment)
-        self.arrived(await self.broker.sessions.open(self.responder, name, comment))
+        self.arrived(await self._opened(name, comment))
 
     async def comment_for(self, name: str, given: str | None) -> str | None:
         """The comment of a session on the device; a console asks where a rule wants one."""
@@ -233,7 +235,7 @@ class Station(ABC):
         if isinstance(inner.command, ConsoleCommand):
             raise NotUnderstood(f"{inner.command.spec.word} is no command to run on a device")
         comment = await self.comment_for(device, inner.options.comment)
-        session = await self.broker.sessions.open(self.responder, device, comment)
+        session = await self._opened(device, comment)
         self.session = session
         try:
             status = await self.run(inner)
@@ -242,7 +244,8 @@ class Station(ABC):
             status = error.status
         finally:
             self.session = outer
-            await session.end(self.client.login.cut_for or "its command ended")
+            why = self.client.login.cut_for or "its command ended"
+            await whole(session.end(why), self.broker.own)
         self.status = status
 
     async def attach(self, session: str) -> None:
@@ -255,7 +258,7 @@ class Station(ABC):
         if self.session is None:
             raise Refused("no session to end here; exit leaves Fireline")
         session, self.session = self.session, None
-        await session.end("disconnect")
+        await whole(session.end("disconnect"), self.broker.own)
 
     async def leave(self) -> None:
         if self.session is not None:
@@ -300,9 +303,3 @@ def wants_json(line: str) -> bool:
     """Whether a line that may not even parse asks for JSON: its error is for a program then."""
     words = line.lower().split()
     return any(pair == ("-output", "json") for pair in itertools.pairwise(words))
-
-
-async def _let_finish(starting: "asyncio.Task[Job]") -> None:
-    await asyncio.wait({starting})
-    if not starting.cancelled():
-        starting.exception()  # it was told to a client that is gone
