@@ -58,6 +58,7 @@ class Job:
         self._target = Kind.STDOUT
         self._result: ResultFile | None = None
         self._closed = False
+        self._finishing: asyncio.Task[None] | None = None
         row = self.spec.rows
         self._row_decoder = msgspec.json.Decoder(row) if row is not None else None
 
@@ -99,10 +100,16 @@ class Job:
         self._write(self._target, data)
 
     async def finish(self, error: FirelineError | None, exit_code: int | None = None) -> None:
-        """The end: the result made durable, then the end record, then everybody is told."""
-        if self._closed:
-            return
-        self._closed = True
+        """The end: the result made durable, then the end record, then everybody is told.
+
+        The first end counts. A caller that is cancelled does not stop it.
+        """
+        if self._finishing is None:
+            self._closed = True
+            self._finishing = asyncio.create_task(self._finished(error, exit_code))
+        await asyncio.shield(self._finishing)
+
+    async def _finished(self, error: FirelineError | None, exit_code: int | None) -> None:
         self.error, self.exit_code = error, exit_code
         self.took = asyncio.get_running_loop().time() - self.began
         self.message = "" if error is None else str(error)
