@@ -21,6 +21,7 @@ from server.doors.marks import Marks
 from server.doors.notices import Notices
 from server.doors.own_history import OwnHistory
 from server.doors.paging import Pager
+from server.doors.plain_prompt import PlainPrompt
 from server.doors.player import Played, Player
 from server.doors.prompt import Prompt
 from server.doors.screen import make_screen
@@ -46,7 +47,7 @@ class ConsoleScreen(Station):
         self.keys.on_key = self._key_between
         self._marks = Marks(client)
         self._face = ConsoleFace(client, self._write)
-        self._prompt: Prompt | None = None
+        self._prompt: Prompt | PlainPrompt | None = None
         self._following: Following | None = None
         self._interrupt: Callable[[], None] | None = None
         self._stop_asked = False
@@ -83,7 +84,11 @@ class ConsoleScreen(Station):
             self._write, lambda: (client.columns, client.rows), client.term, client.color
         )
 
-    def _make_prompt(self, screen: Output) -> Prompt:
+    def _make_prompt(self, screen: Output) -> Prompt | PlainPrompt:
+        if not self.client.smart:
+            plain = PlainPrompt(self.keys, self._write)
+            plain.on_too_long = self._too_long
+            return plain
         prompt = Prompt(
             self.keys,
             screen,

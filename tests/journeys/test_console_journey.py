@@ -309,6 +309,27 @@ async def test_without_colour_nothing_is_coloured(
     await on_screen(house, play, term=term, options=options)
 
 
+async def test_a_dumb_terminal_gets_text_and_line_ends_alone(house: Rig) -> None:
+    def play(s: Screen) -> None:
+        s.until(r"^fireline>")
+        s.type("getfleX\x7f junk\x03")
+        s.until(r"\^C")
+        s.enter("connect web-01")
+        s.until(r"^web-01 .*> ?$")
+        s.enter("findfile *.no-such -path /usr &")
+        s.until(r"^job 1 runs behind")
+        s.type("typed")
+        s.until(r"^job 1 completed")
+        s.until(lambda s: s.lines[s.screen.cursor.y].endswith("> typed"))
+        s.type("\x03\x04")
+        s.until(r"has ended$")
+        s.type("\x04")
+        assert s.status() == 0
+        assert b"\x1b" not in s.raw
+
+    await on_screen(house, play, term="dumb")
+
+
 async def test_a_terminal_of_no_size_is_80_by_24(house: Rig) -> None:
     import asyncssh
 
