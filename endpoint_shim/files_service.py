@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Iterator
 from commands.language import wire
 from commands.language.errors import FirelineError, NotUnderstood, Refused
 from commands.language.host.files import FileHandle, Files
-from commands.language.names import Name, to_bytes
+from commands.language.names import Name, from_bytes, to_bytes
 from endpoint_shim.policy import Policy
 from endpoint_shim.stream import Stream
 
@@ -99,7 +99,10 @@ class FilesService:
             raise Refused(f"{HANDLES} files are open already on this connection")
         self._opening += 1
         try:
-            handle = await self._files.open(Name(message.path))
+            path = Name(message.path)
+            if message.follow:
+                path = await asyncio.to_thread(_real, path, self._policy)
+            handle = await self._files.open(path)
         finally:
             self._opening -= 1
         self._next += 1
@@ -143,6 +146,14 @@ def _entries(path: Name, policy: Policy) -> Iterator[wire.FileFacts]:
     else:
         from endpoint_shim.linux.stats import entries
     return entries(to_bytes(path), policy)
+
+
+def _real(path: Name, policy: Policy) -> Name:
+    if sys.platform == "win32":
+        return path  # a reparse point is refused by name there
+    from endpoint_shim.linux.stats import real
+
+    return from_bytes(real(to_bytes(path), policy))
 
 
 def _part(source: Iterator[wire.FileFacts]) -> list[wire.FileFacts]:

@@ -256,6 +256,8 @@ class ListFolder(_Down, tag="list"):
 class OpenFile(_Down, tag="openfile"):
     id: Count
     path: Text
+    follow: bool = False
+    """Through links, as a stock SFTP client opens; getfile itself never follows."""
 
 
 class Read(_Down, tag="read"):

@@ -27,6 +27,20 @@ def facts_at(path: bytes, follow: bool, policy: PathPolicy) -> FileFacts:
         raise in_words(error, path) from error
 
 
+def real(path: bytes, policy: PathPolicy) -> bytes:
+    """Where a path leads through links: what stock clients mean by opening it. Policy judges both
+    the path and its end; whoever opens the end judges once more what was opened."""
+    policy.check_path(os.fsdecode(path))
+    try:
+        handle = look(path, follow=True)
+        try:
+            return real_path(handle, path)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise in_words(error, path) from error
+
+
 def entries(path: bytes, policy: PathPolicy) -> Iterator[FileFacts]:
     """The entries of a folder. What is another mount that may hang is named, not looked at."""
     folder, real = opened_at(path, policy)

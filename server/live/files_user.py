@@ -77,7 +77,7 @@ class FilesUser:
 
     async def open(self, path: Name) -> tuple[int, int | None]:
         """A handle, and the size where the system gives a true one."""
-        answer = await self._one(lambda n: wire.OpenFile(id=n, path=path))
+        answer = await self._one(lambda n: wire.OpenFile(id=n, path=path, follow=True))
         return answer.handle, answer.files[0].size if answer.files else None
 
     async def read(self, handle: int, offset: int, length: int) -> bytes:
