@@ -74,6 +74,18 @@ def test_sftp_as_first_and_only_contact_lists_and_gets(
     assert (tmp_path / "got").read_text() == "#!/bin/sh\n"
 
 
+def test_a_link_is_opened_as_a_stock_client_means_it(
+    demo: Demo, there: Path, tmp_path: Path
+) -> None:
+    (there / "link").symlink_to("run.sh")
+    (there / "dangling").symlink_to("nowhere")
+    got = demo.client("scp", f"fireline:{demo.at(there / 'link')}", str(tmp_path / "got"))
+    assert (got.status, (tmp_path / "got").read_text()) == (0, "#!/bin/sh\n")
+    lost = demo.client("scp", f"fireline:{demo.at(there / 'dangling')}", str(tmp_path / "lost"))
+    assert lost.status == 1
+    assert not (tmp_path / "lost").exists()
+
+
 def test_a_devices_name_has_no_case(demo: Demo, there: Path, tmp_path: Path) -> None:
     path = demo.at(there / "run.sh").replace(demo.device, demo.device.upper())
     assert demo.client("scp", f"fireline:{path}", str(tmp_path / "got")).status == 0
