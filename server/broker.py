@@ -157,7 +157,9 @@ class Broker:
             self.journal.broker,
             front,
             DoorLimits(
-                logins=config.limits.logins, logins_per_source=config.limits.logins_per_source
+                logins=config.limits.logins,
+                logins_per_source=config.limits.logins_per_source,
+                connections_per_person=config.limits.connections_per_person,
             ),
         )
         await ssh.open(config.ssh_host, config.ssh_port)
