@@ -129,6 +129,9 @@ class Jobs:
     def worker(self, number: int) -> Job:
         return Job()
 
+    def close(self) -> None:
+        """A job has no place to give up; it goes with its last handle."""
+
     def end_leftovers(self) -> None:
         """There are none: jobs end with the process that holds them."""
 
