@@ -55,7 +55,7 @@ async def connect(context: ssl.SSLContext, dial: str, path: str, max_size: int) 
             )
             _no_delay(framed)
             protocol.send_request(protocol.connect())
-            framed.flush_handshake()
+            framed.flush()
             await answered
     except TimeoutError:
         framed.abort("timed out")

@@ -122,7 +122,8 @@ class Stream:
     async def flushed(self) -> None:
         """Waits until what was sent is out of this process, at most RESUMED_S."""
         transport = self._socket.transport if self._socket is not None else None
-        if transport is not None:
+        if self._socket is not None and transport is not None:
+            self._socket.flush()
             transport.set_write_buffer_limits(high=0)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RESUMED_S):

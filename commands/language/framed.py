@@ -4,7 +4,9 @@
    in the very turn that its bytes arrive (design.md, section 1: a keystroke).
 2. Back-pressure is the transport's: `paused_writing` tells the owner to stop its source, and
    `pause`/`resume` stop reading this socket.
-3. The protocol object is given by each side (client or server), so that this module knows only
+3. Bytes go out in the turn that sends them; texts at the end of it, together: a thousand rows are
+   not a thousand packets.
+4. The protocol object is given by each side (client or server), so that this module knows only
    the standard library. RFC 6455 is its business, not ours.
 """
 
@@ -53,6 +55,7 @@ class FramedSocket(asyncio.Protocol):
         self.writable = True
         self._close_reason = ""
         self._lost = False
+        self._flushing: asyncio.Handle | None = None
 
     # What asyncio calls.
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,12 +67,12 @@ class FramedSocket(asyncio.Protocol):
         self.heard = asyncio.get_running_loop().time()
         self.protocol.receive_data(data)
         self._events()
-        self._flush()
+        self.flush()
 
     def eof_received(self) -> None:
         self.protocol.receive_eof()
         self._events()
-        self._flush()
+        self.flush()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end(self._close_reason or (str(error) if error else "closed"))
@@ -87,18 +90,19 @@ class FramedSocket(asyncio.Protocol):
         """Sends one TEXT frame; after the end it does nothing."""
         if self._open():
             self.protocol.send_text(data)
-            self._flush()
+            if self._flushing is None:
+                self._flushing = asyncio.get_running_loop().call_soon(self.flush)
 
     def send_binary(self, data: bytes) -> None:
         """Sends one BINARY frame; after the end it does nothing."""
         if self._open():
             self.protocol.send_binary(data)
-            self._flush()
+            self.flush()
 
     def ping(self) -> None:
         if self._open():
             self.protocol.send_ping(b"")
-            self._flush()
+            self.flush()
 
     def pause(self) -> None:
         """Stops reading; what came already is still delivered."""
@@ -114,7 +118,7 @@ class FramedSocket(asyncio.Protocol):
         self._close_reason = self._close_reason or reason
         if self._open():
             self.protocol.send_close(code, reason)
-            self._flush()
+            self.flush()
         if self.transport is not None:
             self.transport.close()
 
@@ -122,11 +126,24 @@ class FramedSocket(asyncio.Protocol):
         """Drops the connection at once (a peer that does not read, a violation)."""
         self._close_reason = self._close_reason or reason
         if self.transport is not None:
+            self.flush()
             self.transport.abort()
 
-    def flush_handshake(self) -> None:
-        """Sends what the sans-I/O protocol has ready (a handshake's request or response)."""
-        self._flush()
+    def flush(self) -> None:
+        """Sends now what is ready: texts of this turn, a handshake's request or response."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        ready = self.protocol.data_to_send()
+        if ready:
+            transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
+        if b"" in ready and transport.can_write_eof():  # websockets' word for the end
+            transport.write_eof()
+        if self.protocol.close_expected():
+            transport.close()
 
     @property
     def lost(self) -> bool:
@@ -153,18 +170,6 @@ class FramedSocket(asyncio.Protocol):
                 self._close_reason = self._close_reason or "closed by the other side"
             elif opcode not in (PING, PONG):
                 self.on_event(event)
-
-    def _flush(self) -> None:
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            return
-        for data in self.protocol.data_to_send():
-            if data:
-                transport.write(data)
-            elif transport.can_write_eof():
-                transport.write_eof()
-        if self.protocol.close_expected():
-            transport.close()
 
     def _end(self, reason: str) -> None:
         if not self._lost:

@@ -31,7 +31,7 @@ async def connection() -> AsyncIterator[Ends]:
 
         def on_event(request: Any) -> None:
             protocol.send_response(protocol.accept(request))
-            socket.flush_handshake()
+            socket.flush()
             accepted.set_result(socket)
 
         socket.on_event = on_event
@@ -43,7 +43,7 @@ async def connection() -> AsyncIterator[Ends]:
     _, client = await loop.create_connection(lambda: FramedSocket(protocol), host, port)
     client.on_event = answered.set_result
     protocol.send_request(protocol.connect())
-    client.flush_handshake()
+    client.flush()
     await answered
     server = await accepted
     try:
@@ -112,3 +112,30 @@ async def test_reading_stops_while_paused_and_goes_on_after() -> None:
         ends.server.resume()
         await done.wait()
         assert sum(map(len, got)) == 64_000_000
+
+
+async def test_texts_of_one_turn_are_one_write_and_bytes_after_them_stay_after_them() -> None:
+    async with connection() as ends:
+        writes: list[bytes] = []
+        assert ends.client.transport is not None
+        ends.client.transport.write = writes.append  # type: ignore[method-assign, assignment]
+        for _ in range(3):
+            ends.client.send_text(b"{}")
+        assert writes == []
+        await asyncio.sleep(0)
+        assert len(writes) == 1
+        ends.client.send_text(b"{}")
+        ends.client.send_binary(b"key")
+        assert len(writes) == 2
+
+
+async def test_what_was_said_before_an_abort_still_goes_out() -> None:
+    async with connection() as ends:
+        got: list[bytes] = []
+        over = asyncio.Event()
+        ends.server.on_text = got.append
+        ends.server.on_lost = lambda reason: over.set()
+        ends.client.send_text(b"the last word")
+        ends.client.abort("that was all")
+        await over.wait()
+        assert [bytes(data) for data in got] == [b"the last word"]

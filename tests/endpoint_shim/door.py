@@ -62,7 +62,7 @@ class Peer(FramedSocket):
         assert isinstance(event, Request) and isinstance(self.protocol, ServerProtocol)
         self.path = event.path
         self.protocol.send_response(self.protocol.accept(event))
-        self.flush_handshake()
+        self.flush()
         self._door.all.append(self)
         self._door.peers[self.path].put_nowait(self)
 
