@@ -13,7 +13,7 @@ import logging
 import socket as sockets
 import ssl
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from websockets.http11 import Request
@@ -26,6 +26,7 @@ from server.audit.records import LineRefused
 from server.identity.leaf import read_leaf
 from server.live.device_line import DeviceLine
 from server.live.inventory import Device
+from server.live.streams import OVER
 
 if TYPE_CHECKING:
     from server.broker import Broker
@@ -138,7 +139,8 @@ class DeviceConnection(FramedSocket):
         self.path = ""
         self._first: asyncio.TimerHandle | None = None
         self.on_event, self.on_text = self._on_event, self._on_first
-        self.on_binary = lambda _: self.abort("bytes before its first message")
+        self.on_binary = lambda _: self._violate("sent bytes before its first message")
+        self._broke = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -154,7 +156,7 @@ class DeviceConnection(FramedSocket):
             return
         self.door.joined(self)
         loop = asyncio.get_running_loop()
-        self._first = loop.call_later(FIRST_S, self.abort, "no first message within 5 s")
+        self._first = loop.call_later(FIRST_S, self._silent)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.door.left(self)
@@ -170,7 +172,23 @@ class DeviceConnection(FramedSocket):
 
     def data_received(self, data: bytes) -> None:
         if self.device is not None and not self.lost:
+            device = self.device
             super().data_received(data)
+            broken = cast(ServerProtocol, self.protocol).parser_exc
+            if broken is not None and not self._broke:
+                self._broke = True
+                self.door.broker.sessions.violated(device, f"broke the WebSocket: {broken}")
+
+    def _silent(self) -> None:
+        reason = f"no first message within {FIRST_S:g} s"
+        if self.device is not None:
+            self.door.refused(self.device, self.device.id, self.source, reason)
+        self.abort(reason)
+
+    def _violate(self, what: str) -> None:
+        if self.device is not None:
+            self.door.broker.sessions.violated(self.device, what)
+        self.abort(f"it {what}")
 
     def _refuse(self, device_id: str, reason: str) -> None:
         device = self.door.broker.inventory.by_id(device_id)
@@ -207,15 +225,13 @@ class DeviceConnection(FramedSocket):
             else:
                 self._control(device, wire.up.decode(data))
         except (msgspec.DecodeError, RecursionError) as error:
-            self.door.broker.sessions.violated(
-                device, f"sent a first message that is none: {error}"
-            )
-            self.abort("its first message is none")
+            self._violate(f"sent a first message that is none: {error}")
 
     def _stream(self, device: Device, first: wire.First) -> None:
         reason = self.door.broker.sessions.streams.dialled(device, first, self)
         if reason is not None:
-            self.door.broker.sessions.violated(device, f"dialled {first.stream}: {reason}")
+            if reason != OVER:
+                self.door.broker.sessions.violated(device, f"dialled {first.stream}: {reason}")
             self.close(1008, reason)
 
     def _control(self, device: Device, message: wire.Up) -> None:

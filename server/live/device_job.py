@@ -105,6 +105,8 @@ class DeviceJob(Job):
 
     # The stream's callbacks.
     def on_item(self, item: items.Sent) -> None:
+        if self._too_late("an item"):
+            return
         try:
             self._take(item)
         except msgspec.ValidationError as error:
@@ -113,9 +115,13 @@ class DeviceJob(Job):
             self._stop_at_limit(error)
 
     def on_bytes(self, data: bytes) -> None:
+        if self._too_late("bytes"):
+            return
         try:
             if self._file is None:
                 self.feed_bytes(data)
+            elif self._announced is not None and self._file.size + len(data) > self._announced:
+                self._violate(f"sent more of its file than the {self._announced:,} bytes announced")
             elif not self._file.feed(data) and self.stream is not None:
                 self.stream.pause()
         except (RecordingFull, RecordingBroken, Refused) as error:
@@ -239,8 +245,6 @@ class DeviceJob(Job):
             self._pump.cancel()
         if self._backstop is not None:
             self._backstop.cancel()
-        if self.cancelled_by and error is not None and error.code in ("cancelled", "failed"):
-            error = self._cancelled_error() if error.code == "cancelled" else error
         if self._file is not None:
             error = await self._file_ended(error)
         if self._written is not None and error is None:
@@ -253,6 +257,8 @@ class DeviceJob(Job):
         stream = self.stream
         if stream is not None:
             stream.user = None
+            if done is None:  # it may still run there: nothing of it shall reach another command
+                stream.end("the command ended without its Done")
         await self.finish(error, done.exit_code if done is not None else None)
         self.release(self)
 

@@ -60,7 +60,9 @@ class DeviceLine:
         self.socket.send_text(wire.encode(message))
 
     def close(self, reason: str) -> None:
+        """Ends it now: who comes next is the device's line from this turn on."""
         self.socket.abort(reason)
+        self._on_lost(reason)
 
     async def lives(self, within_s: float = 2.0) -> bool:
         """Asks for a beat; whether one came in time."""

@@ -165,11 +165,15 @@ class Stream:
             self._socket.send_text(wire.encode(wire.Ack(frames=self._got.said())))
 
     def _on_text(self, data: bytes) -> None:
+        if not self.alive:
+            return  # on its way when we closed
         try:
             if data.startswith(b'{"item"'):
                 item = items.decode(data)
                 self._count(len(data))
-                if self.user is not None:
+                if self.user is None:
+                    self._violate("sent an item while no command runs")
+                else:
                     self.user.on_item(item)
                 return
             message = wire.stream_up.decode(data)
@@ -191,6 +195,8 @@ class Stream:
             self.user.on_writing(True)
 
     def _on_binary(self, data: bytes) -> None:
+        if not self.alive:
+            return
         self._count(len(data))
         if self.user is None:
             self._violate("sent bytes while no command runs")

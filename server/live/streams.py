@@ -2,11 +2,16 @@
 
 import asyncio
 import hmac
+from collections import OrderedDict
 
 from commands.language import wire
 from commands.language.framed import FramedSocket
 from server.live.inventory import Device
 from server.live.stream import Stream
+
+OVER = "the stream has ended"
+"""What a worker hears that comes back to a stream that the broker ended meanwhile."""
+REMEMBERED = 1000
 
 
 class Streams:
@@ -16,6 +21,7 @@ class Streams:
         self._dial_s, self._away_s = dial_s, away_s
         self._streams: dict[str, Stream] = {}
         self._numbers: dict[str, int] = {}
+        self._over: OrderedDict[str, str] = OrderedDict()
 
     def of_device(self, device_id: str) -> list[Stream]:
         return [s for s in self._streams.values() if s.device_id == device_id]
@@ -35,6 +41,8 @@ class Streams:
     def dialled(self, device: Device, first: wire.First, socket: FramedSocket) -> str | None:
         """Gives the socket to its stream; the reason if it may not have one."""
         stream = self._streams.get(first.stream)
+        if isinstance(first, wire.Resume) and self._over.get(first.stream) == device.id:
+            return OVER
         if stream is None or stream.device_id != device.id:
             return "no such stream of this device"
         if isinstance(first, wire.Resume):
@@ -53,3 +61,6 @@ class Streams:
 
     def _forget(self, stream: Stream) -> None:
         self._streams.pop(stream.id, None)
+        self._over[stream.id] = stream.device_id
+        if len(self._over) > REMEMBERED:
+            self._over.popitem(last=False)
