@@ -14,7 +14,7 @@ from pathlib import Path
 
 from commands.language import wire
 from commands.language.errors import FirelineError
-from commands.language.items import Done, Note, encode
+from commands.language.items import NOT_STARTED, Done, Note, encode
 from commands.language.names import Name
 from endpoint_shim import config, dial, policy, signed_in, stuck
 from endpoint_shim.children import faster_loop, join_group, join_supervisor
@@ -178,7 +178,7 @@ class Worker:
             self._stream.violation("a start on a stream that is not free")
         elif start.number in self._never:
             self._never.discard(start.number)
-            self._say_done(start.number, Done("cancelled", "it had not started"))
+            self._say_done(start.number, Done("cancelled", NOT_STARTED))
         else:
             group = self._command_group = self._group.under(f"c{start.number}")
             runner = self._runner = Runner(start, self._place, group, self._stream)

@@ -166,8 +166,8 @@ class WorkerProcess:
             return
         mount = stuck.mount_of(child.pid)
         self.held = Held(child.pid, mount)
-        where = f" on {mount}" if mount else ""
-        words = f"pid {child.pid} waits in the kernel{where} and ends when that lets it go"
+        where = f" on {mount} and ends with it" if mount else " and ends when that lets it go"
+        words = f"pid {child.pid} hangs in the kernel{where}"
         self._tell(wire.Gone(stream=self.stream, how="kernel", message=words))
 
     async def _end_group(self) -> list[str]:

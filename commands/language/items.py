@@ -110,6 +110,9 @@ class Done(_Item, tag="done"):
     exit_code: int | None = None
 
 
+NOT_STARTED = "it had not started"
+"""The message of a Done whose command was cancelled before anything of it ran."""
+
 Sent = RowItem | Progress | Into | Taken | Written | Folder | Note | Undoable | Done
 Item = Row | Progress | Into | Taken | Written | Folder | Note | Undoable | Done | bytes
 """What `run` yields: a Row of the declared type, an item, or the next bytes."""

@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from server.evidence.incoming import Incoming
 
 STUCK_S = 2.0
+ANSWER_S = 6.0
+"""What a device may take to say what became of a cancel: killing a deaf worker takes it 4 s."""
 THE_RULES = "the rules"
 
 
@@ -65,6 +68,11 @@ class DeviceJob(Job):
         self._ending: asyncio.Task[None] | None = None
         self._backstop: asyncio.TimerHandle | None = None
         self._may_write = asyncio.Event()
+
+    @property
+    def ending(self) -> bool:
+        """Its end is being written, or is."""
+        return self._ending is not None or not self.running
 
     # The session starts it.
     def start(self, stream: Stream, start: wire.Start, data: AsyncIterator[bytes] | None) -> None:
@@ -150,10 +158,7 @@ class DeviceJob(Job):
             return
         if gone.how == "never":
             self._end(
-                Cancelled(
-                    f"{self.spec.word} had not started on {self.device}; nothing ran"
-                    f", #{self.number}"
-                )
+                self._never_error()
                 if self.cancelled_by
                 else Failed(f"{self.spec.word} could not start on {self.device}: {gone.message}")
             )
@@ -181,13 +186,8 @@ class DeviceJob(Job):
         grace = float(getattr(self.command, "grace", 0.0)) + STUCK_S
         stream = self.stream
         if stream is None:
-            self._end(
-                Cancelled(
-                    f"{self.spec.word} had not started on {self.device}; nothing ran"
-                    f", #{self.number}"
-                )
-            )
-        elif not self.send_cancel(wire.Cancel(stream=stream.id, number=self.number, grace_s=grace)):
+            self._end(self._never_error())
+        elif not await self._asked_to_stop(stream, grace):
             answer = (
                 f"{self.device} does not answer; the stop goes out when it is back, "
                 f"job {self.number}"
@@ -198,6 +198,20 @@ class DeviceJob(Job):
         answer = self.too_late() if self.error is None else str(self.error)
         await self.journal.append(CancelAnswered(number=self.number, answer=answer))
         return answer
+
+    async def _asked_to_stop(self, stream: Stream, grace: float) -> bool:
+        """Whether it ended in the time that it has for that; from `stopping` its grace counts."""
+        cancel = wire.Cancel(stream=stream.id, number=self.number, grace_s=grace)
+        return self.send_cancel(cancel) and (
+            await self._ends_within(ANSWER_S)
+            or (self.stopping and await self._ends_within(grace + ANSWER_S))
+        )
+
+    async def _ends_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.wait()
+        return not self.running
 
     def resend_cancel(self) -> None:
         """A pending cancel is repeated when the line is back."""
@@ -221,6 +235,7 @@ class DeviceJob(Job):
             case items.Taken():
                 if self._file is None:
                     raise msgspec.ValidationError("the end of a file that was not begun")
+                self._announced = item.size
                 self._file.expected = item
                 self.feed(item)
             case _:
@@ -277,9 +292,16 @@ class DeviceJob(Job):
 
     def _done_error(self, done: items.Done) -> FirelineError | None:
         """What a Done says; one that stopped unasked was cut off, with its supervisor."""
-        if done.code == "cancelled" and not self.cancelled_by:
+        if done.code != "cancelled":
+            return failure(done)
+        if not self.cancelled_by:
             return self._lost_error("its shim ended, and the command with it")
-        return failure(done)
+        return self._never_error() if done.message == items.NOT_STARTED else self._cancelled_error()
+
+    def _never_error(self) -> FirelineError:
+        return Cancelled(
+            f"{self.spec.word} had not started on {self.device}; nothing ran, #{self.number}"
+        )
 
     def _cancelled_error(self) -> FirelineError:
         took = asyncio.get_running_loop().time() - self.began

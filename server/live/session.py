@@ -200,7 +200,7 @@ class Session:
         self, job: DeviceJob, start: wire.Start, data: AsyncIterator[bytes] | None
     ) -> None:
         stream = await self.stream()
-        if not job.running:
+        if job.ending:
             self._release_stream(stream)
         elif stream.alive:
             job.start(stream, start, data)
