@@ -219,6 +219,12 @@ class DeviceJob(Job):
             self.send_cancel(wire.Cancel(stream=self.stream.id, number=self.number))
 
     # Inside.
+    def _too_late(self, what: str) -> bool:
+        """After its Done a device says nothing more; what was ended here may still be told of."""
+        if self._done is not None:
+            self._violate(f"sent {what} after its Done")
+        return self._ending is not None
+
     def _take(self, item: items.Sent) -> None:
         match item:
             case items.Folder():
@@ -229,8 +235,10 @@ class DeviceJob(Job):
                     raise msgspec.ValidationError("a second file before the first was whole")
                 self._file = self._incoming(self, item)
                 self._file.on_drained = self._drained
+                self._announced = item.size
                 self.feed(item)
             case items.Done():
+                self._done = item
                 self._end(self._done_error(item), item)
             case items.Taken():
                 if self._file is None:
@@ -244,6 +252,8 @@ class DeviceJob(Job):
                     self._written = item
 
     _written: items.Written | None = None
+    _done: items.Done | None = None
+    _announced: int | None = None
 
     def _drained(self) -> None:
         if self.stream is not None:
@@ -260,6 +270,8 @@ class DeviceJob(Job):
             self._pump.cancel()
         if self._backstop is not None:
             self._backstop.cancel()
+        if self.cancelled_by and error is not None and error.code in ("cancelled", "failed"):
+            error = self._cancelled_error() if error.code == "cancelled" else error
         if self._file is not None:
             error = await self._file_ended(error)
         if self._written is not None and error is None:
