@@ -1,0 +1,497 @@
+"""An enrolled device that breaks the rules: it is cut with a reason, and nobody else notices.
+
+1. Each misbehaviour has its record in the broker's journal, or its command the reason.
+2. Meanwhile and afterwards another device of the same broker answers, and the broker's memory
+   stays where it was.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.journeys.rig import House
+from tests.journeys.scripted import Scripted, Wire, client, dialled, until
+
+pytestmark = [pytest.mark.needs("ssh", "ssh-keygen")]
+
+GOOD, BAD, TWIN = "good-01", "bad-01", "bad-02"
+GROWTH_KIB = 40 << 10
+LIMITS = {
+    "results_bytes": 300_000, "stream_dial_s": 1.5, "stream_away_s": 1.5,
+    "reserve_bytes": 1 << 20, "violations_per_hour": 1000,
+}  # fmt: skip
+ROW = {"pid": 1, "name": "x"}
+SHA = "0" * 64
+
+
+class Houses:
+    """The house and its two scripted devices; made once for the file."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        house.start_shim(GOOD)
+        self.bad, self.twin = Scripted(house, BAD), Scripted(house, TWIN)
+        assert house.run("library add big.bin", stdin=bytes(8 << 20)).status == 0
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Houses]:
+    with House(tmp_path_factory.mktemp("hostile") / "house", LIMITS) as house:
+        yield Houses(house)
+
+
+Case = Callable[[Scripted, Houses], Awaitable[str]]
+"""Misbehaves; gives what the responder's client said, if there was one."""
+CASES: "dict[str, tuple[Case, str, str]]" = {}
+"""Name -> what it does, what the broker's journal says then, what the client said."""
+
+
+def case(journal: str, said: str = "") -> Callable[[Case], Case]:
+    def keep(do: Case) -> Case:
+        CASES[do.__name__] = (do, journal, said)
+        return do
+
+    return keep
+
+
+async def cut(wire: Wire) -> None:
+    """Until the broker has ended it, whatever it still sends."""
+    with contextlib.suppress(ConnectionClosed):
+        async with asyncio.timeout(10):
+            while True:
+                await wire.socket.recv()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    bad: Scripted, line: str
+) -> AsyncIterator[tuple[Wire, Wire, "asyncio.Task[Any]"]]:
+    """Its control line, and the stream on which a responder's command has started."""
+    async with bad.online() as control:
+        asked = client(bad.house, f"on {bad.name} {line}")
+        async with bad.asked(control) as stream:
+            await stream.hears("start")
+            yield control, stream, asked
+
+
+async def said_by(asked: "asyncio.Task[Any]") -> str:
+    ran = await asked
+    assert ran.status != 0, "a false success"
+    return str(ran.err)
+
+
+# The control line.
+@case("it is no Hello")
+async def a_frame_before_hello(bad: Scripted, _: Houses) -> str:
+    async with bad.dial("/control") as line:
+        await line.say({"m": "beat", "number": 1})
+        await cut(line)
+    return ""
+
+
+@case("longer than 4 KiB")
+async def a_hello_of_5_kib(bad: Scripted, _: Houses) -> str:
+    async with bad.dial("/control") as line:
+        await line.say(bad.hello(shim="x" * 5000))
+        await cut(line)
+    return ""
+
+
+@case("no first message within 5 s")
+async def no_hello_and_a_drip(bad: Scripted, _: Houses) -> str:
+    async with bad.dial("/control") as silent, bad.dial("/stream") as stream:
+        host, _, port = bad.place.rpartition(":")
+        reader, writer = await asyncio.open_connection(
+            host, int(port), ssl=bad.context, server_hostname=host
+        )
+        with contextlib.suppress(OSError, ssl.SSLError):
+            for byte in b"GET /control HTTP/1.1\r\nHost: x\r\n" * 9:
+                writer.write(bytes([byte]))
+                await writer.drain()
+                if reader.at_eof():
+                    break
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await reader.read(1)
+        writer.transport.abort()
+        await cut(silent)
+        await cut(stream)
+    await until(lambda: len(refusals(bad.house, "no first message")) >= 3)
+    return ""
+
+
+@case("said hello twice")
+async def hello_twice(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        await line.say(bad.hello())
+        await cut(line)
+    return ""
+
+
+@case("control message that is none")
+async def an_unknown_message(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        await line.say({"m": "selfdestruct"})
+        await cut(line)
+    return ""
+
+
+@case("control message that is none")
+async def no_json(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        await line.say('{"m": "beat", "number": ')
+        await cut(line)
+    return ""
+
+
+@case("control message that is none")
+async def nested_without_end(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        await line.say('{"m":"beat","x":' + "[" * 30_000)
+        await cut(line)
+    return ""
+
+
+@case("sent bytes on its control line")
+async def bytes_on_the_control_line(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        await line.say(b"\x00\x01")
+        await cut(line)
+    return ""
+
+
+@case("sent bytes before its first message")
+async def bytes_first(bad: Scripted, _: Houses) -> str:
+    async with bad.dial("/control") as line:
+        await line.say(b"\x00\x01")
+        await cut(line)
+    return ""
+
+
+@case("control message over 64 KiB")
+async def a_control_message_of_100_kib(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        await line.say({"m": "bye", "reason": "x" * 100_000})
+        await cut(line)
+    return ""
+
+
+@case("broke the WebSocket")
+async def a_frame_of_5_mb(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        with contextlib.suppress(ConnectionClosed):
+            await line.say(b"x" * 5_000_000)
+        await cut(line)
+    return ""
+
+
+@case("speaks version 0 of the protocol")
+async def an_older_shim(bad: Scripted, _: Houses) -> str:
+    async with bad.dial("/control") as line:
+        await line.say(bad.hello(version=0))
+        assert "update the older one" in await line.closed()
+    return ""
+
+
+@case("speaks version 2 of the protocol")
+async def a_newer_shim(bad: Scripted, _: Houses) -> str:
+    async with bad.dial("/control") as line:
+        await line.say(bad.hello(version=2, news={"of": ["tomorrow"]}))
+        assert "update the older one" in await line.closed()
+    return ""
+
+
+@case("a control message that is none")
+async def numbers_out_of_range(bad: Scripted, _: Houses) -> str:
+    for number in (-1, 2**53 + 1, 2**80, 1e400, "1"):
+        async with bad.online() as line:
+            await line.say(f'{{"m":"beat","number":{json.dumps(number)}}}')
+            await cut(line)
+    return ""
+
+
+@case("another line of this identity is alive")
+async def a_clone_while_the_first_lives(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as first:
+        async with bad.dial("/control") as second:
+            await second.say(bad.hello())
+            await first.hears("ping")
+            await first.say({"m": "beat", "number": 1})
+            assert "a cloned device?" in await second.closed()
+        assert bad.house.online(BAD)
+    return ""
+
+
+@case("a new line took over")
+async def a_second_line_while_the_first_is_dead(bad: Scripted, _: Houses) -> str:
+    async with bad.dial("/control") as first:
+        await first.say(bad.hello())
+        await first.hears("welcome")
+        async with bad.online() as second:
+            await cut(first)
+            await second.say({"m": "beat", "number": 7})
+            assert (await second.hears("echo"))["number"] == 7
+    return ""
+
+
+@case("")
+async def another_devices_name_in_its_facts(bad: Scripted, houses: Houses) -> str:
+    async with bad.online(facts={"platform": "linux", "host": GOOD, "system": GOOD}):
+        rows = {row["name"]: row for row in houses.house.rows("devices")}
+        assert rows[BAD]["online"] and rows[GOOD]["online"]
+        assert rows[GOOD]["platform"] != GOOD
+    return ""
+
+
+# Streams and their tokens.
+@case("the token is not right", "not dialled within 1.5 s")
+async def a_wrong_token(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        asked = client(bad.house, f"on {BAD} processes")
+        opening = await line.hears("open")
+        async with bad.dial("/stream") as stream:
+            await stream.say(dialled({**opening, "token": "x" * 32}))
+            assert "token" in await stream.closed()
+        return await said_by(asked)
+
+
+@case("the token is not right", "not dialled within 1.5 s")
+async def the_token_of_another_session(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        both = [client(bad.house, f"on {BAD} processes") for _ in range(2)]
+        one, other = await line.hears("open"), await line.hears("open")
+        async with bad.dial("/stream") as stream:
+            await stream.say(dialled({**one, "token": other["token"]}))
+            await cut(stream)
+        texts = [await said_by(asked) for asked in both]
+    return min(texts)
+
+
+@case("the token is not right or was used", "was interrupted")
+async def a_token_used_twice(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        asked = client(bad.house, f"on {BAD} processes")
+        opening = await line.hears("open")
+        async with bad.dial("/stream") as first:
+            await first.say(dialled(opening))
+            await first.hears("start")
+            async with bad.dial("/stream") as second:
+                await second.say(dialled(opening))
+                assert "was used" in await second.closed()
+        return await said_by(asked)
+
+
+@case("no such stream of this device", "was interrupted")
+async def the_stream_of_another_device(bad: Scripted, houses: Houses) -> str:
+    async with houses.twin.online() as line:
+        asked = client(bad.house, f"on {TWIN} processes")
+        opening = await line.hears("open")
+        async with bad.dial("/stream") as thief:
+            await thief.say(dialled(opening))
+            assert "no such stream" in await thief.closed()
+        async with houses.twin.dial("/stream") as stream:
+            await stream.say(dialled(opening))
+            await stream.hears("start")
+        return await said_by(asked)
+
+
+@case("no such stream of this device")
+async def a_resume_of_a_stream_never_opened(bad: Scripted, _: Houses) -> str:
+    async with bad.dial("/stream") as stream:
+        await stream.say({"m": "resume", "stream": "S1.w1", "frames": 0})
+        assert "no such stream" in await stream.closed()
+    return ""
+
+
+@case("not to be resumed", "was interrupted")
+async def a_resume_from_frames_that_never_were(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        asked = client(bad.house, f"on {BAD} processes")
+        opening = await line.hears("open")
+        async with bad.dial("/stream") as first:
+            await first.say(dialled(opening))
+            await first.hears("start")
+        async with bad.dial("/stream") as second:
+            await second.say({"m": "resume", "stream": opening["stream"], "frames": 99})
+            assert "not to be resumed" in await second.closed()
+        return await said_by(asked)
+
+
+# What comes of a command.
+@case("an item of processes that does not fit", "does not fit")
+async def a_row_of_another_type(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "processes") as (_line, stream, asked):
+        await stream.row(pid="one", name=2)
+        return await said_by(asked)
+
+
+@case("sent a frame that is no message", "sent a frame that is no message")
+async def an_item_that_is_none(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "processes") as (_line, stream, asked):
+        await stream.say({"item": "payload", "row": {}})
+        return await said_by(asked)
+
+
+@case("sent an item (after its Done|while no command runs)")
+async def an_item_after_done(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "processes") as (_line, stream, asked):
+        row = {"item": "row", "row": ROW}
+        await stream.together(row, {"item": "done"}, row)
+        ran = await asked
+        assert ran.status == 0 and ran.out.count("x") == 1
+        await cut(stream)
+    return ""
+
+
+@case("sent bytes (after its Done|while no command runs)")
+async def bytes_after_done(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "processes") as (_line, stream, asked):
+        await stream.together({"item": "done"}, b"more")
+        assert (await asked).status == 0
+        await cut(stream)
+    return ""
+
+
+@case("", "results")
+async def rows_without_end(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "processes -output json") as (_line, stream, asked):
+        with contextlib.suppress(ConnectionClosed):
+            while not asked.done():
+                await stream.row(**ROW, user="x" * 200)
+                await asyncio.sleep(0)  # or the broker's Close is never read
+        return await said_by(asked)
+
+
+@case("bytes announced", "bytes announced")
+async def bytes_beyond_the_announced_size(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "getfile /etc/hostname") as (_line, stream, asked):
+        await stream.item(item="into", where="file", name="/etc/hostname", size=10)
+        await stream.say(b"0123456789", b"and more")
+        return await said_by(asked)
+
+
+@case("sent a frame that is no message", "sent a frame that is no message")
+async def a_negative_size(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "getfile /etc/hostname") as (_line, stream, asked):
+        await stream.item(item="into", where="file", name="/etc/hostname", size=-1)
+        return await said_by(asked)
+
+
+@case("", "at most")
+async def a_file_of_a_quintillion_bytes(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "getfile /etc/hostname") as (_line, stream, asked):
+        await stream.item(item="into", where="file", name="/etc/hostname", size=10**18)
+        return await said_by(asked)
+
+
+@case("the end of a file that was not begun", "was not begun")
+async def the_end_of_a_file_that_never_began(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "getfile /etc/hostname") as (_line, stream, asked):
+        await stream.item(item="taken", size=3, sha256=SHA)
+        return await said_by(asked)
+
+
+@case("", "differs: 3 bytes")
+async def a_wrong_digest(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "getfile /etc/hostname") as (_line, stream, asked):
+        await stream.item(item="into", where="file", name="/etc/hostname", size=3)
+        await stream.say(b"abc")
+        await stream.item(item="taken", size=3, sha256=SHA)
+        await stream.item(item="done")
+        return await said_by(asked)
+
+
+@case("", "did not come whole")
+async def done_before_the_file_is_whole(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "getfile /etc/hostname") as (_line, stream, asked):
+        await stream.item(item="into", where="file", name="/etc/hostname", size=3)
+        await stream.say(b"a", {"item": "done"})
+        return await said_by(asked)
+
+
+@case("never sent", "never sent")
+async def acknowledging_what_was_never_sent(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "processes") as (_line, stream, asked):
+        await stream.say({"m": "ack", "frames": 10**6})
+        return await said_by(asked)
+
+
+@case("", "outcome unknown")
+async def acknowledging_nothing(bad: Scripted, _: Houses) -> str:
+    async with running(bad, "putfile big.bin -path /tmp/never") as (_line, stream, asked):
+        got = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                while True:
+                    got += len(await stream.socket.recv())
+        assert got < 2 << 20, f"{got} bytes were sent and nothing acknowledged"
+    return await said_by(asked)
+
+
+@case("", "did not come back")
+async def an_early_close(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        asked = client(bad.house, f"on {BAD} processes")
+        async with bad.asked(line) as stream:
+            await stream.hears("start")
+            await stream.row(**ROW)
+        return await said_by(asked)
+
+
+@case("", "was interrupted")
+async def a_gone_for_what_runs(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        asked = client(bad.house, f"on {BAD} processes")
+        opening = await line.hears("open")
+        async with bad.dial("/stream") as stream:
+            await stream.say(dialled(opening))
+            await stream.hears("start")
+            await line.say({"m": "gone", "stream": opening["stream"], "how": "crashed"})
+            return await said_by(asked)
+
+
+def refusals(house: House, pattern: str, after: int = 0) -> list[str]:
+    """What the broker's journal says of violations and refused lines."""
+    kinds = ("violation", "line_refused", "line_lost")
+    texts = [
+        str(r.get("what", r.get("reason"))) for r in house.records()[after:] if r["kind"] in kinds
+    ]
+    return [text for text in texts if re.search(pattern, text)]
+
+
+async def answers(house: House) -> None:
+    """The other device goes on."""
+    ran = await client(house, f"on {GOOD} processes -pid 1 -output json")
+    assert ran.status == 0 and json.loads(ran.out)[0]["pid"] == 1, ran.err
+
+
+@pytest.mark.parametrize("name", list(CASES))
+async def test_a_misbehaviour_ends_with_its_reason_and_harms_nobody(
+    houses: Houses, name: str
+) -> None:
+    do, journal, said = CASES[name]
+    house = houses.house
+    before, memory = len(house.records()), house.broker_kib()
+    other = asyncio.create_task(answers(house))
+    text = await do(houses.bad, houses)
+    await other
+    assert said in text, text
+    if journal:
+        try:
+            await until(lambda: refusals(house, journal, before), 5)
+        except AssertionError:
+            raise AssertionError(f"not journaled: {house.records()[before:]}") from None
+    await answers(house)
+    assert house.broker_kib() - memory < GROWTH_KIB
+
+
+async def test_the_journal_that_holds_all_this_verifies(houses: Houses) -> None:
+    status, said = houses.house.admin("verify broker")
+    assert status == 0, said
