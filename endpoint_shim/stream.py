@@ -124,7 +124,8 @@ class Stream:
         transport = self._socket.transport if self._socket is not None else None
         if self._socket is not None and transport is not None:
             self._socket.flush()
-            transport.set_write_buffer_limits(high=0)
+            # 1, not 0: asyncio's TLS takes an empty buffer for a full one at 0, and says no more.
+            transport.set_write_buffer_limits(high=1)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RESUMED_S):
                     await self._writable()

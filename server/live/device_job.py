@@ -243,7 +243,6 @@ class DeviceJob(Job):
             case items.Taken():
                 if self._file is None:
                     raise msgspec.ValidationError("the end of a file that was not begun")
-                self._announced = item.size
                 self._file.expected = item
                 self.feed(item)
             case _:
@@ -270,8 +269,6 @@ class DeviceJob(Job):
             self._pump.cancel()
         if self._backstop is not None:
             self._backstop.cancel()
-        if self.cancelled_by and error is not None and error.code in ("cancelled", "failed"):
-            error = self._cancelled_error() if error.code == "cancelled" else error
         if self._file is not None:
             error = await self._file_ended(error)
         if self._written is not None and error is None:
