@@ -32,6 +32,11 @@ rules:
     people: [{operator}]
     role: operator
     devices: all
+  # Whoever lists, replays and verifies sessions; never somebody who also responds.
+  # - name: auditors
+  #   people: [{operator}]
+  #   role: auditor
+  #   devices: all
   # - name: responders
   #   people: [alice]
   #   role: advanced

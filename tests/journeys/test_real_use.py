@@ -25,6 +25,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from server.audit.chunks import Kind, Reader
 from server.identity.device_ca import create_ca
 from tests.doors.rig import Ran, make_key
 from tests.journeys.rig import _free_ports, until
@@ -285,6 +286,28 @@ def test_an_open_shell_ends_when_its_person_loses_the_role(house: House) -> None
         house.access(ACCESS.replace("role: advanced", "role: basic"))
         alice.until(r"shell stopped on web-01 by the rules", 5)
     house.access()
+
+
+def test_what_is_typed_at_a_password_prompt_is_recorded_as_its_length(house: House) -> None:
+    house.access()
+    command = house.ssh("alice", "shell web-01")
+    with Screen([command[0], "-t", *command[1:]]) as alice:
+        alice.until(r"[#$] ?$")
+        alice.enter(f"{sys.executable} -c 'import getpass as g; print(len(g.getpass()), 1 + 1)'")
+        alice.until("^Password: ?$")
+        alice.enter("correct-horse")
+        alice.until("^13 2$")
+        alice.enter("echo spoken; exit")
+        assert alice.status() == 0
+    recorded = b"".join(path.read_bytes() for path in (house.state / "recordings").iterdir())
+    assert b"correct-horse" not in recorded
+    typed = [
+        chunk.data
+        for path in (house.state / "recordings").iterdir()
+        for chunk in Reader(path)
+        if chunk.kind is Kind.INPUT
+    ]
+    assert b"echo spoken; exit\r" in b"".join(typed)
 
 
 # The operator's words at the broker's own socket.
