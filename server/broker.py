@@ -9,7 +9,6 @@ import logging
 import os
 import secrets
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from server.identity.tls import device_door_context, enrolment_context
 from server.live.enrolment import Enrolment
 from server.live.inventory import Device, Inventory
 from server.live.library import LibraryRoom
+from server.live.rooms import Ports
 from server.live.sessions import Sessions
 from server.live.shipped import ship
 from server.live.watch import rules_changed, watch
@@ -42,15 +42,6 @@ from server.store import devices, history
 from server.store.sqlite import Store
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Ports:
-    """Where the doors really listen; a setting of 0 picks one."""
-
-    ssh: int = 0
-    devices: int = 0
-    enrolment: int = 0
 
 
 class Broker:

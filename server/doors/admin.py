@@ -24,7 +24,7 @@ from server.identity.access import person_for_account
 from server.live.responder import Door, Responder
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 HEADER = 65_536 * 2
 FRAME = struct.Struct(">BI")
@@ -113,7 +113,7 @@ class LocalClient:
 class AdminDoor:
     """Listens on the state folder's socket."""
 
-    def __init__(self, broker: "Broker") -> None:
+    def __init__(self, broker: "Rooms") -> None:
         self.broker = broker
         self._server: asyncio.Server | None = None
         self._turns = asyncio.Semaphore(AT_ONCE)

@@ -24,7 +24,7 @@ from server.live.responder import Door
 from server.live.terminal_job import TerminalJob
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 PROBES = re.compile(
     r"(/|\\|rsync\b|scp\b|sh\b|bash\b|zsh\b|exec\b|env\b|export\b|echo\b|uname\b|cmd\b|"
@@ -61,7 +61,7 @@ class BatchFace:
 class Batch(Station):
     """One exec, or lines on standard input."""
 
-    def __init__(self, broker: "Broker", client: Client, door: Door, stdin: Stdin) -> None:
+    def __init__(self, broker: "Rooms", client: Client, door: Door, stdin: Stdin) -> None:
         super().__init__(broker, client, door)
         self._face = BatchFace(client)
         self._stdin = stdin

@@ -12,7 +12,7 @@ from server.live.device_words import not_here_words
 from server.live.session import Session
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 LONGEST = 2048
 
@@ -20,7 +20,7 @@ LONGEST = 2048
 class Known:
     """What can stand in a place, as (text, meaning)."""
 
-    def __init__(self, broker: "Broker", session: Session) -> None:
+    def __init__(self, broker: "Rooms", session: Session) -> None:
         self._broker, self._session = broker, session
 
     def devices(self) -> Iterable[tuple[str, str]]:
@@ -44,7 +44,7 @@ class Known:
 class CommandCompleter(Completer):
     """prompt_toolkit's side of it."""
 
-    def __init__(self, broker: "Broker", here: Callable[[], Session]) -> None:
+    def __init__(self, broker: "Rooms", here: Callable[[], Session]) -> None:
         self._broker, self._here = broker, here
 
     def get_completions(

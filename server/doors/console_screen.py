@@ -31,7 +31,7 @@ from server.live.job import Job
 from server.live.responder import Door
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 
 CLEAR = b"\x1b[H\x1b[2J\x1b[3J"
@@ -40,7 +40,7 @@ CLEAR = b"\x1b[H\x1b[2J\x1b[3J"
 class ConsoleScreen(Station):
     """A station with a terminal; it takes what the client sends (client.Taker)."""
 
-    def __init__(self, broker: "Broker", client: Client, door: Door) -> None:
+    def __init__(self, broker: "Rooms", client: Client, door: Door) -> None:
         super().__init__(broker, client, door)
         client.taker = self
         self.keys = KeyInput(client.pause, client.resume)

@@ -29,7 +29,7 @@ from server.live.inventory import Device
 from server.live.streams import OVER
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 FIRST_S = 5.0
 HANDSHAKE_S = 5.0
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 class DeviceDoor:
     """Listens for devices."""
 
-    def __init__(self, broker: "Broker", context: ssl.SSLContext) -> None:
+    def __init__(self, broker: "Rooms", context: ssl.SSLContext) -> None:
         self.broker, self._context = broker, context
         self._turns = asyncio.Semaphore(broker.config.limits.handshakes)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -17,7 +17,7 @@ from commands.language.errors import NotUnderstood
 from server.doors.devices import bound
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 WHOLE_S = 10.0
 AT_ONCE = 16
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class EnrolmentDoor:
     """Listens while there is a reason to."""
 
-    def __init__(self, broker: "Broker", context: ssl.SSLContext, ca_pem: str) -> None:
+    def __init__(self, broker: "Rooms", context: ssl.SSLContext, ca_pem: str) -> None:
         self.broker, self._context, self._ca = broker, context, ca_pem.encode("ascii")
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()

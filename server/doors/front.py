@@ -10,13 +10,13 @@ from server.doors.console import Console
 from server.live.responder import Responder
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 
 class Front:
     """Serves every channel of the ssh door."""
 
-    def __init__(self, broker: "Broker") -> None:
+    def __init__(self, broker: "Rooms") -> None:
         self._broker = broker
         self.serve_sftp: Callable[[Client, Responder], Awaitable[int]] | None = None
         self.serve_scp: Callable[[Client, Responder, str], Awaitable[int]] | None = None

@@ -14,12 +14,12 @@ from server.doors.device_output import DeviceOutput
 from server.live.session import Session
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 LINES = 512
 
 
-async def recording_of(broker: "Broker", looker: Session, text: str) -> tuple[Path, str, float]:
+async def recording_of(broker: "Rooms", looker: Session, text: str) -> tuple[Path, str, float]:
     """The recording that `S12` or `S12@08:22` names, its title, and where to start.
 
     The look is in the looker's journal when this returns.

@@ -20,7 +20,7 @@ from server.doors.sftp_tree import Tree
 from server.live.responder import Responder
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 VERSION = 3
 PACKET = 256 * 1024
@@ -30,7 +30,7 @@ READ = PACKET - 1024
 class SftpDoor:
     """What `Front.serve_sftp` calls."""
 
-    def __init__(self, broker: "Broker") -> None:
+    def __init__(self, broker: "Rooms") -> None:
         self._broker = broker
 
     async def serve(self, client: Client, responder: Responder) -> int:

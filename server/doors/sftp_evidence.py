@@ -17,7 +17,7 @@ from server.live.responder import Responder
 from server.live.session import Session
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 PIECE = 262_144
 JUDGED_S = 1.0
@@ -26,7 +26,7 @@ JUDGED_S = 1.0
 class EvidenceBranch:
     """What lies on the broker; its reading stands in the connection's desk session."""
 
-    def __init__(self, broker: "Broker", responder: Responder) -> None:
+    def __init__(self, broker: "Rooms", responder: Responder) -> None:
         self._broker, self._responder = broker, responder
         self._shelf = Shelf(broker.journal, lambda: broker.access.rules, broker.inventory)
         self._opening = asyncio.Lock()

@@ -28,7 +28,7 @@ from server.live.inventory import Device
 from server.live.responder import Responder
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 Entries = AsyncIterator[asyncssh.SFTPName]
 
@@ -58,7 +58,7 @@ class OpenDeviceFile:
 class Tree:
     """Ended once, by `end`."""
 
-    def __init__(self, broker: "Broker", responder: Responder) -> None:
+    def __init__(self, broker: "Rooms", responder: Responder) -> None:
         self._broker, self._responder = broker, responder
         self._evidence = EvidenceBranch(broker, responder)
         self._devices: dict[str, DeviceFiles] = {}

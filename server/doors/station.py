@@ -29,13 +29,13 @@ from server.live.session import Session
 from server.live.terminal_job import TerminalJob
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 
 class Station(ABC):
     """One channel's place. `status` is the exit status of the last line."""
 
-    def __init__(self, broker: "Broker", client: Client, door: Door) -> None:
+    def __init__(self, broker: "Rooms", client: Client, door: Door) -> None:
         self.broker, self.client = broker, client
         self.responder = client.responder(door)
         self.session: Session | None = None

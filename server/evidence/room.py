@@ -18,7 +18,6 @@ from commands.language.visible import visible_bytes
 from server.audit.session import SessionJournal
 from server.config import Limits
 from server.evidence.incoming import Held, Incoming
-from server.live.job import Job
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+=@,() -]")
 LONGEST = 120
@@ -46,15 +45,17 @@ class EvidenceRoom:
         self._limits = limits
         self._sessions: dict[str, _Session] = {}
 
-    def incoming(self, journal: SessionJournal, job: Job, into: items.Into) -> Incoming:
-        """A place for the file that a job announced; Refused over a limit or the budget."""
+    def incoming(
+        self, journal: SessionJournal, number: int, command: Command, into: items.Into
+    ) -> Incoming:
+        """A place for the file that a command announced; Refused over a limit or the budget."""
         session = self._of(journal)
-        held = self._going_on(session, job.command, into)
+        held = self._going_on(session, command, into)
         left = self._limits.evidence_bytes - session.used
         if into.size is not None and self._limits.file_bytes >= into.size > left:
             raise self._over(journal)
         incoming = Incoming(
-            journal, job.number, into, safe_name(into.name), self._limits.file_bytes, held
+            journal, number, into, safe_name(into.name), self._limits.file_bytes, held
         )
 
         def spend(size: int) -> None:

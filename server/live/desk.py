@@ -10,14 +10,14 @@ from server.live.desk_records import DeskRecords
 from server.live.desk_rules import DeskRules
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
     from server.live.session import Session
 
 
 class BrokerDesk:
     """Implements `commands.language.desk.Desk`."""
 
-    def __init__(self, broker: "Broker", session: "Session") -> None:
+    def __init__(self, broker: "Rooms", session: "Session") -> None:
         self._session = session
         self.person = session.person
         self.devices = DeskDevices(broker, session)

@@ -12,15 +12,15 @@ from commands.language.visible import visible
 from server.identity.access import may_see
 
 if TYPE_CHECKING:
-    from server.broker import Broker
     from server.live.inventory import Device
+    from server.live.rooms import Rooms
     from server.live.session import Session
 
 
 class DeskDevices:
     """Implements `commands.language.desk.devices.Devices`."""
 
-    def __init__(self, broker: "Broker", session: "Session") -> None:
+    def __init__(self, broker: "Rooms", session: "Session") -> None:
         self._broker, self._session = broker, session
 
     async def rows(self) -> AsyncIterator[DeviceRow]:

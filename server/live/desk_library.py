@@ -7,14 +7,14 @@ from commands.language.desk.library import LibraryRow, Script
 from commands.language.errors import NotUnderstood
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
     from server.live.session import Session
 
 
 class DeskLibrary:
     """Implements `commands.language.desk.library.Library`."""
 
-    def __init__(self, broker: "Broker", session: "Session") -> None:
+    def __init__(self, broker: "Rooms", session: "Session") -> None:
         self._broker, self._session = broker, session
 
     async def rows(self) -> AsyncIterator[LibraryRow]:

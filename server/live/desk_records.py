@@ -9,14 +9,14 @@ from server.audit import clock
 from server.audit.records import Replayed
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
     from server.live.session import Session
 
 
 class DeskRecords:
     """Implements `commands.language.desk.records.Records`."""
 
-    def __init__(self, broker: "Broker", session: "Session") -> None:
+    def __init__(self, broker: "Rooms", session: "Session") -> None:
         self._broker, self._session = broker, session
 
     async def sessions(self) -> AsyncIterator[SessionRow]:

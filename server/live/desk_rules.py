@@ -11,14 +11,14 @@ from server.identity.access import Ask, explain
 from server.live.device_words import not_here_words
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
     from server.live.session import Session
 
 
 class DeskRules:
     """Implements `commands.language.desk.rules.Rules`."""
 
-    def __init__(self, broker: "Broker", session: "Session") -> None:
+    def __init__(self, broker: "Rooms", session: "Session") -> None:
         self._broker, self._session = broker, session
 
     async def explain(self, command: str, device: str | None) -> list[str]:

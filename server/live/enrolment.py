@@ -18,7 +18,7 @@ from server.live.inventory import Device
 from server.store import devices, tokens
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 RESERVED = frozenset({"all"})
 
@@ -26,7 +26,7 @@ RESERVED = frozenset({"all"})
 class Enrolment:
     """The one place where a device gets, or loses, its identity."""
 
-    def __init__(self, broker: "Broker", ca: DeviceCA) -> None:
+    def __init__(self, broker: "Rooms", ca: DeviceCA) -> None:
         self._broker, self._ca = broker, ca
         self.opened = asyncio.Event()
         """Set while an unused token exists: the enrolment port listens only then."""

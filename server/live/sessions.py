@@ -22,7 +22,7 @@ from server.live.session import Session
 from server.live.streams import Streams
 
 if TYPE_CHECKING:
-    from server.broker import Broker
+    from server.live.rooms import Rooms
 
 END_WAIT_S = 15.0
 
@@ -30,7 +30,7 @@ END_WAIT_S = 15.0
 class Sessions:
     """The live sessions by id."""
 
-    def __init__(self, broker: "Broker") -> None:
+    def __init__(self, broker: "Rooms") -> None:
         self.broker = broker
         self.limits = broker.config.limits
         self.streams = Streams(self.limits.stream_dial_s, self.limits.stream_away_s)
@@ -181,7 +181,8 @@ class Sessions:
 
     # What sessions need for their jobs.
     def incoming(self, session: Session) -> Callable[[DeviceJob, items.Into], Incoming]:
-        return lambda job, into: self.broker.evidence.incoming(session.journal, job, into)
+        room, journal = self.broker.evidence, session.journal
+        return lambda job, into: room.incoming(journal, job.number, job.command, into)
 
     def have(self, session: Session, command: Command) -> tuple[int, str | None]:
         return self.broker.evidence.have(session.journal, command)

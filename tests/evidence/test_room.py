@@ -12,6 +12,7 @@ from commands.language.errors import Refused
 from commands.language.names import Name
 from server.audit.session import SessionJournal
 from server.config import Limits
+from server.evidence.incoming import Incoming
 from server.evidence.room import EvidenceRoom, safe_name
 from server.live.job import Job
 from tests.evidence.conftest import feed, into, sha256
@@ -56,8 +57,12 @@ def test_no_text_is_ever_a_path_either(text: str) -> None:
     assert not name.startswith(".") and name.isascii() and name.isprintable()
 
 
+def begun(room: EvidenceRoom, session: SessionJournal, job: Job, into: items.Into) -> Incoming:
+    return room.incoming(session, job.number, job.command, into)
+
+
 async def cut_off(room: EvidenceRoom, session: SessionJournal, job: Job, data: bytes) -> None:
-    file = room.incoming(session, job, into(job.typed.text.split('"')[1], 1000))
+    file = begun(room, session, job, into(job.typed.text.split('"')[1], 1000))
     await feed(file, data)
     await file.keep_partial()
 
@@ -73,7 +78,7 @@ async def test_the_same_getfile_in_the_same_session_goes_on(
         assert room.have(session, getfile(2, path).command) == (4, sha256(b"half"))
     assert room.have(session, getfile(2, "/var/log/y").command) == (0, None)
     second = getfile(3, "x")
-    file = room.incoming(session, second, into("/var/log/x", 9, 4))
+    file = begun(room, session, second, into("/var/log/x", 9, 4))
     await feed(file, b" more")
     file.expected = items.Taken(9, sha256(b"half more"))
     assert (await file.take()).name == "x"
@@ -85,7 +90,7 @@ async def test_a_device_that_starts_anew_begins_an_empty_file(
 ) -> None:
     room = EvidenceRoom(Limits(reserve_bytes=0))
     await cut_off(room, session, getfile(1, "/x"), b"half")
-    file = room.incoming(session, getfile(2, "/x"), into("/x", 3))
+    file = begun(room, session, getfile(2, "/x"), into("/x", 3))
     await feed(file, b"new")
     file.expected = items.Taken(3, sha256(b"new"))
     assert (await file.take()).bytes == 3
@@ -98,7 +103,7 @@ async def test_an_offset_that_nobody_asked_for_is_refused(
     room = EvidenceRoom(Limits(reserve_bytes=0))
     await cut_off(room, session, getfile(1, "/x"), b"half")
     with pytest.raises(Refused, match="which nobody asked for"):
-        room.incoming(session, getfile(2, "/x"), into("/x", 1 << 41, offset))
+        begun(room, session, getfile(2, "/x"), into("/x", 1 << 41, offset))
 
 
 async def test_partials_are_another_sessions_business(
@@ -116,9 +121,9 @@ async def test_the_budget_ends_the_command_that_reaches_it(
 ) -> None:
     room = EvidenceRoom(Limits(evidence_bytes=10, reserve_bytes=0))
     with pytest.raises(Refused, match="the evidence of S1 has reached 10 bytes"):
-        room.incoming(session, getfile(1, "/x"), into("/x", 11))
-    first = room.incoming(session, getfile(2, "/x"), into("/x", None))
-    second = room.incoming(session, getfile(3, "/y"), into("/y", None))
+        begun(room, session, getfile(1, "/x"), into("/x", 11))
+    first = begun(room, session, getfile(2, "/x"), into("/x", None))
+    second = begun(room, session, getfile(3, "/y"), into("/y", None))
     first.feed(b"123456")
     second.feed(b"1234")
     with pytest.raises(Refused, match="has reached 10 bytes"):
