@@ -6,6 +6,7 @@ host's name. Nothing here is ever switched off.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import ssl
@@ -80,6 +81,8 @@ async def exchange(token: Token, asked: EnrolRequest) -> EnrolAnswer | EnrolRefu
                 return decode_answer(await reader.readuntil(b"\n"))
             finally:
                 writer.close()
+                with contextlib.suppress(OSError):  # what was said is said
+                    await writer.wait_closed()
     except TimeoutError:
         raise Unreachable(f"the broker at {token.url} does not answer in time") from None
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
