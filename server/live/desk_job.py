@@ -62,7 +62,7 @@ class DeskJob(Job):
             await asyncio.wait([self._task])
         # Nobody may be reading it, or its end is being written: either way it is waited for.
         await self.finish(Cancelled(f"{self.spec.word} stopped, #{self.number}"))
-        return str(self.error) if self.error is not None else self.too_late()
+        return self.error.shown() if self.error is not None else self.too_late()
 
     async def _run(self) -> None:
         error: FirelineError | None = None

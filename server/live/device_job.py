@@ -195,7 +195,7 @@ class DeviceJob(Job):
             await self.journal.append(CancelAnswered(number=self.number, answer=answer))
             return answer
         await self.wait()
-        answer = self.too_late() if self.error is None else str(self.error)
+        answer = self.too_late() if self.error is None else self.error.shown()
         await self.journal.append(CancelAnswered(number=self.number, answer=answer))
         return answer
 

@@ -199,7 +199,10 @@ class Session:
     async def _started(
         self, job: DeviceJob, start: wire.Start, data: AsyncIterator[bytes] | None
     ) -> None:
-        stream = await self.stream()
+        stream = self._next_stream()
+        ended = asyncio.ensure_future(job.wait())
+        await asyncio.wait({stream.opened, ended}, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
         if job.ending:
             self._release_stream(stream)
         elif stream.alive:
@@ -213,10 +216,15 @@ class Session:
 
     async def stream(self) -> Stream:
         """The warm stream if it is idle, else a new one that the device has dialled."""
+        stream = self._next_stream()
+        await stream.opened
+        return stream
+
+    def _next_stream(self) -> Stream:
+        """The same, perhaps not dialled yet."""
         warm, self._warm = self._warm, None
         if warm is None or not warm.alive or warm.user is not None:
             warm = self._ask_stream()
-        await warm.opened
         return warm
 
     def warm_up(self) -> None:
