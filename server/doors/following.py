@@ -106,6 +106,9 @@ class Following:
             self._face.show(error_shown(error, self._style, None))
             self.job.behind = True
             self._leave("let go")
+        elif not self.job.spec.kept:
+            # Its items were pulled by this screen alone, which may wait for the next for ever.
+            self._leave("ended")
 
     async def _read(self) -> None:
         async for item in self.job.items():

@@ -38,9 +38,9 @@ class DeskJob(Job):
         if self.spec.kept:
             self._task = asyncio.create_task(self._run())
 
-    async def items(self) -> AsyncIterator[items.Item]:
+    async def items(self, follow: bool = True) -> AsyncIterator[items.Item]:
         if self.spec.kept:
-            async for item in super().items():
+            async for item in super().items(follow):
                 yield item
             return
         error: FirelineError | None = Cancelled(f"{self.spec.word} was not shown to its end")

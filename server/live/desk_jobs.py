@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from commands.language.desk.jobs import JobRow
 from commands.language.errors import Failed
-from commands.language.items import Item, Time
+from commands.language.items import Item, Note, Time
 from commands.language.visible import visible
 from server.live.job import Job
 
@@ -32,8 +32,11 @@ class DeskJobs:
         job = self._job(number)
         if not job.spec.kept:
             raise Failed(f"what {job.spec.word} #{number} showed is not kept a second time")
-        async for item in job.items():
+        running = job.running
+        async for item in job.items(follow=False):
             yield item
+        if running:
+            yield Note(text=f"{job.spec.word} #{number} still runs; fg {number} follows it")
         if job.error is not None:
             raise type(job.error)(str(job.error))
 

@@ -55,6 +55,7 @@ class Job:
         self.message = ""
         self.ended = asyncio.Event()
         self._grew = asyncio.Event()
+        self._growth = 0
         self._target = Kind.STDOUT
         self._result: ResultFile | None = None
         self._closed = False
@@ -132,7 +133,7 @@ class Job:
             )
         )
         self.ended.set()
-        self._grew.set()
+        self._tell_viewers()
 
     async def wait(self) -> None:
         """Until it has ended and its end record is durable."""
@@ -152,12 +153,11 @@ class Job:
         )
 
     # Viewers read it.
-    async def items(self) -> AsyncIterator[Item]:
-        """Everything it gave and gives, from its beginning to its end."""
+    async def items(self, follow: bool = True) -> AsyncIterator[Item]:
+        """Everything it gave and gives, from its beginning to its end; else what is there now."""
         reader: Reader | None = None
         while True:
-            ended = self.ended.is_set()
-            self._grew.clear()
+            ended, growth = self.ended.is_set() or not follow, self._growth
             if reader is None and self.result_path.exists():
                 reader = Reader(self.result_path)
             if reader is not None:
@@ -167,7 +167,10 @@ class Job:
                         yield self._item(chunk)
             if ended:
                 return
-            await self._grew.wait()
+            # Viewers share the event: who clears it has seen all, so nobody misses a word.
+            if growth == self._growth:
+                self._grew.clear()
+                await self._grew.wait()
 
     def _item(self, chunk: Chunk) -> Item:
         if chunk.kind is Kind.ROW and self._row_decoder is not None:
@@ -182,6 +185,10 @@ class Job:
         if self._result is None:
             self._result = self.journal.result(self.number)
         self._result.write(kind, data)
+        self._tell_viewers()
+
+    def _tell_viewers(self) -> None:
+        self._growth += 1
         self._grew.set()
 
 

@@ -256,6 +256,7 @@ async def test_detach_keeps_the_session_and_attach_goes_back(house: Rig) -> None
         s.until(lambda s: s.lines[s.screen.cursor.y].startswith("web-01"))
         s.enter("status 1")
         s.until(r"^0 rows, ")
+        s.until(r"^job 1 completed: ")
         s.type("\x04\x04")
         s.status()
 

@@ -1,0 +1,66 @@
+"""A command's kept result, read by any number of viewers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from commands.language.items import Item, Note
+from commands.language.line import parse
+from server.live.desk_job import DeskJob
+from server.live.job import Job
+from server.live.responder import Responder
+from server.live.session import Session
+from tests.doors.rig import Rig
+
+CAROL = Responder("carol", "key", "here", "ssh", "console")
+
+
+@pytest.fixture
+async def session(tmp_path: Path) -> AsyncIterator[Session]:
+    rig = Rig(tmp_path / "state", tmp_path / "keys")
+    await rig.start()
+    assert rig.broker is not None
+    yield await rig.broker.sessions.open(CAROL, None)
+    await rig.stop()
+
+
+@pytest.fixture
+async def job(session: Session) -> Job:
+    """A command that still runs, and gives what the test feeds it."""
+    typed = parse("cat /etc/motd")
+    job = Job(90, typed, typed.command, session.journal, "web-01")
+    job.state = "running"
+    session.jobs[job.number] = job
+    return job
+
+
+async def whole(job: Job) -> list[Item]:
+    return [item async for item in job.items()]
+
+
+async def test_every_viewer_gets_all_whoever_of_them_waits(job: Job) -> None:
+    viewers = [asyncio.create_task(whole(job)) for _ in range(5)]
+    for n in range(50):
+        job.feed_bytes(b"%d\n" % n)
+        await asyncio.sleep(0)
+    await job.finish(None)
+    async with asyncio.timeout(5):
+        results = await asyncio.gather(*viewers)
+    text = b"".join(b"%d\n" % n for n in range(50))
+    for result in results:
+        assert b"".join(item for item in result if isinstance(item, bytes)) == text
+
+
+async def test_status_shows_what_a_running_command_gave_so_far_and_ends(
+    session: Session, job: Job
+) -> None:
+    job.feed_bytes(b"the first half\n")
+    status = await session.execute(parse("status 90"))
+    assert isinstance(status, DeskJob)
+    async with asyncio.timeout(5):
+        shown = await whole(status)
+    assert shown == [b"the first half\n", Note(text="cat #90 still runs; fg 90 follows it")]
+    assert status.state == "completed"
+    await job.finish(None)
