@@ -30,6 +30,11 @@ def clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def clock_ahead_ms() -> int:
+    """How far it is from the monotonic clock; another value later means that it was set."""
+    return clock_ms() - time.monotonic_ns() // 1_000_000
+
+
 def declarations() -> dict[str, str]:
     """The digest of each declaration that a device runs, for a broker that may differ."""
     return {
@@ -51,7 +56,7 @@ def _system() -> str:
 
 def _boot_ms() -> int:
     if sys.platform == "win32":
-        return max(0, clock_ms() - time.monotonic_ns() // 1_000_000)
+        return max(0, clock_ahead_ms())
     for line in Path("/proc/stat").read_text().splitlines():
         if line.startswith("btime "):
             return int(line.split()[1]) * 1000

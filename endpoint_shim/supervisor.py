@@ -27,7 +27,9 @@ from endpoint_shim.pipe import Found
 from endpoint_shim.workers import Workers
 
 LOST_S = 60.0
-POLICY_LOOK_S = 2.0
+LOOK_S = 2.0
+CLOCK_SET_MS = 1000
+"""So much beside the monotonic clock is a clock that was set."""
 STOP_S = 5.0
 
 log = logging.getLogger("fireline.supervisor")
@@ -56,7 +58,7 @@ class Supervisor:
     async def run(self) -> None:
         """Until `stop`; then ends everything and says Bye."""
         tasks: set[asyncio.Task[Any]] = {
-            asyncio.create_task(self._watch_policy()),
+            asyncio.create_task(self._watch()),
             asyncio.create_task(self._keep_line()),
             asyncio.create_task(self._stopping.wait()),
         }
@@ -174,10 +176,14 @@ class Supervisor:
             self._facts = msgspec.structs.replace(self._facts, user=found.user)
             self._tell(wire.Report(facts=self._facts))
 
-    async def _watch_policy(self) -> None:
-        seen = self._policy_mark()
+    async def _watch(self) -> None:
+        """What may change under a standing line: the policy's file, and the clock."""
+        seen, ahead = self._policy_mark(), facts.clock_ahead_ms()
         while True:
-            await asyncio.sleep(POLICY_LOOK_S)
+            await asyncio.sleep(LOOK_S)
+            if abs(facts.clock_ahead_ms() - ahead) > CLOCK_SET_MS:
+                ahead = facts.clock_ahead_ms()
+                self._tell(wire.Report(clock_ms=facts.clock_ms()))
             mark = self._policy_mark()
             if mark != seen:
                 seen = mark

@@ -23,6 +23,7 @@ Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+
 Short = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=4096)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
+Moment = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Side = Annotated[int, Meta(ge=0, le=65_535)]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
@@ -66,7 +67,7 @@ class Hello(_Up, tag="hello"):
     version: int
     shim: Short
     facts: Facts
-    clock_ms: int
+    clock_ms: Moment
     declarations: Annotated[dict[Short, Short], Meta(max_length=200)]
     policy: Policy = Policy()
     running: Annotated[list[Id], Meta(max_length=1000)] = []
@@ -97,10 +98,11 @@ class Ended(_Up, tag="ended"):
 
 
 class Report(_Up, tag="report"):
-    """Facts or policy changed."""
+    """Facts or policy changed, or the clock was set."""
 
     facts: Facts | None = None
     policy: Policy | None = None
+    clock_ms: Moment | None = None
 
 
 class Bye(_Up, tag="bye"):

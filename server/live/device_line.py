@@ -49,8 +49,7 @@ class DeviceLine:
         device.line, device.facts, device.policy = self, hello.facts, hello.policy
         device.platform, device.shim = hello.facts.platform, hello.shim
         device.declarations = hello.declarations
-        # A claim about another machine's clock: only wall times can be compared.
-        device.clock_offset_s = (hello.clock_ms - time.time() * 1000) / 1000
+        device.clock_offset_s = _offset_s(hello.clock_ms)
         socket.on_text, socket.on_lost = self._on_text, self._on_lost
         socket.on_binary = lambda _: self._violate("sent bytes on its control line")
         self.send(self.user.line_up(device, hello))
@@ -99,6 +98,8 @@ class DeviceLine:
             case wire.Report():
                 self.device.facts = message.facts or self.device.facts
                 self.device.policy = message.policy or self.device.policy
+                if message.clock_ms is not None:
+                    self.device.clock_offset_s = _offset_s(message.clock_ms)
             case wire.Bye():
                 self.socket.close(1000, message.reason or "the shim stops")
             case _:
@@ -127,3 +128,8 @@ class DeviceLine:
         if self.device.line is self:
             self.device.line = None
             self.user.line_lost(self.device, reason)
+
+
+def _offset_s(clock_ms: int) -> float:
+    """A claim about another machine's clock: only wall times can be compared."""
+    return (clock_ms - time.time() * 1000) / 1000

@@ -265,7 +265,7 @@ class Sessions:
                 stream.end("its worker ended while the line was down")
         for session in mine:
             session.device_back()
-        self.soon(self._after_welcome(device, mine))
+        self.soon(self._after_welcome(device, mine, running))
         self.broker.inventory.line_changed(device)
         return wire.Welcome(
             instance=self.broker.instance,
@@ -273,13 +273,18 @@ class Sessions:
             sessions=[s.id for s in mine],
         )
 
-    async def _after_welcome(self, device: Device, mine: list[Session]) -> None:
+    async def _after_welcome(self, device: Device, mine: list[Session], running: set[str]) -> None:
         if device.line is None:
             return
         for session_id in sorted(self._unanswered.get(device.id, ())):
             device.line.send(wire.End(session=session_id))
         for session in mine:
             device.line.send(wire.Begin(session=session.id))
+        for stream in self.streams.of_device(device.id):
+            # Its Open went into the line that was lost.
+            if not stream.opened.done() and stream.id not in running:
+                opening = wire.Open(session=stream.session, stream=stream.id, token=stream.token)
+                device.line.send(opening)
 
     def line_lost(self, device: Device, reason: str) -> None:
         self._record(LineLost(device=device.id, name=device.name, reason=reason[:200]))
