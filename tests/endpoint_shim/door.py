@@ -13,6 +13,7 @@ from commands.language import items, wire
 from commands.language.framed import FramedSocket
 from commands.language.window import Got
 from tests.endpoint_shim.authority import Authority
+from tests.endpoint_shim.waiting import until
 
 WAIT_S = 20.0
 Frame = TypeVar("Frame")
@@ -138,9 +139,7 @@ class Door:
         self.server.close()
         for peer in self.all:
             peer.abort("the test ends")
-        for peer in self.all:
-            while not peer.lost:
-                await asyncio.sleep(0)
+        await until(lambda: all(peer.lost for peer in self.all))
 
     async def _peer(self, path: str) -> Peer:
         async with asyncio.timeout(WAIT_S):

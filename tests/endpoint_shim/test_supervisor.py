@@ -6,9 +6,12 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from commands.language import items, wire
-from endpoint_shim import VERSION
+from endpoint_shim import VERSION, config, supervisor
 from tests.endpoint_shim.door import Door, Peer
+from tests.endpoint_shim.waiting import until
 
 TOKEN = "t" * 32
 PROCESSES = {"word": "processes"}
@@ -178,3 +181,20 @@ async def test_idle_it_is_small(door: Door, shim: Shim) -> None:
     status = Path(f"/proc/{shim.pid}/status").read_text()
     rss = int(status.split("VmRSS:")[1].split()[0])
     assert rss <= 40 * 1024, f"{rss} KiB"
+
+
+async def test_without_a_line_for_long_everything_is_ended(
+    door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "LOST_S", 0.2)
+    here = supervisor.Supervisor(config.load(tmp_path / "state"))
+    running = asyncio.create_task(here.run())
+    line, _ = await door.line()
+    await opened(door, line)
+    folders = list((tmp_path / "state/sessions").iterdir())
+    assert door.server is not None
+    door.server.close()
+    line.abort("a cable")
+    await until(lambda: not folders[0].exists())
+    here.stop()
+    await running
