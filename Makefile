@@ -44,7 +44,8 @@ check: $(VENV)/.dev
 test: $(VENV)/.dev
 	@$(PY) -I tools/system_packages.py install demo test windows
 	@$(PY) -I tools/check.py static
-	@$(PY) -I -m pytest -n 2 --dist loadgroup
+	@$(PY) -I -m pytest -m "alone and not soak"
+	@$(PY) -I -m pytest -n 2 --dist loadgroup -m "not alone and not soak"
 
 #: make bench         the figures of docs/performance.md
 bench: $(VENV)/.dev

@@ -24,6 +24,7 @@ PASTES = {
     "4,500 lines": b"\x1b[200~" + b"abcdefg hijk\n" * 4500 + b"\x1b[201~",
 }
 KEYS = 80
+pytestmark = pytest.mark.alone
 ALLOWED_S = 0.05
 
 
