@@ -124,13 +124,14 @@ class TerminalJob(DeviceJob):
         except (RecordingFull, RecordingBroken) as error:
             self._stop_at_limit(error)
             return
-        self.bytes += len(data)
-        self.modes.feed(data)
-        self._keep(data)
+        # Shown first: what is only kept for the next screen must not delay this one.
         if self.viewer is not None:
             self.viewer.on_output(data)
         elif not self._viewed and self._size < KEPT:
             self._early.append(data)
+        self.bytes += len(data)
+        self.modes.feed(data)
+        self._keep(data)
 
     def on_message(self, message: wire.StreamUp) -> None:
         if isinstance(message, wire.Quiet):
