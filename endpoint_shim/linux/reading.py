@@ -2,7 +2,8 @@
 
 1. A lock keeps the handle open while a thread is inside of a read: a number that is closed and
    given to another file must not be read in its place.
-2. Where reads follow one another, one read in a thread fetches for several.
+2. Where reads follow one another, one read in a thread fetches for several, and the one after it
+   is under way while its bytes are sent.
 """
 
 import asyncio
@@ -47,9 +48,12 @@ class Opened:
     def piece(self, length: int, offset: int) -> bytes:
         """What stands there; nothing where a file of the kernel's has nothing to say by now."""
         try:
-            return os.pread(self.handle, length, offset)
+            data = os.pread(self.handle, length, offset)
         except BlockingIOError:
             return b""
+        # A file that is cut while it is read shows zeros where its bytes were (page by page).
+        end = os.fstat(self.handle).st_size if self.sized else offset + len(data)
+        return data if end >= offset + len(data) else data[: max(0, end - offset)]
 
     def close(self) -> None:
         os.close(self.handle)
@@ -112,6 +116,8 @@ class PlainFile:
         self._ahead_at = 0
         self._ahead = b""
         self._next = 0
+        self._coming: asyncio.Future[bytes] | None = None
+        self._coming_at = 0
 
     @property
     def path(self) -> Name:
@@ -135,11 +141,26 @@ class PlainFile:
         return piece
 
     async def _fetched(self, offset: int, length: int) -> bytes:
-        wanted = max(length, AHEAD) if self.sized and offset == self._next else length
-        data = await asyncio.to_thread(self._read, wanted, offset)
+        in_order = self.sized and offset == self._next
+        coming, self._coming = self._coming, None
+        if coming is not None and self._coming_at == offset and length <= AHEAD:
+            data = await coming
+        else:
+            wanted = max(length, AHEAD) if in_order else length
+            data = await asyncio.to_thread(self._read, wanted, offset)
         if self.sized:
             self._ahead_at, self._ahead = offset, data
+        if in_order and len(data) == AHEAD and offset + AHEAD < self.size:
+            self._fetch_next(offset + AHEAD)
         return data[:length]
+
+    def _fetch_next(self, offset: int) -> None:
+        """While one block is sent the next is read."""
+        loop = asyncio.get_running_loop()
+        self._coming_at = offset
+        self._coming = loop.run_in_executor(None, self._read, AHEAD, offset)
+        # Where nobody asks for it any more, its error is nobody's.
+        self._coming.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _read(self, length: int, offset: int) -> bytes:
         with self._lock:
