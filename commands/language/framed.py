@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+LONGEST_REASON = 123
+"""RFC 6455, 5.5: 125 bytes, two of which are the code."""
 OPEN = 1
 """websockets' State.OPEN: before it nothing can be sent, after it nothing more."""
 
@@ -117,7 +119,9 @@ class FramedSocket(asyncio.Protocol):
         """Closes in order; what was sent is flushed first."""
         self._close_reason = self._close_reason or reason
         if self._open():
-            self.protocol.send_close(code, reason)
+            # A Close frame has no room for more, and a reason may hold a device's own words.
+            said = reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
+            self.protocol.send_close(code, said)
             self.flush()
         if self.transport is not None:
             self.transport.close()

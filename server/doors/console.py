@@ -91,7 +91,7 @@ class Console(ConsoleScreen):
         else:
             self._first_screen()
         await self._loop()
-        self.status = 0
+        self.status = self._ended_status
 
     def _first_screen(self) -> None:
         broker, who = self.broker, self.responder
@@ -133,7 +133,7 @@ class Console(ConsoleScreen):
                 await self._back(answer.key)
         if self._broken is not None:
             self.client.show(f"{self._broken.shown()}\n".encode())
-            self.status = self._broken.status
+            self.status = self._ended_status = self._broken.status
 
     async def _ask(self) -> "str | Back | Stopped":
         prompt = self._prompt
@@ -247,6 +247,7 @@ class Console(ConsoleScreen):
         """The session may end by itself: idle, a budget, an operator."""
         await session.ended.wait()
         if self.session is session:
+            self._ended_status = Refused.status if self.direct else 0
             self._gone(f"{session.id} has ended")
 
     def _taken(self) -> None:

@@ -57,6 +57,8 @@ class ConsoleScreen(Station):
             self._above, self._at_once, lambda: self._prompt is not None and self._prompt.reading
         )
         self._broken: FirelineError | None = None
+        self._ended_status = 0
+        """The exit status where a session ended by itself, not by its person."""
         self._watching: asyncio.Task[None] | None = None
         self._history = OwnHistory(())
 

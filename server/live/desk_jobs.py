@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from commands.language.desk.jobs import JobRow
-from commands.language.errors import Failed
+from commands.language.errors import Failed, Unreachable
 from commands.language.items import Item, Note, Time
 from commands.language.visible import visible
 from server.live.job import Job
@@ -41,7 +41,11 @@ class DeskJobs:
             raise type(job.error)(str(job.error))
 
     async def cancel(self, number: int) -> str:
-        return await self._job(number).cancel()
+        job = self._job(number)
+        answer = await job.cancel()
+        if job.running:
+            raise Unreachable(answer)
+        return answer
 
     def rows_of(self, number: int) -> type | None:
         """The row type of a command's result, for rendering it again."""

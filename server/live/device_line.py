@@ -101,7 +101,10 @@ class DeviceLine:
                 if message.clock_ms is not None:
                     self.device.clock_offset_s = _offset_s(message.clock_ms)
             case wire.Bye():
-                self.socket.close(1000, message.reason or "the shim stops")
+                reason = message.reason or "the shim stops"
+                self.socket.close(1000, reason)
+                # Lost from here on: a device that never ends its half of TLS is none the more here.
+                self._on_lost(reason)
             case _:
                 self._violate("said hello twice")
 

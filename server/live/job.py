@@ -143,8 +143,9 @@ class Job:
         """Asks for its end; what became of it, as a sentence."""
         if not self.running:
             return self.too_late()
-        await self.finish(from_code("cancelled", f"{self.spec.word} stopped"))
-        return str(self.error)
+        error = from_code("cancelled", f"{self.spec.word} stopped")
+        await self.finish(error)
+        return error.shown()
 
     def too_late(self) -> str:
         return (

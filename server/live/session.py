@@ -175,6 +175,7 @@ class Session:
         job.release = self._release
         if isinstance(job, TerminalJob):
             job.on_typed = self.touch
+            job.on_unrecorded = lambda error: self.sessions.end_soon(self, str(error))
         self.jobs[number] = job
         if isinstance(command, Run):
             library = self.sessions.broker.library

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from commands.language import wire
+from commands.language.errors import FirelineError
 from server.audit.chunks import Kind
 from server.audit.errors import RecordingBroken, RecordingFull
 from server.live.device_job import DeviceJob
@@ -57,6 +58,7 @@ class TerminalJob(DeviceJob):
         self.modes = Modes()
         self._frozen = False
         self.on_typed: Callable[[], None] = lambda: None
+        self.on_unrecorded: Callable[[FirelineError], None] = lambda error: None
         self._viewed = False
         self._recent: deque[bytes] = deque()
         self._size = 0
@@ -114,7 +116,7 @@ class TerminalJob(DeviceJob):
             else:
                 self.journal.recording.write(Kind.INPUT, self.number, data)
         except (RecordingFull, RecordingBroken) as error:
-            self._stop_at_limit(error)
+            self._unrecorded(error)
             return True
         return stream.send_bytes(data)
 
@@ -122,7 +124,7 @@ class TerminalJob(DeviceJob):
         try:
             self.journal.recording.write(Kind.OUTPUT, self.number, data)
         except (RecordingFull, RecordingBroken) as error:
-            self._stop_at_limit(error)
+            self._unrecorded(error)
             return
         # Shown first: what is only kept for the next screen must not delay this one.
         if self.viewer is not None:
@@ -132,6 +134,11 @@ class TerminalJob(DeviceJob):
         self.bytes += len(data)
         self.modes.feed(data)
         self._keep(data)
+
+    def _unrecorded(self, error: FirelineError) -> None:
+        """What cannot be recorded is not shown: the terminal ends, and its session with it."""
+        self._stop_at_limit(error)
+        self.on_unrecorded(error)
 
     def on_message(self, message: wire.StreamUp) -> None:
         if isinstance(message, wire.Quiet):
