@@ -99,9 +99,12 @@ class Run(
                     yield item
                 status = await program.wait()
         except TimeoutError:
-            await _end(program, self.grace)
+            asked = await _end(program, self.grace)
             raise TimedOut(
                 f"{self.script} was ended after {self.timeout:g} s, with all it had started"
+                if asked
+                else f"{self.script} did not end when asked after {self.timeout:g} s; it was "
+                f"killed {self.grace:g} s later, with all it had started"
             ) from None
         except BaseException:
             await _end(program, self.grace)
@@ -163,19 +166,22 @@ async def _files_made(host: Host, before: dict[str, tuple[int, int]]) -> list[st
     return [f"files it wrote in {shown(host.session.path)}: {', '.join(made[:20])}"] if made else []
 
 
-async def _end(program: Program, grace: float) -> None:
+async def _end(program: Program, grace: float) -> bool:
     """Asks, waits, then ends the whole group; shielded, so that a cancel cannot stop the ending."""
-    await asyncio.shield(_ask_then_kill(program, grace))
+    return await asyncio.shield(_ask_then_kill(program, grace))
 
 
-async def _ask_then_kill(program: Program, grace: float) -> None:
+async def _ask_then_kill(program: Program, grace: float) -> bool:
+    """Whether asking was enough for the main process."""
     await program.interrupt()
+    asked = True
     try:
         async with asyncio.timeout(grace):
             await program.wait()
     except TimeoutError:
-        pass
+        asked = False
     await program.kill()
+    return asked
 
 
 def _signal(number: int) -> str:

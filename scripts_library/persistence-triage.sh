@@ -240,7 +240,7 @@ homes() {
     [[ $home == /?* && ! ${seen[$R$home]-} ]] || continue
     seen[$R$home]=1
     of_home "$user" "$R$home"
-  done <"$R"/etc/passwd
+  done < <([[ ! -f $R/etc/passwd ]] || cat -- "$R"/etc/passwd)
   for one in "$R"/root "$R"/home/*; do
     [[ ${seen[$one]-} ]] || of_home "${one##*/}" "$one"
   done

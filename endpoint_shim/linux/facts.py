@@ -12,6 +12,7 @@ from endpoint_shim.linux import kernel
 from endpoint_shim.linux.content import described, head_of
 from endpoint_shim.linux.paths import NotThere, PathPolicy, in_words, kind_of, look, real_path
 from endpoint_shim.linux.reading import Opened, open_plain, opened
+from endpoint_shim.linux.rows import out_of_range
 
 PIECE = 1024 * 1024
 LONGEST_UNSIZED = 1 << 30
@@ -42,7 +43,7 @@ def facts_of(
 
 def _row(path: bytes, real: bytes, facts: kernel.Inode) -> FileFactsRow:
     kind = kind_of(facts.mode)
-    return FileFactsRow(
+    row = FileFactsRow(
         path=from_bytes(path),
         real_path=from_bytes(real),
         kind=kind,
@@ -56,23 +57,31 @@ def _row(path: bytes, real: bytes, facts: kernel.Inode) -> FileFactsRow:
         read_only=None if kind == "link" else facts.immutable or not facts.mode & 0o200,
         links=facts.links,
     )
+    for name in ("created", "modified", "accessed", "changed"):
+        if out_of_range(getattr(row, name)):
+            _say(row, f"its {name} time is out of range")
+    return row
+
+
+def _say(row: FileFactsRow, error: str) -> None:
+    row.error = f"{row.error}; {error}" if row.error else error
 
 
 def _add_content(row: FileFactsRow, file: Opened, stopped: threading.Event) -> None:
     try:
         row.content = described(head_of(file.handle))
         if not file.sized and file.facts.size > LONGEST_UNSIZED:
-            row.error = "it shows the kernel's memory; no digest is taken"
+            _say(row, "it shows the kernel's memory; no digest is taken")
             return
         at = _add_digests(row, file, stopped)
         if not file.sized:
             row.size = at
         elif _changed(file, at):
-            row.error = "it changed while it was read; the digests are of what was read"
+            _say(row, "it changed while it was read; the digests are of what was read")
     except BlockingIOError:
-        row.error = "it has nothing to read now; no digest is taken"
+        _say(row, "it has nothing to read now; no digest is taken")
     except OSError as error:
-        row.error = str(in_words(error, file.path))
+        _say(row, str(in_words(error, file.path)))
     finally:
         file.close()
 

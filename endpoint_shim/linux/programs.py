@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from signal import SIGINT
 
 from commands.language.errors import Failed, Refused
@@ -87,23 +88,27 @@ class LinuxProgram:
         self._child.kill()
 
     async def left(self) -> list[str]:
+        boot = proc.boot()
         return [
             f"{pid} {name}"
             for pid in self._group.members()
-            if pid != self.pid and (name := _name(pid))
+            if pid != self.pid and (name := _name(pid, boot))
         ]
 
     async def leave(self) -> None:
         self._group.leave()
 
 
-def _name(pid: int) -> str:
-    """The name of a process that still runs; nothing for one that has ended."""
+def _name(pid: int, boot: proc.Boot) -> str:
+    """The name and start of a process that still runs; nothing for one that has ended."""
     try:
         facts = proc.stat(pid)
     except (OSError, IndexError, ValueError):
         return ""
-    return "" if facts.state in "ZX" else shown(from_bytes(facts.comm))
+    if facts.state in "ZX":
+        return ""
+    started = datetime.fromtimestamp(boot.at_ms / 1000 + facts.started / proc.TICKS, UTC)
+    return f"{shown(from_bytes(facts.comm))} (started {started:%Y-%m-%d %H:%M:%SZ})"
 
 
 def _encoded(arguments: Sequence[str]) -> list[bytes]:

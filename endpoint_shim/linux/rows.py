@@ -13,6 +13,11 @@ from endpoint_shim.linux.paths import PathPolicy, in_words, kind_of, reopened
 YEAR_10000_MS = 253_402_300_800_000
 
 
+def out_of_range(time: Time | None) -> bool:
+    """Whether no calendar of four digits has it: then its number is shown as it is."""
+    return time is not None and not -YEAR_10000_MS < time < YEAR_10000_MS
+
+
 def row_of(name: bytes, dir_fd: int, path: bytes, policy: PathPolicy) -> FileRow:
     """The row of `name` in an open folder; `path` is the whole path that it shows."""
     try:
@@ -60,7 +65,7 @@ def _filled(path: bytes, facts: kernel.Inode, name: bytes, dir_fd: int) -> FileR
     if kind == "link":
         row.read_only = None
         row.target = from_bytes(os.readlink(name, dir_fd=dir_fd))
-    if not -YEAR_10000_MS < facts.modified < YEAR_10000_MS:
+    if out_of_range(row.modified):
         row.error = "its modified time is out of range"
     return row
 

@@ -1,11 +1,13 @@
 """A broker and this machine as its device, for the journeys."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.doors.rig import Rig, start_device
+from tests.journeys.field import ARGUMENTS, DEVICE, Field
+from tests.journeys.rig import House
 
 
 @pytest.fixture
@@ -17,3 +19,16 @@ async def house(tmp_path: Path) -> AsyncIterator[Rig]:
     yield rig
     await device.stop()
     await rig.stop()
+
+
+@pytest.fixture(scope="session")
+def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
+    """One broker and device for all field reports, each in a process of its own."""
+    # A low reserve: what the machine has left is not what these cases are about.
+    with House(
+        tmp_path_factory.mktemp("field") / "h", {"reserve_bytes": 1 << 20, "left_open_s": 1}
+    ) as house:
+        house.start_shim(DEVICE)
+        field = Field(house)
+        field.add("args.py", ARGUMENTS)
+        yield field

@@ -30,7 +30,7 @@ class Program(Protocol):
         ...
 
     async def left(self) -> list[str]:
-        """What still runs of the group: `pid name`, one each."""
+        """What still runs of the group: `pid name`, with its start where known, one each."""
         ...
 
     async def leave(self) -> None:
