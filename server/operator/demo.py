@@ -100,9 +100,7 @@ def _down(state: Path) -> None:
 
 def start(state: Path, windows: bool) -> None:
     """Broker, then the shim, each a process of its own; returns when the device is online."""
-    for sentence in prepare(state):
-        print(sentence, file=sys.stderr)
-    started = [_start_broker(state)]
+    started = [_start_where_ports_are_free(state)]
     for shim in _shims(state, windows):
         _enrol(state, shim)
         log_path = shim.folder.with_suffix(".log")
@@ -110,6 +108,19 @@ def start(state: Path, windows: bool) -> None:
             started.append(spawn([*shim.program, "run", "--state", shim.given], log))
         remember(state / "running.json", started)  # at once: a stop may come at any moment
         _wait_online(state, shim.name, started[-1], log_path)
+
+
+def _start_where_ports_are_free(state: Path) -> Started:
+    """Another program may take a port between the look and the broker's own bind: look again."""
+    for left in (2, 1, 0):
+        for sentence in prepare(state):
+            print(sentence, file=sys.stderr)
+        try:
+            return _start_broker(state)
+        except Failed:
+            if not left:
+                raise
+    raise Failed("the broker did not start")
 
 
 def _shims(state: Path, windows: bool) -> list[Shim]:

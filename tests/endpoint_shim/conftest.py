@@ -1,6 +1,7 @@
 """A door, a device enrolled at it, and its shim as a real process."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -38,6 +39,7 @@ async def shim(door: Door, tmp_path: Path) -> AsyncIterator[asyncio.subprocess.P
         )
     yield process
     if process.returncode is None:
-        os.kill(process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it may be ending by itself
+            os.kill(process.pid, signal.SIGTERM)
         async with asyncio.timeout(15):
             await process.wait()
