@@ -1,7 +1,9 @@
 """What holds for every test: marks by folder, programs that are needed, and no skip under CI."""
 
+import contextlib
 import os
 import shutil
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -49,3 +51,13 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
         report.outcome = "failed"
         report.longrepr = f"under CI a skip is a failure: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def no_lock_of_a_killed_shell() -> None:
+    """A login shell that a test killed may have held pyenv's lock, at which the next one waits for
+    a minute before its first prompt."""
+    lock = Path.home() / ".pyenv" / "shims" / ".pyenv-shim"
+    with contextlib.suppress(OSError):
+        if time.time() - lock.stat().st_mtime > 3:
+            lock.unlink()
