@@ -5,12 +5,16 @@ import shlex
 
 import pytest
 
+from commands.language.command import discover
 from commands.language.line import parse
 from endpoint_shim.__main__ import _parser as endpoint_parser
 from server.__main__ import ALONE
 from server.doors.batch import shell_of
 from server.operator.demo_state import PEOPLE
 from tests.architecture.sources import ROOT
+
+discover()
+
 
 README = (ROOT / "README.md").read_text()
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
