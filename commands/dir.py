@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from commands.language import names
 from commands.language.command import BASIC, DeviceCommand
 from commands.language.host import Host
 from commands.language.host.files import FileRow
@@ -26,14 +27,5 @@ class Dir(DeviceCommand, role=BASIC, rows=FileRow, aliases=("ls",)):
         top = await host.files.absolute(self.path)
         async for row in host.files.list(self.path):
             if self.relative_path and not self.full_path:
-                row = msgspec.structs.replace(row, path=_below(row.path, top))
+                row = msgspec.structs.replace(row, path=names.below(row.path, top))
             yield row
-
-
-def _below(path: Name, top: Name) -> Name:
-    """The part of a whole path below `top`; raw forms keep their mark."""
-    mark, plain = ("raw:", path[4:]) if path.startswith("raw:") else ("", str(path))
-    base = top.removeprefix("raw:").rstrip("/\\")
-    if plain.startswith(base) and plain[len(base) : len(base) + 1] in ("/", "\\"):
-        return Name(mark + plain[len(base) + 1 :])
-    return path

@@ -173,13 +173,17 @@ class Station(ABC):
         device = job.device or None
         if isinstance(job.command, Status) and (was := session.jobs.get(job.command.number)):
             record = gives_one_record(was.command)
-            return Renderer(
+            renderer = Renderer(
                 was.spec, job.options, self.style, was.number, device,
                 session=session.id, record=record,
             )  # fmt: skip
-        return Renderer.of(
+            renderer.evidence = was.files
+            return renderer
+        renderer = Renderer.of(
             job.command, job.options, self.style, job.number, device, session=session.id
         )
+        renderer.evidence = job.files
+        return renderer
 
     # Showing.
     @property

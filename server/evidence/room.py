@@ -13,8 +13,7 @@ from pathlib import Path
 from commands.getfile import GetFile
 from commands.language import items, names
 from commands.language.command import Command
-from commands.language.errors import NotUnderstood, Refused
-from commands.language.visible import visible_bytes
+from commands.language.errors import Refused
 from server.audit.session import SessionJournal
 from server.config import Limits
 from server.evidence.incoming import Held, Incoming
@@ -111,20 +110,10 @@ def _meant(session: _Session, command: Command) -> Held | None:
 
 def safe_name(name: names.Name) -> str:
     """The last part of a device's name as a name of ours: plain, short, never a path."""
-    plain = _UNSAFE.sub("_", _last_part(name)) or "file"
+    plain = _UNSAFE.sub("_", names.shown(names.last_part(name))) or "file"
     if plain.startswith((".", " ")) or plain.endswith((" ", ".partial")):
         plain = f"_{plain}_"
     if len(plain) > LONGEST:
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]
         plain = f"{plain[:100]}-{digest}{Path(plain).suffix[:10]}"
     return plain
-
-
-def _last_part(name: names.Name) -> str:
-    """A Linux path has only one separator, and its names may hold any other byte."""
-    if name.removeprefix(names.RAW).startswith("/"):
-        try:
-            return visible_bytes(names.to_bytes(name).rsplit(b"/", 1)[-1])
-        except NotUnderstood:
-            pass  # units in a Linux name: a device that lies; any name will do
-    return re.split(r"[/\\]", names.shown(name).strip('"'))[-1]

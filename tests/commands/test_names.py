@@ -129,3 +129,19 @@ def test_surrogates_side_by_side_are_one_character() -> None:
 def test_bytes_and_units_do_not_mix() -> None:
     with pytest.raises(NotUnderstood, match="not both"):
         names.typed("raw:%FF%uD800")
+
+
+def test_the_last_part_of_a_linux_name_may_hold_anything_but_a_slash() -> None:
+    for last in (b"\\", b"a\\b", b"a\x1b[31mred", b"i\xff\xfej", b"trail ", b"raw:x", b'"'):
+        path = names.from_bytes(b"/tmp/x\xfe/" + last)
+        assert names.last_part(path) == names.from_bytes(last)
+    assert names.last_part(Name(r"C:\Users\O'Brien\x")) == "x"
+
+
+def test_a_path_below_a_folder_is_a_name_that_can_be_typed_there() -> None:
+    for top in (b"/", b"/tmp/50%", b"/tmp/i\xff"):
+        for last in (b"raw:i%FFj", b"i\xff", b"a\\b", b"plain"):
+            path = names.from_bytes(top.rstrip(b"/") + b"/" + last)
+            assert names.below(path, names.from_bytes(top)) == names.from_bytes(last)
+    assert names.below(Name(r"C:\Temp\x"), Name("C:\\Temp\\")) == "x"
+    assert names.below(Name(r"C:\Temporary"), Name(r"C:\Temp")) == r"C:\Temporary"

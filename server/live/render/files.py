@@ -1,6 +1,8 @@
 """What is said of files that moved: only after both sides gave the same digest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from commands.language import items, names
 from commands.language.visible import visible
@@ -13,7 +15,13 @@ class _File:
     verb: str
     size: int
     sha256: str
-    sftp: str
+
+
+class Kept(Protocol):
+    """A file in the evidence, under the name that it has there."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class Moved:
@@ -21,25 +29,24 @@ class Moved:
 
     def __init__(self, device: str | None, session: str | None) -> None:
         self.device, self.session = device or "the device", session
-        self.evidence = ""
+        self.evidence: Sequence[Kept] = ()
         self._files: list[_File] = []
         self._name = ""
 
     def into(self, item: items.Into) -> None:
-        self._name = _last_part(item.name)
-        self.evidence = self._name
+        self._name = names.shown(names.last_part(item.name))
 
     def taken(self, item: items.Taken) -> None:
-        place = f"/evidence/{self.session}/{visible(self.evidence)}" if self.session else ""
-        self._files.append(_File(self._name, "taken", item.size, item.sha256, place))
+        self._files.append(_File(self._name, "taken", item.size, item.sha256))
 
     def written(self, item: items.Written) -> None:
         name = names.shown(item.path)
-        self._files.append(_File(name, "written", item.size, item.sha256, ""))
+        self._files.append(_File(name, "written", item.size, item.sha256))
 
     def lines(self, took: float | None, number: int | None, terminal: bool) -> list[str]:
         """Name, size and digest of each; the number after the last."""
         lines: list[str] = []
+        kept = iter(self.evidence)
         for at, file in enumerate(self._files, 1):
             last = at == len(self._files) and terminal
             time = [messages.duration(took)] if last and took is not None else []
@@ -48,11 +55,6 @@ class Moved:
             same = f"same digest on {self.device} and here"
             lines.append(", ".join([first, *time, same, *mark]))
             lines.append(f"sha256 {file.sha256}")
-            if file.sftp:
-                lines.append(f"sftp   {file.sftp}")
+            if file.verb == "taken" and self.session and (place := next(kept, None)):
+                lines.append(f"sftp   /evidence/{self.session}/{visible(place.name)}")
         return lines
-
-
-def _last_part(name: names.Name) -> str:
-    """The file's own name, without its folders, visible."""
-    return names.shown(name).replace("\\", "/").rstrip("/").rpartition("/")[2]

@@ -67,13 +67,13 @@ class Renderer:
         return cls(command.spec, options, style, number, device, session=session, record=record)
 
     @property
-    def evidence(self) -> str:
-        """The name that the next file has in evidence."""
+    def evidence(self) -> Sequence[files.Kept]:
+        """What the command brought into the evidence, as it comes."""
         return self._moved.evidence
 
     @evidence.setter
-    def evidence(self, name: str) -> None:
-        self._moved.evidence = name
+    def evidence(self, kept: Sequence[files.Kept]) -> None:
+        self._moved.evidence = kept
 
     def item(self, item: items.Item) -> Shown:
         """What an item shows now; nothing while it is held back."""

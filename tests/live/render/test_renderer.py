@@ -7,6 +7,7 @@ from commands.language.errors import Failed, Unreachable
 from commands.language.items import Into, Note, Progress, Taken, Written
 from commands.language.line import parse
 from commands.language.names import Name
+from server.audit.records import FileTaken
 from server.live.render import Renderer, Shown, Style
 from tests.live.render.screens import (
     MEM_DMP,
@@ -110,7 +111,10 @@ def test_getfile_says_taken_at_its_good_end_only() -> None:
         b"abc",
         Taken(2_414_227_776, "3f0a9c1e5b7d2846aa10c3de9f4b6817250e8d9c7ab1f36452e0d8c99b7a4416"),
     ]
-    assert screen(r"getfile C:\Temp\mem.dmp", taken, number=6, took=26.0) == GETFILE[1:]
+    render = renderer(r"getfile C:\Temp\mem.dmp", number=6)
+    render.evidence = [FileTaken(name="mem.dmp", path=r"C:\Temp\mem.dmp", bytes=3, sha256="")]
+    good = [*(render.item(item) for item in taken), render.end(None, 26.0)]
+    assert b"".join(shown.out for shown in good).decode() == GETFILE[1:]
     render = renderer(r"getfile C:\Temp\mem.dmp", number=6)
     before = [render.item(item) for item in taken]
     end = render.end(Failed("the digests differ"), 26.0)
