@@ -37,4 +37,5 @@ class Library(DeskCommand, role=ADVANCED, group="broker", rows=LibraryRow, limit
                 yield Note(note)
             return
         versions = await desk.library.delete(self.name)
-        yield Note(f"{visible(self.name)} deleted, {versions} versions; records keep their digests")
+        count = "1 version" if versions == 1 else f"{versions} versions"
+        yield Note(f"{visible(self.name)} deleted, {count}; records keep their digests")

@@ -172,8 +172,9 @@ class Supervisor:
         return True
 
     def _found(self, found: Found) -> None:
-        if found.user != self._facts.user:
-            self._facts = msgspec.structs.replace(self._facts, user=found.user)
+        facts = msgspec.structs.replace(self._facts, user=found.user, user_looked_up=True)
+        if facts != self._facts:
+            self._facts = facts
             self._tell(wire.Report(facts=self._facts))
 
     async def _watch(self) -> None:

@@ -55,7 +55,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     host: Short = ""
     architecture: Short = ""
     boot_ms: Count = 0
+    runs_as: Short = ""
+    """The account of the shim, and so of its shells."""
     user: Short = ""
+    """Who is signed in; empty for nobody, where it was looked up."""
+    user_looked_up: bool = False
     weaker_stop: Short = ""
     """Why commands are ended less surely here (no writable cgroup); empty where they are."""
 

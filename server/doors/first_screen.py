@@ -110,8 +110,8 @@ def session_lines(session: Session, others: list[Session], style: Style) -> str:
         f"{device.name} open as {session.id} in {session.opened_in_s:.1f} s",
         f"system  {_system(device)}",
     ]
-    if device.facts is not None and device.facts.user:
-        lines.append(f"user    the shim runs as {visible(device.facts.user)}")
+    if device.facts is not None and device.facts.user_looked_up:
+        lines.append(f"user    {visible(device.facts.user) or 'none'} signed in")
     lines.append(f"state   {_state(device, others)}")
     if abs(device.clock_offset_s) > CLOCK_SAID_ABOVE:
         way = "behind" if device.clock_offset_s < 0 else "ahead"

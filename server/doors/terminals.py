@@ -76,5 +76,5 @@ class Terminals:
 
 def _as_whom(session: Session) -> str:
     device = session.device
-    user = device.facts.user if device is not None and device.facts is not None else ""
+    user = device.facts.runs_as if device is not None and device.facts is not None else ""
     return f" as {visible(user)}" if user else ""

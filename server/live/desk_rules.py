@@ -8,7 +8,7 @@ from commands.language.help import help_keys, help_overview, help_word
 from commands.language.line import nearest
 from commands.language.visible import visible
 from server.identity.access import Ask, explain
-from server.live.device_words import not_here_words
+from server.live.device_words import at_device, not_here, not_here_words
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -36,7 +36,12 @@ class DeskRules:
             door=session.responder.door,
             has_comment=bool(session.comment),
         )
-        return explain(self._broker.access.rules, ask)
+        lines = explain(self._broker.access.rules, ask)
+        if device is not None and at_device(kind.spec):
+            there = session.sessions.visible_device(session.person, device)
+            if reason := not_here(there, kind.spec):
+                lines.append(f"refused all the same: {reason}")
+        return lines
 
     def help(self, word: str | None) -> list[str]:
         session = self._session

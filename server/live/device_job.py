@@ -321,7 +321,7 @@ class DeviceJob(Job):
         )
 
     def _kept(self) -> str:
-        return f"{self.rows:,} row kept" if self.rows == 1 else f"{self.rows:,} rows kept"
+        return f"{self.amount} kept"
 
     def _lost_error(self, reason: str) -> FirelineError:
         unknown = "; outcome unknown" if self.spec.changes else ""

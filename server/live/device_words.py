@@ -52,12 +52,18 @@ def not_here_words(session: "Session") -> dict[str, str]:
                 reasons[word] = ""
             continue
         if session.device is not None and (reason := not_here(session.device, kind.spec)):
-            reasons[word] = reason.removeprefix(f"{word} on {session.device.name}").strip(": ")
+            reasons[word] = _short(session.device, word, reason)
             continue
         judged = session.sessions.decide(session, kind.spec, session.device)
         if judged.error is not None:
             reasons[word] = f"needs {kind.spec.role}" if session.device is not None else ""
     return reasons
+
+
+def _short(device: Device, word: str, reason: str) -> str:
+    if line := device.policy.deny.get(word):
+        return f"{device.name} forbids it, policy.toml line {line}"
+    return reason.removeprefix(f"{word} on {device.name}").strip(": ")
 
 
 def since(device: Device) -> str:

@@ -69,6 +69,13 @@ class Job:
         return self.error.status if self.error is not None else 0
 
     @property
+    def amount(self) -> str:
+        """What it gave so far, counted."""
+        if self.spec.rows is None:
+            return f"{self.bytes:,} byte" if self.bytes == 1 else f"{self.bytes:,} bytes"
+        return f"{self.rows:,} row" if self.rows == 1 else f"{self.rows:,} rows"
+
+    @property
     def running(self) -> bool:
         return not self.ended.is_set()
 
@@ -150,7 +157,7 @@ class Job:
     def too_late(self) -> str:
         return (
             f"{self.spec.word} was too late to stop: it had finished, "
-            f"{_count(self.rows)}, complete, #{self.number}"
+            f"{self.amount}, complete, #{self.number}"
         )
 
     # Viewers read it.
@@ -210,10 +217,6 @@ def _state(error: FirelineError | None) -> State:
     if isinstance(error, Interrupted):
         return "interrupted"
     return "cancelled" if error.code == "cancelled" else "failed"
-
-
-def _count(rows: int) -> str:
-    return f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
 
 
 def failure(done: items.Done) -> FirelineError | None:

@@ -59,7 +59,7 @@ class Session:
         self.role = ""
         self.rule = ""
         self.detached = False
-        self.lost = False
+        self.lost, self._lost_at = False, 0.0
         self.ended = asyncio.Event()
         self.notices: list[str] = []
         self.on_notice: Callable[[str], None] | None = None
@@ -352,13 +352,14 @@ class Session:
     def device_lost(self, reason: str) -> None:
         if self.lost:
             return
-        self.lost = True
+        self.lost, self._lost_at = True, asyncio.get_running_loop().time()
         self.notify(f"{self._device_name()} lost {self.sessions.clock()}: {visible(reason)}")
 
     def device_back(self) -> None:
         if self.lost:
             self.lost = False
-            self.notify(f"{self._device_name()} back {self.sessions.clock()}")
+            away = asyncio.get_running_loop().time() - self._lost_at
+            self.notify(f"{self._device_name()} back {self.sessions.clock()}, after {away:.0f} s")
         for job in self.running:
             if isinstance(job, DeviceJob):
                 job.resend_cancel()
@@ -380,6 +381,6 @@ def _ended_notice(job: Job) -> str:
         kept = f"{job.rows:,} rows, " if job.spec.rows else ""
         return (
             f"job {job.number} completed: {job.spec.word} on {job.device}, {kept}{took}; "
-            f"status {job.number} shows it"
+            f"status {job.number} shows {'them' if kept and job.rows != 1 else 'it'}"
         )
     return f"job {job.number} {job.state}: {job.error}"

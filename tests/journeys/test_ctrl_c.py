@@ -109,7 +109,10 @@ def test_what_runs_is_stopped_with_all_it_started(house: House, shim: Shim, tmp_
         pid = begun(place)
         s.type("\x03")
         s.until(rf"^\^C stopping on {DEVICE}$")
-        s.until(rf"^cancelled: run stopped on {DEVICE} while running, \d+ s; 0 rows kept, #1$")
+        s.until(
+            rf"^cancelled: run stopped on {DEVICE} while running, "
+            r"\d+ s; [\d,]+ bytes? kept, #1$"
+        )
         until("the script is gone", lambda: not psutil.pid_exists(pid), 3)
         leave(s)
 
@@ -125,7 +128,7 @@ def test_what_had_finished_was_too_late_to_stop(house: House, shim: Shim, tmp_pa
         s.until(rf"^\^C stopping on {DEVICE}$")
         place.with_suffix(".end").touch()
         s.until(r"^whole$")
-        s.until(r"^run was too late to stop: it had finished, 0 rows, complete, #1$")
+        s.until(r"^run was too late to stop: it had finished, [\d,]+ bytes?, complete, #1$")
         s.until(at_prompt)
         send(shim, signal.SIGCONT)
         s.enter("cancel 1")
@@ -153,7 +156,10 @@ def test_where_the_device_does_not_answer_the_stop_goes_out_when_it_is_back(
         s.until(lambda s: "[1 job]" in s.lines[s.screen.cursor.y])
         assert psutil.pid_exists(pid)
         send(shim, signal.SIGCONT)
-        s.until(rf"^job 1 cancelled: run stopped on {DEVICE} while running, \d+ s; 0 rows kept, #1")
+        s.until(
+            rf"^job 1 cancelled: run stopped on {DEVICE} while running, "
+            r"\d+ s; [\d,]+ bytes? kept, #1"
+        )
         until("the script is gone", lambda: not psutil.pid_exists(pid), 3)
         leave(s)
 
@@ -188,7 +194,10 @@ def test_cancel_of_a_job_behind_says_what_became_of_it(
         s.until(r"^job 1 runs behind: fg 1, status 1, cancel 1$")
         pid = begun(place)
         s.enter("cancel 1")
-        s.until(rf"^cancelled: run stopped on {DEVICE} while running, \d+ s; 0 rows kept, #1$")
+        s.until(
+            rf"^cancelled: run stopped on {DEVICE} while running, "
+            r"\d+ s; [\d,]+ bytes? kept, #1$"
+        )
         until("the script is gone", lambda: not psutil.pid_exists(pid), 3)
         s.until(at_prompt)
         s.enter("cancel 7")
