@@ -16,7 +16,7 @@ class Token(DeskCommand, role=OPERATOR, group="broker", text=True, kept=False):
     reads it from a file or standard input.
     """
 
-    action: Annotated[Literal["new"], "what to do"] = "new"
+    action: Annotated[Literal["new"], "what to do"]
     names: Annotated[str, "glob that the device's name must match", NAMED] = "*"
     tags: Annotated[str, "tags the device gets, by commas", NAMED] = ""
     hours: Annotated[float, "until it expires", NAMED] = 24.0
