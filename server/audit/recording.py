@@ -51,6 +51,7 @@ class Recording:
         self._budget = budget
         self._began = monotonic()
         self._closed = False
+        self._full = False
         self._sync = Syncer(descriptor, self.position, pool, timing)
         self._sync.on_synced = self._synced
         self._commit_due = False
@@ -149,7 +150,10 @@ class Recording:
         self._check()
         chunk, head = pack(kind, terminal, self.ms, data, self.position.head)
         end = self.position.offset + len(chunk)
-        if end > self._budget and (kind not in ALWAYS or end > self._budget + RESERVED):
+        spent = self._full or end > self._budget
+        if spent and (kind not in ALWAYS or end > self._budget + RESERVED):
+            # Final, or what happens to be short would still be shown, and its session go on.
+            self._full = True
             raise RecordingFull(
                 f"the recording of {self.path.stem} reached its budget of {self._budget:,} bytes"
             )
