@@ -33,6 +33,8 @@ __all__ = ["BROKER", "Appended", "Journal", "JournalWriter", "Record", "SessionJ
 BROKER: Final = "broker"
 SYNC_THREADS: Final = 8
 RESERVE: Final = 512 << 20
+NO_DEVICE: Final = "-"
+READING_PART: Final = 4
 RECORDING_BUDGET: Final = 1 << 30
 RESULTS_BUDGET: Final = 1 << 30
 
@@ -121,7 +123,7 @@ class Journal:
             raise
 
     async def _open_session(self, opened: SessionOpened) -> SessionJournal:
-        await self._need_space()
+        await self._need_space(at_device=opened.device != NO_DEVICE)
         await self.store.room()
         session, recording = self._start_recording()
         journal = SessionJournal(
@@ -174,9 +176,10 @@ class Journal:
             await abandoned
         await asyncio.to_thread(self._pool.shutdown)
 
-    async def _need_space(self) -> None:
+    async def _need_space(self, *, at_device: bool) -> None:
+        """A session that only reads here writes little: it may have part of the reserve."""
         free = await self.free_bytes()
-        if free < self.reserve:
+        if free < (self.reserve if at_device else self.reserve // READING_PART):
             raise NoSpace(
                 f"no session can open, the journal has {free >> 20} MiB free and must keep"
                 f" {self.reserve >> 20}; an operator makes room; devices and actions can"

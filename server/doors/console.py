@@ -248,7 +248,7 @@ class Console(ConsoleScreen):
         await session.ended.wait()
         if self.session is session:
             self._ended_status = Refused.status if self.direct else 0
-            self._gone(f"{session.id} has ended")
+            self._gone(f"{session.id} has ended: {session.ended_why}")
 
     def _taken(self) -> None:
         session = self.session

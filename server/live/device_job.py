@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 STUCK_S = 2.0
 ANSWER_S = 6.0
 """What a device may take to say what became of a cancel: killing a deaf worker takes it 4 s."""
+RESPONDER = "responder"
 THE_RULES = "the rules"
 
 
@@ -130,8 +131,11 @@ class DeviceJob(Job):
                 self.feed_bytes(data)
             elif self._announced is not None and self._file.size + len(data) > self._announced:
                 self._violate(f"sent more of its file than the {self._announced:,} bytes announced")
-            elif not self._file.feed(data) and self.stream is not None:
-                self.stream.pause()
+            else:
+                room = self._file.feed(data)
+                self.bytes += len(data)
+                if not room and self.stream is not None:
+                    self.stream.pause()
         except (RecordingFull, RecordingBroken, Refused) as error:
             self._stop_at_limit(error)
 
@@ -175,7 +179,7 @@ class DeviceJob(Job):
             self._end(self._lost_error(gone.message or f"its worker {gone.how}"))
 
     # Cancelling.
-    async def cancel(self, by: str = "responder") -> str:
+    async def cancel(self, by: str = RESPONDER) -> str:
         """Asks the device; waits for its answer or its end."""
         if not self.running:
             return self.too_late()
@@ -314,7 +318,8 @@ class DeviceJob(Job):
 
     def _cancelled_error(self) -> FirelineError:
         took = asyncio.get_running_loop().time() - self.began
-        how = "by the rules" if self.cancelled_by == THE_RULES else "while running"
+        by = self.cancelled_by
+        how = "while running" if by == RESPONDER else f"by {by}"
         return Cancelled(
             f"{self.spec.word} stopped on {self.device} {how}, {took:.0f} s; "
             f"{self._kept()}, #{self.number}"

@@ -61,6 +61,7 @@ class Session:
         self.detached = False
         self.lost, self._lost_at = False, 0.0
         self.ended = asyncio.Event()
+        self.ended_why = ""
         self.notices: list[str] = []
         self.on_notice: Callable[[str], None] | None = None
         self.on_taken: Callable[[], None] | None = None
@@ -324,7 +325,7 @@ class Session:
         if self._ending:
             await self.ended.wait()
             return
-        self._ending = True
+        self._ending, self.ended_why = True, reason
         if self._left is not None:
             self._left.cancel()
         await self.sessions.end_commands(self)

@@ -224,7 +224,7 @@ class Sessions:
                 device.line.send(wire.End(session=session.id))
         for job in session.running:
             if isinstance(job, DeviceJob):
-                job.cancelled_by = job.cancelled_by or "the session's end"
+                job.cancelled_by = job.cancelled_by or f"its session's end ({session.ended_why})"
             else:
                 await job.cancel()
         waits = [asyncio.create_task(job.wait()) for job in session.running]

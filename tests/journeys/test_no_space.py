@@ -1,0 +1,173 @@
+"""A broker whose disk fills: no session opens, what runs ends with the reason, and it recovers."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.rig import House, until
+from tests.journeys.screen import Screen
+
+pytestmark = [
+    pytest.mark.needs("ssh"),
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root"),
+]
+
+DEVICE = "space-01"
+MIB = 1 << 20
+RESERVE = 32 * MIB
+WHY = "the journal has no space left; an operator makes room"
+REFUSAL = (
+    r"^refused: no session can open, the journal has \d+ MiB free and must keep 32; an operator "
+    r"makes room; devices and actions can still be read$"
+)
+
+
+class Disk:
+    """64 MiB that a test fills and empties."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self._filler = place / "filler"
+
+    @property
+    def free(self) -> int:
+        found = os.statvfs(self.place)
+        return found.f_bavail * found.f_frsize
+
+    def fill(self, leave: int) -> None:
+        with self._filler.open("ab") as filler:
+            filler.write(bytes(max(0, self.free - leave)))
+
+    def empty(self) -> None:
+        self._filler.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
+    place = tmp_path_factory.mktemp("disk")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", place], check=True)
+    try:
+        yield Disk(place)
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.fixture(scope="module")
+def house(disk: Disk) -> Iterator[House]:
+    with House(disk.place / "house", {"reserve_bytes": RESERVE, "left_open_s": 60}) as house:
+        house.start_shim(DEVICE)
+        yield house
+
+
+@pytest.fixture(autouse=True)
+def room(disk: Disk) -> Iterator[None]:
+    """Room at each test's beginning and end."""
+    yield
+    disk.empty()
+
+
+def console(house: House, *first: str) -> Screen:
+    argv = house.ssh(first[0] if first else "", "-tt")
+    return Screen(argv if first else argv[:-1], columns=160)
+
+
+def at_prompt(s: Screen) -> bool:
+    return bool(re.match(rf"{DEVICE} .*>$", s.lines[s.screen.cursor.y]))
+
+
+def at_desk(s: Screen) -> bool:
+    return s.lines[s.screen.cursor.y] == "fireline>"
+
+
+def test_below_the_reserve_no_session_opens_and_devices_can_be_read(
+    house: House, disk: Disk
+) -> None:
+    disk.fill(RESERVE - 4 * MIB)
+    ran = house.run(f"on {DEVICE} dir /")
+    assert ran.status == 3 and re.search(REFUSAL, ran.err, re.MULTILINE), ran
+    with console(house) as s:
+        s.until(at_desk)
+        s.enter(f"connect {DEVICE}")
+        s.until(REFUSAL)
+        s.enter("devices -output csv")
+        s.until(rf"^{DEVICE},")
+        disk.empty()
+        s.enter(f"connect {DEVICE}")
+        s.until(rf"^{DEVICE} open as S\d+")
+        s.until(at_prompt)
+        s.enter("exit")
+        s.until(at_desk)
+        s.type("\x04")
+        assert s.status() == 0
+    assert house.run(f"on {DEVICE} pwd").status == 0
+
+
+def test_what_runs_when_it_fills_ends_with_the_reason(house: House, disk: Disk) -> None:
+    with console(house) as s:
+        s.until(at_desk)
+        s.enter(f"connect {DEVICE}")
+        s.until(at_prompt)
+        session = house.sessions()[-1]
+        s.enter("findfile *.no-such -path / &")
+        s.until(r"^job 1 runs behind")
+        s.enter("shell")
+        s.until(lambda s: bool(re.search(r"[#$]$", s.lines[s.screen.cursor.y])))
+        s.enter("sleep 1000")
+        disk.fill(RESERVE - 4 * MIB)
+        s.until(rf"^{session} has ended: {WHY}$", 20)
+        s.until(at_desk)
+        s.enter("devices -output csv")
+        s.until(rf"^{DEVICE},")
+        s.type("\x04")
+        s.status()
+    (ended,) = house.of_kind("session_ended", session)
+    assert ended["reason"] == WHY
+    ends = house.of_kind("ended", session)
+    assert {r["state"] for r in ends} <= {"cancelled", "completed"} and len(ends) == 2
+    disk.empty()
+    status, said = house.admin(f"verify {session}")
+    assert status == 0, said
+    shim = house.shims[DEVICE]
+    until("nothing is left on the device", lambda: not shim.left(), 20)
+
+
+def test_a_flood_that_fills_it_ends_and_the_broker_stays(house: House, disk: Disk) -> None:
+    disk.fill(RESERVE + 256 * 1024)
+    with console(house, f"connect {DEVICE}") as s:
+        s.until(at_prompt)
+        session = house.sessions()[-1]
+        s.enter("shell")
+        s.until(lambda s: bool(re.search(r"[#$]$", s.lines[s.screen.cursor.y])))
+        s.enter("yes")
+        s.until(rf"^{session} has ended: {WHY}$", 30)
+        s.status(30)
+    assert disk.free > RESERVE // 4
+    disk.empty()
+    assert house.run(f"on {DEVICE} pwd").status == 0
+    status, said = house.admin(f"verify {session}")
+    assert status == 0, said
+
+
+def test_a_getfile_that_fills_it_is_refused_and_its_part_kept(
+    house: House, disk: Disk, tmp_path: Path
+) -> None:
+    big = tmp_path / "big"
+    with big.open("wb") as file:
+        file.truncate(200 * MIB)
+    ran = house.run(f"on {DEVICE} getfile {big}")
+    # Whoever looks first: the writer of the file, or who looks after the whole disk.
+    assert ran.status in (3, 130), ran
+    assert re.search(
+        rf"^cancelled: getfile stopped on {DEVICE} by its session's end \({WHY}\), \d+ s; [1-9]|"
+        r"^refused: the broker has \d+ MiB free and must keep 32; an operator makes room",
+        ran.err, re.MULTILINE,
+    ), ran.err  # fmt: skip
+    session = house.sessions()[-1]
+    (part,) = house.of_kind("evidence_partial", session)
+    assert (house.home / "evidence" / session / part["name"]).stat().st_size == part["bytes"]
+    assert not house.of_kind("evidence_taken", session)
