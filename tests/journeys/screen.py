@@ -52,6 +52,11 @@ class Screen:
     ) -> None:
         self._child.close(force=True)
 
+    @property
+    def pid(self) -> int:
+        """The client's process."""
+        return int(self._child.pid)
+
     def type(self, text: str | bytes) -> None:
         self._child.send(text)
 

@@ -17,7 +17,7 @@ MIB = 1 << 20
 LIMITS = {
     "reserve_bytes": MIB,
     "left_open_s": 1,
-    "recording_bytes": MIB,
+    "recording_bytes": MIB // 2,
     "results_bytes": 2 * MIB,
     "evidence_bytes": 3 * MIB,
     "file_bytes": 2 * MIB,
@@ -63,7 +63,7 @@ def test_yes_in_a_shell_ends_its_session_and_delays_nobody(house: House) -> None
             turn += 1
         assert turn > 3 and slowest < 1.0, (turn, slowest)
         assert flood.status(30) == 3
-        refusal = f"refused: the recording of {noisy} reached its budget of 1,048,576 bytes"
+        refusal = f"refused: the recording of {noisy} reached its budget of 524,288 bytes"
         assert refusal in flood.lines
         calm.type("\x03")
         calm.until(in_shell)
@@ -73,7 +73,7 @@ def test_yes_in_a_shell_ends_its_session_and_delays_nobody(house: House) -> None
     assert (shell["state"], shell["status"]) == ("failed", 3)
     (ended,) = house.of_kind("session_ended", noisy)
     assert "reached its budget" in ended["reason"]
-    assert ended["recording_bytes"] <= MIB + 4096
+    assert ended["recording_bytes"] <= MIB // 2 + 4096
     status, said = house.admin(f"verify {noisy}")
     assert status == 0, said
     shim = house.shims[DEVICE]

@@ -138,14 +138,10 @@ def test_what_runs_when_it_fills_ends_with_the_reason(house: House, disk: Disk) 
 
 def test_a_flood_that_fills_it_ends_and_the_broker_stays(house: House, disk: Disk) -> None:
     disk.fill(RESERVE + 256 * 1024)
-    with console(house, f"connect {DEVICE}") as s:
-        s.until(at_prompt)
-        session = house.sessions()[-1]
-        s.enter("shell")
-        s.until(lambda s: bool(re.search(r"[#$]$", s.lines[s.screen.cursor.y])))
-        s.enter("yes")
-        s.until(rf"^{session} has ended: {WHY}$", 30)
-        s.status(30)
+    argv = house.ssh(f"shell {DEVICE}", "-tt")
+    ran = subprocess.run(argv, input=b"yes\n", capture_output=True, timeout=30, check=False)
+    session = house.sessions()[-1]
+    assert f"{session} has ended: {WHY}".encode() in ran.stdout
     assert disk.free > RESERVE // 4
     disk.empty()
     assert house.run(f"on {DEVICE} pwd").status == 0
