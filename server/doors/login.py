@@ -74,7 +74,7 @@ class Login(asyncssh.SSHServer):
         # asyncssh ignores a full socket; its channels are told by us (channel.py, hold).
         setattr(conn, "pause_writing", lambda: self._hold(True))  # noqa: B010 (no method of ours)
         setattr(conn, "resume_writing", lambda: self._hold(False))  # noqa: B010
-        _send_no_padding(conn)
+        self._watch_sending()
         _option(conn, socket.IPPROTO_TCP, socket.TCP_NODELAY)
         self.quick()
         counted = source_of(self.source)
@@ -105,16 +105,31 @@ class Login(asyncssh.SSHServer):
         """A client's debug messages go nowhere."""
 
     def quick(self) -> None:
-        """Acknowledges at once while the session is set up: a stock client waits for it."""
+        """Acknowledges at once while the session is set up: a stock client's second small packet
+        waits for it (Nagle), and the kernel goes back to waiting 40 ms whenever we have sent.
+        """
         if self._quick:
             _option(self.conn, socket.IPPROTO_TCP, socket.TCP_QUICKACK)
+
+    def _watch_sending(self) -> None:
+        """Follows each packet with `quick`, and leaves out the SSH_MSG_IGNORE that asyncssh puts
+        before every packet: it guards ciphers in CBC mode (RFC 4251, 9.3.1), of which the door
+        offers none, and it doubles the packets of an echo.
+        """
+        send = self.conn.send_packet
+
+        def send_packet(kind: int, *args: bytes, handler: Any = None) -> None:
+            if kind != MSG_IGNORE:
+                send(kind, *args, handler=handler)
+                self.quick()
+
+        setattr(self.conn, "send_packet", send_packet)  # noqa: B010 (no method of ours)
 
     def session_open(self) -> None:
         self._quick = False
 
     # Authentication.
     async def begin_auth(self, username: str) -> bool:
-        self.quick()
         if self._entered is None:
             return True
         self._tried = visible(username[:64])
@@ -139,7 +154,6 @@ class Login(asyncssh.SSHServer):
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Asked for keys that are not the person's; the person's own never come here."""
-        self.quick()
         self._offered_key = key.get_fingerprint("sha256")
         self._offered += 1
         if self._offered > self._door.limits.keys_offered:
@@ -157,7 +171,6 @@ class Login(asyncssh.SSHServer):
         return False
 
     async def auth_completed(self) -> None:
-        self.quick()
         name = self.conn.get_extra_info("username")
         proven = self.conn.get_key_option(KEY_OPTION)
         if not isinstance(name, str) or not isinstance(proven, list) or self._entered is None:
@@ -192,7 +205,6 @@ class Login(asyncssh.SSHServer):
 
     # Sessions.
     def session_requested(self) -> Any:
-        self.quick()
         if not self.person or len(self._clients) >= self._door.limits.sessions_per_connection:
             return False
         channel = ServerChannel(self.conn, asyncio.get_running_loop())
@@ -216,18 +228,3 @@ def _option(conn: asyncssh.SSHServerConnection, level: int, option: int) -> None
             sock.setsockopt(level, option, 1)
         except OSError:
             return  # the connection is gone already
-
-
-def _send_no_padding(conn: asyncssh.SSHServerConnection) -> None:
-    """Leaves out the SSH_MSG_IGNORE that asyncssh puts before every packet.
-
-    It guards ciphers in CBC mode (RFC 4251, 9.3.1), of which the door offers none, and it doubles
-    the packets of an echo.
-    """
-    send = conn.send_packet
-
-    def send_packet(kind: int, *args: bytes, handler: Any = None) -> None:
-        if kind != MSG_IGNORE:
-            send(kind, *args, handler=handler)
-
-    setattr(conn, "send_packet", send_packet)  # noqa: B010 (no method of ours)
