@@ -5,10 +5,13 @@
 2. Frames that count: items, Quiet, Stopping, Answer and bytes from the device; everything but
    Ack and Resumed to it.
 3. What the device sends is a claim: a frame that does not decode closes the stream.
+4. A paused stream still reads, so that silence is noticed and a worker's pings are answered: what
+   comes is held here and not acknowledged, so an honest worker stops at WINDOW; more closes it.
 """
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,10 +19,13 @@ import msgspec
 
 from commands.language import items, wire
 from commands.language.framed import FramedSocket
-from commands.language.window import Got, Sent
+from commands.language.window import Got, Kept, Sent
 
 SILENT_S = 15.0
 PING_S = 5.0
+ACK = b'{"m":"ack"'
+MOST_HELD = wire.WINDOW + 2 * wire.MAX_ITEM
+"""A worker looks at its window between two items, and the last one may be as long as any."""
 
 
 class StreamUser(Protocol):
@@ -53,7 +59,10 @@ class Stream:
         self._away_s = away_s
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.TimerHandle | None = None
-        self._paused = False
+        self.paused = False
+        self._held: deque[Kept] = deque()
+        self._held_size = 0
+        self._giving = False
 
     @property
     def alive(self) -> bool:
@@ -79,6 +88,7 @@ class Stream:
             return False
         if self._socket is not None:
             self._socket.abort("the worker dialled anew")
+        self._drop_held()  # not counted as got: it is sent again
         self._bind(socket)
         socket.send_text(wire.encode(wire.Resumed(frames=self._got.count)))
         for kept in lacking:
@@ -102,21 +112,29 @@ class Stream:
         return not self._sent.full and self._socket is not None and self._socket.writable
 
     def pause(self) -> None:
-        """Reads no more: the device's worker stops its source."""
-        self._paused = True
-        if self._socket is not None:
-            self._socket.pause()
+        """Gives no more to the user: unacknowledged, the device's worker stops its source."""
+        self.paused = True
 
     def resume(self) -> None:
-        self._paused = False
-        if self._socket is not None:
-            self._socket.resume()
+        """Gives what was held, as far as the user takes it."""
+        self.paused = False
+        if self._giving:
+            return
+        self._giving = True
+        try:
+            while self._held and not self.paused:
+                frame = self._held.popleft()
+                self._held_size -= len(frame.data)
+                self._give(frame.binary, frame.data)
+        finally:
+            self._giving = False
 
     def end(self, reason: str) -> None:
         """The stream is over; its user is told once."""
         if self.gone_reason is not None:
             return
         self.gone_reason = reason
+        self._drop_held()
         for timer in (self._timer, self._beat):
             if timer is not None:
                 timer.cancel()
@@ -141,8 +159,6 @@ class Stream:
         socket.on_lost = lambda reason: self._on_lost(reason) if self._socket is socket else None
         if self._timer is not None:
             self._timer.cancel()
-        if self._paused:
-            socket.pause()
         self._tick()
 
     def _tick(self) -> None:
@@ -155,8 +171,8 @@ class Stream:
             return
         self._say_ack()
         silent = loop.time() - socket.heard
-        if silent > SILENT_S and not self._paused:
-            socket.abort("silent for 15 s")
+        if silent > SILENT_S:
+            socket.abort(f"silent for {SILENT_S:g} s")
             return
         if silent > PING_S:
             socket.ping()
@@ -167,8 +183,38 @@ class Stream:
             self._socket.send_text(wire.encode(wire.Ack(frames=self._got.said())))
 
     def _on_text(self, data: bytes) -> None:
+        if self.alive and data.startswith(ACK):
+            self._give(False, data)  # it is about what we sent, and waits for no reader
+        else:
+            self._came(False, data)
+
+    def _on_binary(self, data: bytes) -> None:
+        self._came(True, data)
+
+    def _came(self, binary: bool, data: bytes) -> None:
         if not self.alive:
             return  # on its way when we closed
+        if not self.paused and not self._held:
+            self._give(binary, data)
+            return
+        self._held.append(Kept(binary, data))
+        self._held_size += len(data)
+        if self._held_size > MOST_HELD:
+            self._violate(f"sent {self._held_size:,} bytes without being acknowledged")
+
+    def _drop_held(self) -> None:
+        self._held.clear()
+        self._held_size = 0
+
+    def _give(self, binary: bool, data: bytes) -> None:
+        """To the user, and counted."""
+        if binary:
+            self._count(len(data))
+            if self.user is None:
+                self._violate("sent bytes while no command runs")
+            else:
+                self.user.on_bytes(data)
+            return
         try:
             if data.startswith(b'{"item"'):
                 item = items.decode(data)
@@ -195,15 +241,6 @@ class Stream:
             self._violate(f"acknowledged {frames} frames that were never sent")
         elif was_full and self.writable and self.user is not None:
             self.user.on_writing(True)
-
-    def _on_binary(self, data: bytes) -> None:
-        if not self.alive:
-            return
-        self._count(len(data))
-        if self.user is None:
-            self._violate("sent bytes while no command runs")
-        else:
-            self.user.on_bytes(data)
 
     def _count(self, size: int) -> None:
         if self._got.add(size):

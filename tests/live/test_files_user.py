@@ -24,7 +24,6 @@ class FarEnd:
         self.got: list[Any] = []
         self.came = asyncio.Event()
         self.writable, self.heard = True, asyncio.get_running_loop().time()
-        self.paused = False
         self.closed = ""
         self.on_text: Any = None
         self.on_binary: Any = None
@@ -39,12 +38,6 @@ class FarEnd:
 
     def say(self, message: Any) -> None:
         self.on_text(wire.encode(message))
-
-    def pause(self) -> None:
-        self.paused = True
-
-    def resume(self) -> None:
-        self.paused = False
 
     def close(self, code: int, reason: str) -> None:
         self.closed = reason
@@ -140,11 +133,11 @@ async def test_a_list_that_nobody_reads_pauses_the_stream(played: Played) -> Non
     played.far.say(wire.Answer(id=number, files=part, more=True))
     assert len(await first) == 2000
     played.far.say(wire.Answer(id=number, files=part, more=True))
-    assert played.far.paused
+    assert played.stream.paused
     assert len(await anext(source)) == 2000
     waiting = asyncio.ensure_future(anext(source))
     await asyncio.sleep(0)
-    assert not played.far.paused
+    assert not played.stream.paused
     played.far.say(wire.Answer(id=number, files=[facts("end")]))
     assert len(await waiting) == 1
     with pytest.raises(StopAsyncIteration):
