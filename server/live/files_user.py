@@ -129,8 +129,8 @@ class FilesUser:
         self._waiting += 1
         try:
             while not request.answers and request.failed is None:
+                request.grew.clear()  # first: what the stream held comes within `_flow`
                 self._flow()
-                request.grew.clear()
                 async with self._in_time():
                     await request.grew.wait()
         finally:

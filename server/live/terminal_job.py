@@ -84,10 +84,10 @@ class TerminalJob(DeviceJob):
         """The screen goes; the terminal stays."""
         if self.viewer is viewer:
             self.viewer = None
-            if self.stream is not None:
-                self.stream.resume()
             if self.running:
                 self.journal.recording.write(Kind.AWAY, self.number, b"")
+            if self.stream is not None:
+                self.stream.resume()  # after the mark: nobody looks at what was held
         return self.modes.undo()
 
     def freeze(self, frozen: bool) -> None:

@@ -117,7 +117,7 @@ def test_a_folder_of_30_000_names_is_listed_whole(demo: Demo, tmp_path: Path) ->
         (many / name).touch()
     ran = demo.sftp(f"cd {demo.at(many)}", "ls -1")
     assert ran.status == 0
-    assert set(ran.out.splitlines()[2:]) == names
+    assert set(ran.out.splitlines()[2:]) == names, ran.err
 
 
 def test_a_file_of_the_kernel_is_read_to_its_end(demo: Demo, tmp_path: Path) -> None:
