@@ -91,7 +91,10 @@ def _certificate(found: config.Config) -> Line:
 def _policy(found: config.Config) -> Line:
     read = policy.load(found.policy)
     if read.error:
-        return False, f"the policy is not usable, so nothing that changes runs: {read.error}"
+        return False, (
+            f"nothing runs here: the policy {found.policy} is not usable: {read.error}; "
+            "mend it and check again"
+        )
     if not found.policy.exists():
         return True, "this device has no policy of its own"
     return True, f"the policy denies {len(read.deny)} words and {len(read.off_limits)} paths"

@@ -66,7 +66,7 @@ class FilesService:
 
     def _work(self, message: Request) -> Coroutine[None, None, None]:
         if word := WORDS.get(type(message)):
-            self._policy.check_word(word, changes=False)
+            self._policy.check_word(word)
         match message:
             case wire.Stat():
                 return self._stat(message)

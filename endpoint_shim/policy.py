@@ -1,12 +1,14 @@
 """The device's own policy: words that never run here and paths that nobody may touch.
 
 1. The file belongs to root alone (or to the shim's own user where it is not root) and only its
-   owner can write it; anything else, and any mistake in it, denies every word that changes.
+   owner can write it; anything else, and any mistake in it, denies every word: what it was meant
+   to forbid is not known.
 2. The broker only reads it (Hello, Report); the worker enforces it.
 3. A path is checked twice: as asked, before anything touches it, and as the real path found.
 """
 
 import os
+import re
 import stat
 import sys
 import tomllib
@@ -24,6 +26,8 @@ NAME = "policy.toml"
 MAX_FILE = 65_536
 MAX_ENTRIES = 200
 KEYS = {"deny", "off_limits"}
+MEND = "mend it, then fireline-endpoint check"
+_AT = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)")
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,15 @@ class Policy:
     real: tuple[tuple[str, str], ...] = ()
     """Off-limits paths with links resolved, and as written."""
 
-    def check_word(self, word: str, *, changes: bool) -> None:
+    def check_word(self, word: str) -> None:
         """Raises Refused for a word that this device does not run."""
         if word in self.said.deny:
             line = _line(self.said.deny[word])
             raise Refused(f"{word} on {self.device} by its own policy {line}")
-        if changes and self.said.error:
+        if self.said.error:
             raise Refused(
-                f"{word} on {self.device}: its own policy is not usable, so nothing that changes "
-                f"it runs ({self.said.error})"
+                f"{word} on {self.device}: its own policy is broken, so nothing runs there "
+                f"({self.said.error}); {MEND}"
             )
 
     def check_path(self, path: str) -> None:
@@ -70,7 +74,7 @@ class Policy:
 
     def unresolved(self) -> "Policy":
         """The same where its off-limits paths could not be followed in time."""
-        error = "its off_limits lead where the system does not answer"
+        error = f"{NAME}: its off_limits lead where the system does not answer"
         return Policy(msgspec.structs.replace(self.said, error=error), self.device, self.hung)
 
     def now_hung(self, mounts: dict[str, str]) -> None:
@@ -89,7 +93,7 @@ def load(path: Path) -> wire.Policy:
 
 def parse(text: str) -> wire.Policy:
     """The policy of a file's text; raises ValueError with a sentence for a mistake in it."""
-    found = tomllib.loads(text)
+    found = _loaded(text)
     if unknown := sorted(set(found) - KEYS):
         line = _line_of(text, unknown[0], 0)
         raise ValueError(f"line {line}: {unknown[0]} is no key of a policy")
@@ -102,11 +106,25 @@ def parse(text: str) -> wire.Policy:
     return msgspec.convert(msgspec.to_builtins(value), wire.Policy)
 
 
+def _loaded(text: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = _AT.fullmatch(str(error))
+        if at is None:
+            raise
+        line = at[2] or text.count("\n") + 1
+        raise ValueError(f"line {line}: {at[1][:1].lower()}{at[1][1:]}") from None
+
+
 def _entries(text: str, key: str, value: object) -> dict[str, int]:
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
         raise ValueError(f"line {_line_of(text, key, 0)}: {key} is a list of texts")
     if len(value) > MAX_ENTRIES:
-        raise ValueError(f"{key} holds {len(value)} entries, at most {MAX_ENTRIES} can be kept")
+        line = _line_of(text, key, 0)
+        raise ValueError(
+            f"line {line}: {key} holds {len(value)} entries, at most {MAX_ENTRIES} can be kept"
+        )
     start = _line_of(text, key, 0)
     return {str(one): _line_of(text, str(one), start) for one in value}
 
@@ -140,14 +158,15 @@ def _check_owner(facts: os.stat_result) -> None:
     if sys.platform == "win32":
         return
     if facts.st_uid not in (0, os.geteuid()):
-        raise ValueError(f"it belongs to user {facts.st_uid}, not to root")
+        raise ValueError(f"it belongs to user {facts.st_uid}, not to root; chown root it")
     if facts.st_mode & 0o022:
-        raise ValueError(f"others can write it (mode {stat.S_IMODE(facts.st_mode):o})")
+        mode = stat.S_IMODE(facts.st_mode)
+        raise ValueError(f"others can write it (mode {mode:o}); chmod go-w it")
 
 
 def _sentence(name: str, error: Exception) -> str:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{name}: {reason}"[:4000]
+    return f"{name}{' ' if reason.startswith('line ') else ': '}{reason}"[:4000]
 
 
 def _line(number: int) -> str:

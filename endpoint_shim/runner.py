@@ -1,6 +1,7 @@
 """Runs one command from its Start to its one Done; the border where every error becomes a word.
 
-1. Policy, platform and time limit come from the declaration and are checked here, never in `run`.
+1. The device's policy is looked at anew; platform and time limit come from the declaration. All
+   are checked here, never in `run`.
 2. While the stream has no room the command's generator is not asked for more.
 3. Exactly one Done is said, whatever happens.
 """
@@ -8,6 +9,7 @@
 import asyncio
 import logging
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 import msgspec
@@ -35,13 +37,19 @@ _commands: "msgspec.json.Decoder[Command]" = decoder()
 class Runner:
     """One command."""
 
-    def __init__(self, start: wire.Start, place: Place, group: Group, stream: Stream) -> None:
+    def __init__(
+        self,
+        start: wire.Start,
+        look: Callable[[], Awaitable[Place]],
+        group: Group,
+        stream: Stream,
+    ) -> None:
         self.number = start.number
         self.input = Input(stream.took)
         self.cancelled = False
         self.timed_out = False
         self._start = start
-        self._place = place
+        self._look = look
         self._group = group
         self._stream = stream
         self._screen: Screen | None = None
@@ -79,9 +87,10 @@ class Runner:
         return done
 
     async def _run(self) -> Done:
-        command = self._understood()
+        place = await self._look()
+        command = self._understood(place)
         host = DeviceHost(
-            self._place,
+            place,
             Name(self._start.folder),
             self._group,
             self.input,
@@ -103,7 +112,7 @@ class Runner:
             raise TimedOut(f"{said} of {self._start.limit_s:g} s") from None
         raise NotUnderstood(f"{type(command).spec.word} does not run on a device")
 
-    def _understood(self) -> Command:
+    def _understood(self, place: Place) -> Command:
         try:
             command = _commands.decode(msgspec.json.encode(self._start.command))
         except (msgspec.DecodeError, RecursionError) as error:
@@ -111,7 +120,7 @@ class Runner:
         spec = type(command).spec
         if PLATFORM not in spec.platforms:
             raise Refused(f"{spec.word} is not for {PLATFORM}")
-        self._place.policy.check_word(spec.word, changes=spec.changes)
+        place.policy.check_word(spec.word)
         return command
 
     async def _pump(self, command: DeviceCommand, host: DeviceHost) -> Done:

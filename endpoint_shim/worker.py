@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from commands.language import wire
@@ -52,6 +53,8 @@ class Worker:
         self._group: Group | None = None
         self._command_group: Group | None = None
         self._place: Place | None = None
+        self._settings: config.Config | None = None
+        self._said = wire.Policy()
         self._stream: Stream | None = None
         self._runner: Runner | None = None
         self._running: asyncio.Task[Done] | None = None
@@ -71,12 +74,12 @@ class Worker:
 
     async def _serve(self) -> tuple[str, str]:
         placed, opening = await self._placed, await self._opening
-        settings = config.load(Path(placed.state))
+        settings = self._settings = config.load(Path(placed.state))
         self._group = join_group(placed.group)
         self._place = Place(
             Path(placed.session_folder),
             Path(placed.state) / config.KEPT,
-            await self._policy(settings, placed),
+            await _followed(self._read_policy(settings), placed.device, dict(placed.hung)),
             tuple(settings.settings.terminal_prefix),
         )
         stream = Stream(
@@ -95,16 +98,19 @@ class Worker:
         self._pipe.send(Found(user=await signed_in.user()))
         return "ended", await stream.keep()
 
-    async def _policy(self, settings: config.Config, placed: Placed) -> policy.Policy:
-        found = policy.Policy(policy.load(settings.policy), placed.device, dict(placed.hung))
-        if not found.said.off_limits:
-            return found
-        try:
-            async with asyncio.timeout(RESOLVE_S):
-                return await asyncio.to_thread(found.resolved)
-        except TimeoutError:
-            # Where its paths lead is not known: as strict as a file that cannot be read.
-            return found.unresolved()
+    def _read_policy(self, settings: config.Config) -> wire.Policy:
+        self._said = policy.load(settings.policy)
+        return self._said
+
+    async def _look(self) -> Place:
+        """Where it stands: under the policy as its file is now, not as it was at the start."""
+        place, settings, before = self._place, self._settings, self._said
+        assert place is not None and settings is not None
+        said = self._read_policy(settings)
+        if said != before:
+            held = await _followed(said, place.policy.device, place.policy.hung)
+            place = self._place = replace(place, policy=held)
+        return place
 
     def _wanted(self) -> bool:
         return self._command is not None or (self._files is not None and self._files.open)
@@ -181,7 +187,7 @@ class Worker:
             self._say_done(start.number, Done("cancelled", NOT_STARTED))
         else:
             group = self._command_group = self._group.under(f"c{start.number}")
-            runner = self._runner = Runner(start, self._place, group, self._stream)
+            runner = self._runner = Runner(start, self._look, group, self._stream)
             running = self._running = asyncio.create_task(runner.run())
             self._command = asyncio.create_task(self._see_through(runner, running, group))
 
@@ -231,6 +237,19 @@ class Worker:
         stream = self._opening.result().stream if self._opening.done() else "none"
         self._pipe.send(wire.Gone(stream=stream, how=how, message=reason[:4096]))
         await asyncio.sleep(FLUSH_S)
+
+
+async def _followed(said: wire.Policy, device: str, hung: dict[str, str]) -> policy.Policy:
+    """The policy with its paths also where their links lead."""
+    found = policy.Policy(said, device, hung)
+    if not said.off_limits:
+        return found
+    try:
+        async with asyncio.timeout(RESOLVE_S):
+            return await asyncio.to_thread(found.resolved)
+    except TimeoutError:
+        # Where its paths lead is not known: as strict as a file that cannot be read.
+        return found.unresolved()
 
 
 async def _end_group(group: Group) -> list[str]:

@@ -147,6 +147,8 @@ def _state(device: Device, others: list[Session]) -> str:
 
 def _you(session: Session, device: Device) -> str:
     you = f"{session.role} (rule {session.rule})"
+    if device.policy.error:
+        return f"{you}; {device.name} runs nothing: {visible(device.policy.error)}"
     denied = [visible(word) for word in device.policy.deny]
     limits = [visible(str(path)) for path in device.policy.off_limits]
     if denied or limits:

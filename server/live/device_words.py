@@ -32,8 +32,11 @@ def not_here(device: Device, spec: Spec) -> str:
     line = device.policy.deny.get(spec.word)
     if line is not None:
         return f"{where} by its own policy" + (f" (policy.toml line {line})" if line else "")
-    if device.policy.error and spec.changes:
-        return f"{where}: its policy.toml is not usable: {visible(device.policy.error)}"
+    if device.policy.error:
+        return (
+            f"{where}: its own policy is broken, so nothing runs there "
+            f"({visible(device.policy.error)}); mend it, then fireline-endpoint check"
+        )
     if device.platform and device.platform not in spec.platforms:
         return f"{where}: not on {visible(device.platform)}"
     kind = find(spec.word)
@@ -63,6 +66,8 @@ def not_here_words(session: "Session") -> dict[str, str]:
 def _short(device: Device, word: str, reason: str) -> str:
     if line := device.policy.deny.get(word):
         return f"{device.name} forbids it, policy.toml line {line}"
+    if device.policy.error:
+        return "its policy is broken"
     return reason.removeprefix(f"{word} on {device.name}").strip(": ")
 
 

@@ -53,6 +53,18 @@ async def test_what_others_could_change_is_named(authority: Authority, tmp_path:
     assert any("chmod go-w" in one for one in found)
 
 
+async def test_a_policy_with_a_mistake_is_named_by_file_and_line(
+    authority: Authority, tmp_path: Path
+) -> None:
+    state = authority.enrol(tmp_path / "state", "127.0.0.1:1")
+    (state / "policy.toml").write_text('\ndeny = ["shell"\n')
+    told = (
+        f"nothing runs here: the policy {state}/policy.toml is not usable: policy.toml line 3: "
+        "unclosed array; mend it and check again"
+    )
+    assert told in await wrong(state)
+
+
 async def test_a_device_that_is_not_enrolled_is_told_how(tmp_path: Path) -> None:
     assert any("enroll" in one for one in await wrong(tmp_path))
     assert any("is it enrolled" in one for one in await wrong(tmp_path / "none"))

@@ -147,6 +147,28 @@ async def test_a_changed_policy_is_reported_and_refuses_by_its_line(
     assert done.message == "processes on web-01 by its own policy (policy.toml line 2)"
 
 
+async def test_a_warm_worker_holds_its_next_command_to_the_policy_as_it_is_then(
+    door: Door, shim: Shim, tmp_path: Path
+) -> None:
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    peer.say(start(1, PROCESSES))
+    assert (await peer.until_done())[1] == items.Done()
+    file = tmp_path / "state/policy.toml"
+    file.write_text('# ours\ndeny = ["shell"\n')
+    peer.say(start(2, PROCESSES))
+    rows, done = await peer.until_done()
+    assert (rows, done.code) == ([], "refused")
+    assert "(policy.toml line 3: unclosed array); mend it" in done.message
+    file.write_text('deny = ["processes"]\n')
+    peer.say(start(3, PROCESSES))
+    _, done = await peer.until_done()
+    assert done.message == "processes on web-01 by its own policy (policy.toml line 1)"
+    file.unlink()
+    peer.say(start(4, PROCESSES))
+    assert (await peer.until_done())[1] == items.Done()
+
+
 async def test_a_message_that_is_none_ends_the_line_and_it_comes_back(
     door: Door, shim: Shim
 ) -> None:

@@ -53,6 +53,29 @@ def test_why_says_what_the_device_forbids_beside_the_rule(house: House) -> None:
     assert len(house.run(f"why run {DEVICE}").out.splitlines()) == 1
 
 
+def test_a_broken_policy_lets_nothing_run_and_says_how_to_mend_it(house: House) -> None:
+    policy = house.shims[DEVICE].state / "policy.toml"
+    policy.write_text(POLICY.replace('"]', '"'))
+    until("the broker knows", lambda: "is broken" in house.run(f"why dir {DEVICE}").out)
+    with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=200) as s:
+        s.until(rf"; {DEVICE} runs nothing: policy\.toml line 4: unclosed array$")
+        for line in ("dir /", "processes", "cat /etc/hostname", "shell"):
+            word = line.split()[0]
+            s.enter(line)
+            s.until(
+                rf"^refused: {word} on {DEVICE}: its own policy is broken, so nothing runs there "
+                r"\(policy\.toml line 4: unclosed array\); mend it, then fireline-endpoint check$"
+            )
+        s.enter("help")
+        s.until(r"not here: .*dir .*\(its policy is broken\)")
+        policy.write_text(POLICY)
+        until("the broker knows", lambda: "refused" not in house.run(f"why dir {DEVICE}").out)
+        s.enter("pwd")
+        s.until(r"^/$")
+        s.enter("exit")
+        s.status(30)
+
+
 def test_a_shell_says_whose_account_it_has(house: House) -> None:
     (house.shims[DEVICE].state / "policy.toml").unlink()
     until("it is allowed", lambda: "refused" not in house.run(f"why shell {DEVICE}").out)
