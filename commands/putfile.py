@@ -18,7 +18,7 @@ from commands.language.command import (
 from commands.language.desk import Desk
 from commands.language.errors import Failed, NotUnderstood, Refused
 from commands.language.host import Host
-from commands.language.items import Item, Note, Written
+from commands.language.items import Item, Written
 from commands.language.names import Name, shown
 
 
@@ -62,8 +62,10 @@ class PutFile(
         place = self.path or await host.session.place(name)
         there = await host.files.digest(place)
         if there == self.sha256:
-            yield Note(f"{shown(place)} is there already with this digest; nothing was sent")
-            yield Written(place, self.size, self.sha256)
+            if self.keep and self.path is None:
+                yield Written(await host.session.keep(place), self.size, self.sha256)
+            else:
+                yield Written(place, self.size, self.sha256, already=True)
             return
         if there is not None and not self.overwrite:
             raise Refused(

@@ -77,11 +77,13 @@ class Taken(_Item, tag="taken"):
 
 
 class Written(_Item, tag="written"):
-    """A file that the command made on the device, whole and synced."""
+    """A file that the command made on the device, whole and synced, or found there already."""
 
     path: Name
     size: Annotated[int, msgspec.Meta(ge=0)]
     sha256: Digest
+    already: bool = False
+    """It was there with this digest; nothing was written."""
 
 
 class Folder(_Item, tag="folder"):

@@ -251,7 +251,7 @@ class DeviceJob(Job):
                 self.feed(item)
             case _:
                 self.feed(item)
-                if isinstance(item, items.Written):
+                if isinstance(item, items.Written) and not item.already:
                     self._written = item
 
     _written: items.Written | None = None

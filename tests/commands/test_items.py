@@ -24,6 +24,7 @@ ALL: list[Sent] = [
     Into("file", Name("raw:i%FFj"), size=3, offset=1),
     Taken(3, "0" * 64),
     Written(Name("/x"), 3, "a" * 64),
+    Written(Name("/x"), 3, "a" * 64, already=True),
     Folder(Name("C:\\Temp")),
     Note("left out: /proc"),
     Undoable("undo file 3"),

@@ -41,7 +41,8 @@ class Moved:
 
     def written(self, item: items.Written) -> None:
         name = names.shown(item.path)
-        self._files.append(_File(name, "written", item.size, item.sha256))
+        verb = "is there already, nothing was written" if item.already else "written"
+        self._files.append(_File(name, verb, item.size, item.sha256))
 
     def lines(self, took: float | None, number: int | None, terminal: bool) -> list[str]:
         """Name, size and digest of each; the number after the last."""

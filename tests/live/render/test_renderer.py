@@ -127,6 +127,15 @@ def test_putfile_names_the_whole_path_and_the_digest() -> None:
     assert text.startswith("/x/a.sh written: 12 bytes, 0.4 s, same digest on web-02 and here, #2\n")
 
 
+def test_putfile_of_what_is_there_already_says_so_and_no_more() -> None:
+    there = Written(Name("/x/a.sh"), 12, "0" * 64, already=True)
+    assert screen("putfile a.sh", [there], number=2, took=0.4) == (
+        "/x/a.sh is there already, nothing was written: 12 bytes, 0.4 s, "
+        "same digest on web-02 and here, #2\n"
+        f"sha256 {'0' * 64}\n"
+    )
+
+
 def test_run_marks_stderr_and_names_where_both_are() -> None:
     render = renderer("run recent-exe.ps1", number=7)
     total = Shown()
