@@ -13,20 +13,19 @@ import sys
 from collections.abc import Coroutine, Iterator
 
 from commands.language import wire
-from commands.language.errors import FirelineError, NotUnderstood, Refused
+from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused
 from commands.language.host.files import FileHandle, Files
 from commands.language.names import Name, from_bytes, to_bytes
 from endpoint_shim.policy import Policy
 from endpoint_shim.stream import Stream
 
-Request = wire.Stat | wire.ListFolder | wire.OpenFile | wire.Read | wire.Free
-
 UNDER_WAY = 64
 HANDLES = 16
 A_LIST = 200
-WORDS: dict[type[Request], str] = {
-    wire.Stat: "dir", wire.ListFolder: "dir", wire.OpenFile: "getfile",
+WORDS: dict[type[wire.FileRequest], str] = {
+    wire.Stat: "dir", wire.ListFolder: "dir", wire.ReadLink: "dir", wire.OpenFile: "getfile",
 }  # fmt: skip
+REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class FilesService:
@@ -46,7 +45,7 @@ class FilesService:
         """Whether a broken stream would lose something."""
         return bool(self._handles or self._tasks)
 
-    def request(self, message: Request) -> None:
+    def request(self, message: wire.FileRequest) -> None:
         if len(self._tasks) >= UNDER_WAY:
             self._stream.violation(f"more than {UNDER_WAY} file requests at once")
             return
@@ -54,17 +53,16 @@ class FilesService:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, message: Request) -> None:
+    async def _answer(self, message: wire.FileRequest) -> None:
         try:
             await self._work(message)
         except FirelineError as error:
-            self._say(wire.Answer(id=message.id, error=str(error)[:4096], errno=_number(error)))
+            self._fail(message, str(error), error.code, _number(error))
         except OSError as error:
-            words = error.strerror or str(error)
-            number = error.errno or errno.EIO
-            self._say(wire.Answer(id=message.id, error=words[:4096], errno=number))
+            code = Refused.code if error.errno in REFUSALS else Failed.code
+            self._fail(message, error.strerror or str(error), code, error.errno or errno.EIO)
 
-    def _work(self, message: Request) -> Coroutine[None, None, None]:
+    def _work(self, message: wire.FileRequest) -> Coroutine[None, None, None]:
         if word := WORDS.get(type(message)):
             self._policy.check_word(word)
         match message:
@@ -72,6 +70,8 @@ class FilesService:
                 return self._stat(message)
             case wire.ListFolder():
                 return self._list(message)
+            case wire.ReadLink():
+                return self._read_link(message)
             case wire.OpenFile():
                 return self._open(message)
             case wire.Read():
@@ -94,6 +94,10 @@ class FilesService:
                 return
             part = following
 
+    async def _read_link(self, message: wire.ReadLink) -> None:
+        said = await asyncio.to_thread(_link, Name(message.path), self._policy)
+        self._say_bytes(message.id, said)
+
     async def _open(self, message: wire.OpenFile) -> None:
         if len(self._handles) + self._opening >= HANDLES:
             raise Refused(f"{HANDLES} files are open already on this connection")
@@ -113,9 +117,7 @@ class FilesService:
     async def _read(self, message: wire.Read) -> None:
         data = await self._of(message.handle).read(message.offset, message.length)
         await self._stream.wait_room()
-        # The answer and its bytes follow one another: no await between.
-        self._say(wire.Answer(id=message.id, bytes=len(data)))
-        self._stream.send_bytes(data)
+        self._say_bytes(message.id, data)
 
     async def _free(self, message: wire.Free) -> None:
         handle = self._of(message.handle)
@@ -128,6 +130,14 @@ class FilesService:
             raise NotUnderstood(f"no file is open under the number {number}")
         return self._handles[number]
 
+    def _say_bytes(self, number: int, data: bytes) -> None:
+        """The answer and its bytes follow one another: no await between."""
+        self._say(wire.Answer(id=number, bytes=len(data)))
+        self._stream.send_bytes(data)
+
+    def _fail(self, message: wire.FileRequest, words: str, code: str, number: int) -> None:
+        self._say(wire.Answer(id=message.id, error=words[:4096], code=code, errno=number))
+
     def _say(self, answer: wire.Answer) -> None:
         self._stream.send(answer)
 
@@ -138,6 +148,14 @@ def _facts(path: Name, follow: bool, policy: Policy) -> wire.FileFacts:
     else:
         from endpoint_shim.linux.stats import facts_at
     return facts_at(to_bytes(path), follow, policy)
+
+
+def _link(path: Name, policy: Policy) -> bytes:
+    if sys.platform == "win32":
+        from endpoint_shim.windows.stats import link_at
+    else:
+        from endpoint_shim.linux.stats import link_at
+    return link_at(to_bytes(path), policy)
 
 
 def _entries(path: Name, policy: Policy) -> Iterator[wire.FileFacts]:

@@ -19,7 +19,7 @@ from commands.language.items import NOT_STARTED, Done, Note, encode
 from commands.language.names import Name
 from endpoint_shim import config, dial, policy, signed_in, stuck
 from endpoint_shim.children import faster_loop, join_group, join_supervisor
-from endpoint_shim.files_service import FilesService, Request
+from endpoint_shim.files_service import FilesService
 from endpoint_shim.groups import Group
 from endpoint_shim.host import Place, files_of
 from endpoint_shim.inputs import Overrun
@@ -162,7 +162,9 @@ class Worker:
             case wire.Eof():
                 if self._runner is not None:
                     self._runner.input.end()
-            case wire.Stat() | wire.ListFolder() | wire.OpenFile() | wire.Read() | wire.Free():
+            case wire.Stat() | wire.ListFolder() | wire.ReadLink():
+                self._request(message)
+            case wire.OpenFile() | wire.Read() | wire.Free():
                 self._request(message)
 
     def _input(self, data: bytes) -> None:
@@ -215,7 +217,7 @@ class Worker:
         self._stream.send_text(encode(done))
         self._pipe.send(wire.WorkerDone(number=number))
 
-    def _request(self, message: Request) -> None:
+    def _request(self, message: wire.FileRequest) -> None:
         assert self._stream is not None and self._place is not None
         if self._command is not None:
             self._stream.violation("a file request while a command runs")

@@ -259,6 +259,13 @@ class ListFolder(_Down, tag="list"):
     path: Text
 
 
+class ReadLink(_Down, tag="readlink"):
+    """What a link says, answered as its bytes; nobody follows it."""
+
+    id: Count
+    path: Text
+
+
 class OpenFile(_Down, tag="openfile"):
     id: Count
     path: Text
@@ -297,6 +304,8 @@ class Answer(_Up, tag="answer"):
 
     id: Count
     error: Text = ""
+    code: Short = ""
+    """The error's class, by its code."""
     errno: int = 0
     files: Annotated[list[FileFacts], Meta(max_length=2000)] = []
     more: bool = False
@@ -305,7 +314,8 @@ class Answer(_Up, tag="answer"):
 
 
 StreamUp = AckUp | Quiet | Stopping | Answer
-StreamDown = Start | Resize | Eof | Ack | Resumed | Stat | ListFolder | OpenFile | Read | Free
+FileRequest = Stat | ListFolder | ReadLink | OpenFile | Read | Free
+StreamDown = Start | Resize | Eof | Ack | Resumed | FileRequest
 First = Dialled | Resume
 
 

@@ -4,11 +4,12 @@ import os
 import stat
 from collections.abc import Iterator
 
+from commands.language.errors import Failed
 from commands.language.names import from_bytes
 from commands.language.wire import FileFacts
 from endpoint_shim.linux.listing import below, opened_at
 from endpoint_shim.linux.mounts import read_mounts, seen
-from endpoint_shim.linux.paths import PathPolicy, in_words, look, real_path
+from endpoint_shim.linux.paths import PathPolicy, in_words, look, real_path, text
 
 _SECONDS = 2**53
 
@@ -21,6 +22,23 @@ def facts_at(path: bytes, follow: bool, policy: PathPolicy) -> FileFacts:
         try:
             policy.check_path(os.fsdecode(real_path(handle, path)))
             return _facts(os.path.basename(path) or b"/", os.fstat(handle))
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise in_words(error, path) from error
+
+
+def link_at(path: bytes, policy: PathPolicy) -> bytes:
+    """What a link says. Where it leads is only its word: nobody goes there, so policy judges the
+    link's own place."""
+    policy.check_path(os.fsdecode(path))
+    try:
+        handle = look(path)
+        try:
+            policy.check_path(os.fsdecode(real_path(handle, path)))
+            if not stat.S_ISLNK(os.fstat(handle).st_mode):
+                raise Failed(f"{text(path)} is no link")
+            return os.readlink(b"", dir_fd=handle)
         finally:
             os.close(handle)
     except OSError as error:

@@ -6,11 +6,13 @@ import stat
 import sys
 from collections.abc import Iterator
 
-from commands.language.names import Name, from_text
+from commands.language.errors import Failed
+from commands.language.names import Name, from_text, to_units
 from commands.language.wire import FileFacts
 from endpoint_shim.windows import handles
 from endpoint_shim.windows.entries import READ_ONLY, Facts
-from endpoint_shim.windows.paths import PathPolicy, joined
+from endpoint_shim.windows.listing import target_of
+from endpoint_shim.windows.paths import PathPolicy, joined, text
 from endpoint_shim.windows.times import time_of
 
 assert sys.platform == "win32"
@@ -24,6 +26,16 @@ def facts_at(path: bytes, follow: bool, policy: PathPolicy) -> FileFacts:
     whole = joined(ROOT, from_text(os.fsdecode(path)))
     with handles.looked_at(whole, policy, follow=follow) as (handle, _):
         return _facts(ntpath.basename(whole) or whole, handles.facts(handle))
+
+
+def link_at(path: bytes, policy: PathPolicy) -> bytes:
+    """What a link says; nobody goes there."""
+    whole = joined(ROOT, from_text(os.fsdecode(path)))
+    with handles.looked_at(whole, policy) as (handle, _):
+        target = target_of(whole) if handles.facts(handle).kind == "link" else None
+    if target is None:
+        raise Failed(f"{text(whole)} is no link that can be read")
+    return to_units(target).encode("utf-8", "surrogatepass")
 
 
 def entries(path: bytes, policy: PathPolicy) -> Iterator[FileFacts]:

@@ -1,6 +1,7 @@
 """How SFTP says it: attributes, long names, and errors as its few status codes.
 
-A name goes out as the bytes it has; the long name beside it is for people, and escaped.
+A name goes out as the bytes it has; the long name beside it is for people: clean text, or the raw
+form in which it is typed back.
 """
 
 import errno
@@ -13,8 +14,7 @@ import asyncssh
 from commands.language import names, wire
 from commands.language.errors import FirelineError, Refused
 from commands.language.names import Name
-from commands.language.visible import visible, visible_bytes
-from server.live.files_user import FileTrouble
+from commands.language.visible import visible
 
 _UINT32 = 0xFFFFFFFF
 _TYPES = {
@@ -67,6 +67,11 @@ def bytes_of(name: Name) -> bytes | None:
     return None if data in (b"", b".", b"..") or b"/" in data or b"\0" in data else data
 
 
+def no_link() -> asyncssh.SFTPError:
+    """The answer to a READLINK of what is a folder or a file of the broker's."""
+    return asyncssh.SFTPFailure("it is no link")
+
+
 def no_such_file() -> asyncssh.SFTPError:
     """The one answer for what is not there and what may not be known to be there."""
     return asyncssh.SFTPNoSuchFile("no such file")
@@ -74,7 +79,8 @@ def no_such_file() -> asyncssh.SFTPError:
 
 def status(error: FirelineError | OSError) -> asyncssh.SFTPError:
     """The status of an error; its sentence goes with it, made visible."""
-    number = error.number if isinstance(error, FileTrouble) else getattr(error, "errno", None)
+    behind = error if isinstance(error, OSError) else error.__cause__
+    number = behind.errno if isinstance(behind, OSError) else None
     words = str(error) if isinstance(error, FirelineError) else os.strerror(number or errno.EIO)
     sentence = visible(words)[:1000]
     if isinstance(error, Refused) or number in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -107,4 +113,5 @@ def _long_name(name: bytes, attrs: asyncssh.SFTPAttrs) -> bytes:
         when = (_EPOCH + timedelta(seconds=attrs.mtime)).strftime("%Y-%m-%d %H:%M")
     mode = stat.filemode(attrs.permissions or 0)
     line = f"{mode} 1 {attrs.uid or 0:<8} {attrs.gid or 0:<8} {attrs.size or 0:>12} {when:16} "
-    return (line + visible_bytes(name)).encode()
+    called = names.from_bytes(name)
+    return (line + visible(names.raw_form(called) or called)).encode()

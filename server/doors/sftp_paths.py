@@ -4,11 +4,16 @@
    empty parts do not count, NUL is refused.
 2. `/devices/NAME/root/…` is a Linux device's `/…`; what follows `root` stays as the bytes are.
    A Windows device's `/devices/NAME/C/…` has its place in `on_device`.
-3. What is no part of the tree is nowhere, and answered like a file that is not there.
+3. A part may be typed in its raw form (`raw:i%FF%FEj`); it means that only where nothing is called
+   `raw:…` itself, so that what a client has listed it gets.
+4. What is no part of the tree is nowhere, and answered like a file that is not there.
 """
 
 from dataclasses import dataclass
 from typing import Literal
+
+from commands.language import names
+from commands.language.errors import NotUnderstood
 
 LONGEST = 4096
 
@@ -91,6 +96,17 @@ def place_of(path: bytes) -> Place:
             return Evidence(_text(session), _text(file))
         case _:
             return Nowhere()
+
+
+def raw_part(part: bytes) -> bytes | None:
+    """The bytes that a part in the raw form stands for; None for any other part."""
+    if not part.startswith(names.RAW.encode()):
+        return None
+    try:
+        data = names.to_bytes(names.typed(part.decode("utf-8")))
+    except (NotUnderstood, UnicodeDecodeError):
+        return None
+    return None if data in (b"", b".", b"..") or b"/" in data or b"\0" in data else data
 
 
 def on_device(place: OnDevice, platform: str) -> bytes | None:

@@ -74,6 +74,11 @@ class ReadOnlyServer(asyncssh.SFTPServer):
             async for name in self._tree.entries(path):
                 yield name
 
+    async def readlink(self, path: bytes) -> bytes:
+        with self._answered():
+            return await self._tree.read_link(path)
+        raise AssertionError
+
     async def realpath(self, path: bytes) -> bytes:
         with self._answered():
             return whole(path)
@@ -105,11 +110,6 @@ class ReadOnlyServer(asyncssh.SFTPServer):
 
     def symlink(self, oldpath: bytes, newpath: bytes) -> None:
         self._refuse()
-
-    def readlink(self, path: bytes) -> bytes:
-        raise asyncssh.SFTPOpUnsupported(
-            "links are not read by SFTP yet; dir shows where they lead"
-        )
 
     def _file(self, file_obj: object) -> OpenFile:
         """asyncssh gives back what `open` gave it."""

@@ -21,6 +21,7 @@ from server.doors.sftp_paths import (
     Top,
     on_device,
     place_of,
+    raw_part,
     roots,
 )
 from server.live.device_files import DeviceFile, DeviceFiles
@@ -71,11 +72,20 @@ class Tree:
                 self._seen(name)
                 return answers.of_folder()
             case OnDevice() as place:
-                files, at = self._at(place)
-                return answers.of_device(await files.stat(names.from_bytes(at), follow=follow))
+                files, at = await self._at(place, "dir")
+                return answers.of_device(await files.stat(at, follow=follow))
             case Evidence(session, file):
                 return await self._evidence.attrs(session, file)
         raise answers.no_such_file()
+
+    async def read_link(self, path: bytes) -> bytes:
+        match place_of(path):
+            case OnDevice() as place:
+                files, at = await self._at(place, "dir")
+                return await files.read_link(at)
+            case _:
+                await self.attrs(path, follow=False)
+                raise answers.no_link()
 
     async def entries(self, path: bytes) -> Entries:
         match place_of(path):
@@ -92,7 +102,7 @@ class Tree:
                 for root in roots(self._seen(name).platform):
                     yield answers.named(root.encode(), answers.of_folder())
             case OnDevice() as place:
-                async for entry in self._listed(*self._at(place)):
+                async for entry in self._listed(*await self._at(place, "dir")):
                     yield entry
             case Evidence(session, None):
                 for entry in await self._evidence.files(session):
@@ -103,9 +113,8 @@ class Tree:
     async def open(self, path: bytes) -> OpenFile:
         match place_of(path):
             case OnDevice() as place:
-                files, at = self._at(place)
-                path_there = names.from_bytes(at)
-                return OpenDeviceFile(files, path_there, await files.open(path_there))
+                files, at = await self._at(place, "getfile")
+                return OpenDeviceFile(files, at, await files.open(at))
             case Evidence(session, str(file)):
                 return await self._evidence.open(session, file)
             case Top() | DeviceTop() | Evidence():
@@ -125,21 +134,35 @@ class Tree:
         except Unreachable:
             raise answers.no_such_file() from None
 
-    def _at(self, place: OnDevice) -> tuple[DeviceFiles, bytes]:
+    async def _at(self, place: OnDevice, word: str) -> tuple[DeviceFiles, names.Name]:
+        """The device's files and what a path means there; `word` is what is asked for."""
         device = self._seen(place.name)
         path = on_device(place, device.platform)
         if path is None:
             raise answers.no_such_file()
         if device.id not in self._devices:
             self._devices[device.id] = DeviceFiles(self._broker.sessions, self._responder, device)
-        return self._devices[device.id], path
+        files = self._devices[device.id]
+        return files, await _meant(files, path, word)
 
-    async def _listed(self, files: DeviceFiles, path: bytes) -> Entries:
+    async def _listed(self, files: DeviceFiles, path: names.Name) -> Entries:
         for dots in (b".", b".."):
             yield answers.named(dots, answers.of_folder())
-        async for part in files.list(names.from_bytes(path)):
+        async for part in files.list(path):
             for facts in part:
                 if (name := answers.bytes_of(names.Name(facts.name))) is None:
                     files.lied(f"listed an entry that is no name: {facts.name[:100]}")
                     continue
                 yield answers.named(name, answers.of_device(facts))
+
+
+async def _meant(files: DeviceFiles, path: bytes, word: str) -> names.Name:
+    """The Name of a path whose parts may be typed as `raw:` (rule 3 of sftp_paths)."""
+    whole = b""
+    for part in path.removeprefix(b"/").split(b"/"):
+        spelled = whole + b"/" + part
+        data = raw_part(part)
+        if data is not None and not await files.is_there(word, names.from_bytes(spelled)):
+            spelled = whole + b"/" + data
+        whole = spelled
+    return names.from_bytes(whole)

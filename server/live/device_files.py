@@ -7,16 +7,17 @@
 """
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from commands.language import wire
 from commands.language.command import find
-from commands.language.errors import FirelineError, Refused, Unreachable
+from commands.language.errors import FirelineError, NotUnderstood, Refused, Unreachable
 from commands.language.names import Name
 from server.live.device_words import not_here
 from server.live.file_record import FileRecord, SentBytes
-from server.live.files_user import PIECE, FilesUser, FileTrouble
+from server.live.files_user import PIECE, FilesUser
 from server.live.inventory import Device
 from server.live.read_ahead import ReadAhead
 from server.live.responder import Responder
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from server.live.sessions import Sessions
 
 JUDGED_S = 1.0
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 class DeviceFiles:
@@ -38,6 +40,18 @@ class DeviceFiles:
         self._record: FileRecord | None = None
         self._user: FilesUser | None = None
 
+    async def is_there(self, word: str, path: Name) -> bool:
+        """Whether something is at a path, asked by who has the word's right to it."""
+        user, record = await self._ready(word, path)
+        record.once("stat", path)
+        try:
+            await user.stat(path, follow=False)
+        except FirelineError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in ABSENT:
+                return False
+            raise
+        return True
+
     async def stat(self, path: Name, *, follow: bool) -> wire.FileFacts:
         user, record = await self._ready("dir", path)
         record.once("stat", path)
@@ -49,6 +63,12 @@ class DeviceFiles:
         record.once("list", path)
         async for part in user.list(path):
             yield part
+
+    async def read_link(self, path: Name) -> bytes:
+        """What a link says, as its bytes are; nobody follows it."""
+        user, record = await self._ready("dir", path)
+        record.once("stat", path)
+        return await user.read_link(path)
 
     async def open(self, path: Name) -> "DeviceFile":
         user, record = await self._ready("getfile", path)
@@ -84,7 +104,7 @@ class DeviceFiles:
 
     async def _ready(self, word: str, path: Name) -> tuple[FilesUser, FileRecord]:
         if len(path) > 4096:
-            raise FileTrouble("the path is too long")
+            raise NotUnderstood("the path is too long")
         async with self._opening:
             record = await self._opened()
             try:

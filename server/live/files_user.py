@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from commands.language import items, wire
-from commands.language.errors import Failed, Unreachable
+from commands.language.errors import Failed, FirelineError, Unreachable, from_code
 from commands.language.names import Name
 from commands.language.visible import visible
 from server.live.stream import Stream
@@ -26,14 +26,6 @@ HELD = 1 << 20
 MOST_HELD = 64 << 20
 ENTRY = 256
 """What an entry of a list costs at least, beside its name."""
-
-
-class FileTrouble(Failed):
-    """What a device says of a file, with the number behind it, for SFTP's few codes."""
-
-    def __init__(self, sentence: str, number: int = errno.EIO) -> None:
-        super().__init__(sentence)
-        self.number = number
 
 
 class _Request:
@@ -72,7 +64,7 @@ class FilesUser:
         answer = await self._one(lambda n: wire.Stat(id=n, path=path, follow=follow))
         if len(answer.files) != 1:
             self._violate("answered a stat with no facts")
-            raise FileTrouble(f"{self._device} gave no facts")
+            raise Failed(f"{self._device} gave no facts")
         return answer.files[0]
 
     async def open(self, path: Name) -> tuple[int, int | None]:
@@ -82,14 +74,13 @@ class FilesUser:
 
     async def read(self, handle: int, offset: int, length: int) -> bytes:
         """At most `length` bytes, themselves at most PIECE; none at the end."""
-        request = await self._ask(
+        return await self._bytes(
             lambda n: wire.Read(id=n, handle=handle, offset=offset, length=length), length
         )
-        try:
-            await self._next(request)
-        finally:
-            self._give_up(request)
-        return bytes(request.data)
+
+    async def read_link(self, path: Name) -> bytes:
+        """What the link at a path says."""
+        return await self._bytes(lambda n: wire.ReadLink(id=n, path=path), PIECE)
 
     async def free(self, handle: int) -> None:
         await self._one(lambda n: wire.Free(id=n, handle=handle))
@@ -102,6 +93,14 @@ class FilesUser:
                 yield (await self._next(request)).files
         finally:
             self._give_up(request)
+
+    async def _bytes(self, make: Callable[[int], wire.StreamDown], at_most: int) -> bytes:
+        request = await self._ask(make, at_most)
+        try:
+            await self._next(request)
+        finally:
+            self._give_up(request)
+        return bytes(request.data)
 
     async def _one(self, make: Callable[[int], wire.StreamDown]) -> wire.Answer:
         request = await self._ask(make)
@@ -141,8 +140,17 @@ class FilesUser:
         answer = request.answers.popleft()
         self._let_go(request, _cost(answer))
         if answer.error:
-            raise FileTrouble(visible(answer.error), answer.errno or errno.EIO)
+            raise self._said(answer)
         return answer
+
+    def _said(self, answer: wire.Answer) -> FirelineError:
+        """The device's error in its own class, with the number behind it as the cause."""
+        sentence, number = visible(answer.error), answer.errno or errno.EIO
+        if self._device not in sentence:
+            sentence = f"{self._device}: {sentence}"
+        error = from_code(answer.code, sentence)
+        error.__cause__ = OSError(number, sentence)
+        return error
 
     def _in_time(self) -> "_InTime":
         return _InTime(f"{self._device} did not answer within {ANSWER_S:g} s")
@@ -213,7 +221,7 @@ class FilesUser:
             request.held += _cost(answer)
             self._held += _cost(answer)
             if self._held > MOST_HELD:
-                request.failed = FileTrouble("the folder has more entries than can be listed")
+                request.failed = Failed(f"{self._device}: the folder has too many entries to list")
                 self._give_up(request)
         request.grew.set()
         self._flow()
@@ -248,7 +256,7 @@ class _InTime:
         try:
             await self._timeout.__aexit__(*raised)  # type: ignore[arg-type]
         except TimeoutError:
-            raise FileTrouble(self._sentence, errno.ETIMEDOUT) from None
+            raise Unreachable(self._sentence) from None
 
 
 def _cost(answer: wire.Answer) -> int:

@@ -10,7 +10,6 @@ from commands.language import names, wire
 from commands.language.errors import Failed, FirelineError, Refused, Unreachable
 from commands.language.names import Name
 from server.doors import sftp_answers as answers
-from server.live.files_user import FileTrouble
 
 
 def test_a_hostile_devices_numbers_fit_the_protocol() -> None:
@@ -40,7 +39,10 @@ def test_the_long_name_is_escaped_and_the_name_is_not() -> None:
     entry = answers.named(b"x\x1b]0;owned\x07\xff", answers.of_folder())
     assert entry.filename == b"x\x1b]0;owned\x07\xff"
     assert isinstance(entry.longname, bytes)
-    assert b"\x1b" not in entry.longname and b"\x07" not in entry.longname
+    assert entry.longname.endswith(b" raw:x%1B]0;owned%07%FF")
+    for name, shown in (("é 1", " é 1"), ("raw:x", " raw:raw:x")):
+        longname = answers.named(name.encode(), answers.of_folder()).longname
+        assert isinstance(longname, bytes) and longname.endswith(shown.encode())
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,12 @@ def test_what_is_no_entrys_name_is_none(name: str) -> None:
     assert answers.bytes_of(Name(name)) is None
 
 
+def behind(error: FirelineError, number: int) -> FirelineError:
+    """The error as a device's answer gives it: with the number as its cause."""
+    error.__cause__ = OSError(number, str(error))
+    return error
+
+
 def test_any_other_name_is_its_bytes() -> None:
     assert answers.bytes_of(names.from_bytes(b"b\xffc")) == b"b\xffc"
 
@@ -57,9 +65,11 @@ def test_any_other_name_is_its_bytes() -> None:
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (FileTrouble("gone", errno.ENOENT), asyncssh.SFTPNoSuchFile),
-        (FileTrouble("no", errno.EACCES), asyncssh.SFTPPermissionDenied),
-        (FileTrouble("slow", errno.ETIMEDOUT), asyncssh.SFTPFailure),
+        (behind(Failed("gone"), errno.ENOENT), asyncssh.SFTPNoSuchFile),
+        (behind(Failed("no"), errno.EACCES), asyncssh.SFTPPermissionDenied),
+        (behind(Failed("round"), errno.ELOOP), asyncssh.SFTPFailure),
+        (behind(Refused("off limits"), errno.EACCES), asyncssh.SFTPPermissionDenied),
+        (behind(Unreachable("hangs"), errno.EIO), asyncssh.SFTPFailure),
         (Refused("no"), asyncssh.SFTPPermissionDenied),
         (Failed("no"), asyncssh.SFTPFailure),
         (Unreachable("away"), asyncssh.SFTPFailure),
@@ -73,4 +83,4 @@ def test_an_error_has_its_status(
 
 
 def test_a_sentence_of_a_device_is_made_visible() -> None:
-    assert "\x1b" not in answers.status(FileTrouble("a\x1b[2Jb")).reason
+    assert "\x1b" not in answers.status(Failed("a\x1b[2Jb")).reason

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands.language import names
 from server.doors.sftp_paths import (
     DeviceTop,
     Evidence,
@@ -12,6 +13,7 @@ from server.doors.sftp_paths import (
     Top,
     on_device,
     place_of,
+    raw_part,
     roots,
     walked,
     whole,
@@ -70,6 +72,25 @@ def test_the_bytes_of_a_devices_path_pass_unchanged(name: bytes) -> None:
     place = place_of(b"/devices/web-01/root/tmp/" + name)
     assert isinstance(place, OnDevice)
     assert on_device(place, "linux") == b"/tmp/" + name
+
+
+@given(st.binary(min_size=1, max_size=200))
+def test_the_raw_form_of_a_part_stands_for_its_bytes(name: bytes) -> None:
+    if b"\0" in name or b"/" in name or name in (b".", b".."):
+        return
+    form = names.raw_form(names.from_bytes(name)) or names.RAW + name.decode().replace("%", "%25")
+    assert raw_part(form.encode()) == name
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        *(b"x", b"Raw:x", b"raw:", b"raw:.", b"raw:%2E%2E", b"raw:a%2Fb", b"raw:a%00"),
+        *(b"raw:%", b"raw:%4", b"raw:%uD800", b"raw:\xff"),
+    ],
+)
+def test_what_is_no_raw_form_of_a_name_means_itself(part: bytes) -> None:
+    assert raw_part(part) is None
 
 
 def test_a_root_of_another_platform_is_not_there() -> None:

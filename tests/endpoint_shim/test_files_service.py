@@ -17,6 +17,7 @@ from tests.endpoint_shim.test_supervisor import opened
         ("getfile", lambda path: wire.OpenFile(id=1, path=path)),
         ("dir", lambda path: wire.ListFolder(id=1, path=path)),
         ("dir", lambda path: wire.Stat(id=1, path=path)),
+        ("dir", lambda path: wire.ReadLink(id=1, path=path)),
     ],
 )
 async def test_a_denied_word_denies_the_request_that_does_the_same(
@@ -29,5 +30,5 @@ async def test_a_denied_word_denies_the_request_that_does_the_same(
     assert callable(request_of)
     peer.say(request_of("/"))
     answer = await peer.next(wire.Answer)
-    assert answer.errno == errno.EACCES
+    assert (answer.code, answer.errno) == ("refused", errno.EACCES)
     assert answer.error == f"{denied} on web-01 by its own policy (policy.toml line 1)"

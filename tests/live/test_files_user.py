@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from commands.language import items, wire
-from commands.language.errors import Unreachable
+from commands.language.errors import Failed, FirelineError, Refused, Unreachable
 from commands.language.names import Name
 from server.live import files_user
-from server.live.files_user import UNDER_WAY, FilesUser, FileTrouble
+from server.live.files_user import UNDER_WAY, FilesUser
 from server.live.stream import Stream
 
 PATH = Name("/x")
@@ -102,16 +102,45 @@ async def test_no_bytes_are_the_end(played: Played) -> None:
     assert await reading == b""
 
 
-async def test_what_the_device_says_is_said_on_with_its_number(played: Played) -> None:
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("refused", Refused),
+        ("failed", Failed),
+        ("unreachable", Unreachable),
+        ("", Failed),
+        ("no such class", Failed),
+    ],
+)
+async def test_what_the_device_says_is_said_on_in_its_class_with_its_number(
+    played: Played, code: str, kind: type[FirelineError]
+) -> None:
     opening = asyncio.create_task(played.user.open(PATH))
-    answer = wire.Answer(
-        id=(await played.request()).id, error="/x is \x1b[2J not there", errno=errno.ENOENT
-    )
-    played.far.say(answer)
-    with pytest.raises(FileTrouble, match="not there") as raised:
+    number = (await played.request()).id
+    played.far.say(wire.Answer(id=number, error="/x is \x1b[2J odd", code=code, errno=2**70))
+    with pytest.raises(kind, match="web-01: /x is .* odd") as raised:
         await opening
-    assert raised.value.number == errno.ENOENT
+    assert type(raised.value) is kind
+    assert isinstance(raised.value.__cause__, OSError) and raised.value.__cause__.errno == 2**70
     assert "\x1b" not in str(raised.value)
+
+
+async def test_a_device_that_names_itself_is_not_named_twice(played: Played) -> None:
+    looking = asyncio.create_task(played.user.stat(PATH, follow=True))
+    sentence = "/x on web-01 by its own policy (policy.toml line 1)"
+    number = (await played.request()).id
+    played.far.say(wire.Answer(id=number, error=sentence, code="refused", errno=errno.EACCES))
+    with pytest.raises(Refused, match="^/x on web-01 by its own policy"):
+        await looking
+
+
+async def test_a_link_is_answered_with_its_bytes(played: Played) -> None:
+    reading = asyncio.create_task(played.user.read_link(PATH))
+    request = await played.request()
+    assert request == wire.ReadLink(id=request.id, path=PATH)
+    played.far.say(wire.Answer(id=request.id, bytes=3))
+    played.far.on_binary(b"\xff\x1bx")
+    assert await reading == b"\xff\x1bx"
 
 
 async def test_a_list_comes_in_parts(played: Played) -> None:
@@ -166,7 +195,7 @@ async def test_a_device_that_does_not_answer_is_not_waited_for(
     played: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files_user, "ANSWER_S", 0.01)
-    with pytest.raises(FileTrouble, match=r"web-01 did not answer within 0\.01 s"):
+    with pytest.raises(Unreachable, match=r"web-01 did not answer within 0\.01 s"):
         await played.user.stat(PATH, follow=True)
 
 
