@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, cast
+from typing import cast
 
 import msgspec
-from msgspec import Meta
 
 from commands.language import wire
 
@@ -33,7 +32,9 @@ class Hung(msgspec.Struct, tag_field="m", tag="hung", kw_only=True, forbid_unkno
 class Found(msgspec.Struct, tag_field="m", tag="found", kw_only=True):
     """Facts that the supervisor may not look up itself, because the look-up may hang."""
 
-    user: Annotated[str, Meta(max_length=256)] = ""
+    user: wire.Short = ""
+    last_user: wire.Short = ""
+    last_user_ms: wire.Moment = 0
 
 
 class Waiting(msgspec.Struct, tag_field="m", tag="waiting", kw_only=True):

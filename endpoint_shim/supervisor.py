@@ -172,7 +172,10 @@ class Supervisor:
         return True
 
     def _found(self, found: Found) -> None:
-        facts = msgspec.structs.replace(self._facts, user=found.user, user_looked_up=True)
+        facts = msgspec.structs.replace(
+            self._facts, user=found.user, user_looked_up=True,
+            last_user=found.last_user, last_user_ms=found.last_user_ms,
+        )  # fmt: skip
         if facts != self._facts:
             self._facts = facts
             self._tell(wire.Report(facts=self._facts))

@@ -23,7 +23,7 @@ from endpoint_shim.files_service import FilesService
 from endpoint_shim.groups import Group
 from endpoint_shim.host import Place, files_of
 from endpoint_shim.inputs import Overrun
-from endpoint_shim.pipe import Found, Hung, Pipe, Placed, Waiting, to_worker
+from endpoint_shim.pipe import Hung, Pipe, Placed, Waiting, to_worker
 from endpoint_shim.runner import Runner
 from endpoint_shim.stream import Stream
 from endpoint_shim.threads import Threads
@@ -95,7 +95,7 @@ class Worker:
         except FirelineError as error:
             return "never", str(error)
         self._stream = stream
-        self._pipe.send(Found(user=await signed_in.user()))
+        self._pipe.send(await signed_in.found())
         return "ended", await stream.keep()
 
     def _read_policy(self, settings: config.Config) -> wire.Policy:
@@ -162,6 +162,7 @@ class Worker:
             case wire.Eof():
                 if self._runner is not None:
                     self._runner.input.end()
+                    self._runner.typed()
             case wire.Stat() | wire.ListFolder() | wire.ReadLink():
                 self._request(message)
             case wire.OpenFile() | wire.Read() | wire.Free():

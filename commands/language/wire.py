@@ -60,6 +60,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     user: Short = ""
     """Who is signed in; empty for nobody, where it was looked up."""
     user_looked_up: bool = False
+    last_user: Short = ""
+    """Who signed in last and when, as the device's own record has it; empty where none does."""
+    last_user_ms: Moment = 0
     weaker_stop: Short = ""
     """Why commands are ended less surely here (no writable cgroup); empty where they are."""
 

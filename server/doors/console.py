@@ -5,6 +5,7 @@ Everything that reaches the screen is in the session's recording first.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from server.live.terminal_job import TerminalJob
 if TYPE_CHECKING:
     pass
 
+USER_KNOWN_S = 1.0
 COMMENT = "Comment (case and reason; empty: no session): "
 
 
@@ -220,8 +222,13 @@ class Console(ConsoleScreen):
             return False
         return (await self._prompt.ask(question)).strip().lower() in ("y", "yes")
 
-    def arrived(self, session: Session) -> None:
+    async def arrived(self, session: Session) -> None:
         self._stand_in(session)
+        if session.device is not None:
+            # The first worker after the shim's start is about to say who is signed in.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(USER_KNOWN_S):
+                    await session.device.user_known.wait()
         live = self.broker.sessions.live.values()
         others = [s for s in live if s.device is session.device and s is not session]
         self.show(

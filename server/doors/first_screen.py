@@ -7,12 +7,14 @@ import socket
 from importlib.metadata import version
 from typing import Annotated
 
+from commands.language import wire
 from commands.language.items import Column, Row
 from commands.language.visible import visible
 from server.audit import clock
 from server.identity.access import Rules, may_see
 from server.live.inventory import Device
 from server.live.render import Style, dim, wrapped
+from server.live.render.cells import moment
 from server.live.render.messages import duration
 from server.live.render.rows import form
 from server.live.responder import Responder
@@ -111,7 +113,7 @@ def session_lines(session: Session, others: list[Session], style: Style) -> str:
         f"system  {_system(device)}",
     ]
     if device.facts is not None and device.facts.user_looked_up:
-        lines.append(f"user    {visible(device.facts.user) or 'none'} signed in")
+        lines.append(f"user    {signed_in(device.facts)}")
     lines.append(f"state   {_state(device, others)}")
     if abs(device.clock_offset_s) > CLOCK_SAID_ABOVE:
         way = "behind" if device.clock_offset_s < 0 else "ahead"
@@ -119,6 +121,15 @@ def session_lines(session: Session, others: list[Session], style: Style) -> str:
         lines.append(f"clock   {offset} {way}; its times are shown as it gives them")
     lines.append(f"you     {_you(session, device)}")
     return _lines(lines, style)
+
+
+def signed_in(facts: wire.Facts) -> str:
+    """`alice signed in`, or who was last where nobody is."""
+    if facts.user:
+        return f"{visible(facts.user)} signed in"
+    if not facts.last_user:
+        return "none signed in"
+    return f"none signed in; last {visible(facts.last_user)} {moment(facts.last_user_ms)}"
 
 
 def _system(device: Device) -> str:

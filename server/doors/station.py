@@ -151,9 +151,16 @@ class Station(ABC):
     async def started(self, typed: TypedLine) -> Job:
         """The command's job; a subclass says what it waits for meanwhile."""
         if isinstance(typed.command, TerminalCommand) and not self.client.terminal:
-            raise Refused("shell needs a terminal; ssh -t gives one")
+            typed = self.without_terminal(typed)
         # A start cut in half would leave a command that never ends.
         return await whole(self.here.execute(typed, data=self.standard_input()), self.broker.own)
+
+    def without_terminal(self, typed: TypedLine) -> TypedLine:
+        """What a terminal command is where there is no terminal."""
+        word, device = typed.command.spec.word, self._device_name() or "NAME"
+        raise NotUnderstood(
+            f"{word} on {device} without a terminal is an exec of its own: type {word} {device}"
+        )
 
     def standard_input(self) -> AsyncIterator[bytes] | None:
         return None
@@ -175,7 +182,7 @@ class Station(ABC):
             record = gives_one_record(was.command)
             renderer = Renderer(
                 was.spec, job.options, self.style, was.number, device,
-                session=session.id, record=record,
+                session=session.id, record=record, has_rows=was.command.has_rows(),
             )  # fmt: skip
             renderer.evidence = was.files
             return renderer
@@ -224,17 +231,18 @@ class Station(ABC):
             raise Refused(f"you are on {self._device_name()}; disconnect or detach first")
         comment = self.typed.options.comment if self.typed is not None else None
         comment = await self.comment_for(name, comment)
-        self.arrived(await self._opened(name, comment))
+        await self.arrived(await self._opened(name, comment))
 
     async def comment_for(self, name: str, given: str | None) -> str | None:
         """The comment of a session on the device; a console asks where a rule wants one."""
         return given
 
-    def arrived(self, session: Session) -> None:
+    async def arrived(self, session: Session) -> None:
         self.session = session
 
     async def run_on(self, device: str, line: str) -> None:
         outer = self.session
+        self.typed = None  # until it is understood, its error is of no command yet
         self.typed = inner = self.understood(line)
         if isinstance(inner.command, ConsoleCommand):
             raise NotUnderstood(f"{inner.command.spec.word} is no command to run on a device")
@@ -306,4 +314,6 @@ class Station(ABC):
 def wants_json(line: str) -> bool:
     """Whether a line that may not even parse asks for JSON: its error is for a program then."""
     words = line.lower().split()
-    return any(pair == ("-output", "json") for pair in itertools.pairwise(words))
+    return words[-1:] == ["json"] or any(
+        pair == ("-output", "json") for pair in itertools.pairwise(words)
+    )

@@ -46,7 +46,8 @@ class DeviceLine:
     def open(self, hello: wire.Hello) -> None:
         """Takes over the device: its words are noted, it is welcomed."""
         device, socket = self.device, self.socket
-        device.line, device.facts, device.policy = self, hello.facts, hello.policy
+        device.line, device.policy = self, hello.policy
+        device.say_facts(hello.facts)
         device.platform, device.shim = hello.facts.platform, hello.shim
         device.declarations = hello.declarations
         device.clock_offset_s = _offset_s(hello.clock_ms)
@@ -96,7 +97,8 @@ class DeviceLine:
             case wire.Ended():
                 self.user.session_ended(self.device, message)
             case wire.Report():
-                self.device.facts = message.facts or self.device.facts
+                if message.facts is not None:
+                    self.device.say_facts(message.facts)
                 self.device.policy = message.policy or self.device.policy
                 if message.clock_ms is not None:
                     self.device.clock_offset_s = _offset_s(message.clock_ms)

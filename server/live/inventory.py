@@ -1,5 +1,6 @@
 """The devices: what the store knows of them, and which have a line now."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -24,11 +25,18 @@ class Device:
     revoked: bool = False
     line: "DeviceLine | None" = None
     facts: wire.Facts | None = None
+    user_known: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a worker has looked up who is signed in, since the shim's start."""
     policy: wire.Policy = field(default_factory=wire.Policy)
     shim: str = ""
     declarations: dict[str, str] = field(default_factory=dict)
     clock_offset_s: float = 0.0
     address: str = ""
+
+    def say_facts(self, facts: wire.Facts) -> None:
+        """What the device says of itself from now on."""
+        self.facts = facts
+        self.user_known.set() if facts.user_looked_up else self.user_known.clear()
 
     @property
     def online(self) -> bool:

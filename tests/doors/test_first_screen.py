@@ -1,9 +1,11 @@
 """The first lines: relative times, and a device's words through the escaper."""
 
+from typing import Any
+
 import pytest
 
 from commands.language import wire
-from server.doors.first_screen import ago, login_lines
+from server.doors.first_screen import ago, login_lines, signed_in
 from server.identity.access import Rules
 from server.identity.access_file import declared_words, parse_access_file
 from server.live.inventory import Device
@@ -46,3 +48,19 @@ def test_a_devices_words_are_visible_text(rules: Rules) -> None:
     facts = wire.Facts(platform="linux", system="\x1b]0;evil\x07\u202eLinux")
     shown = lines(rules, "alice", [Device("1", "web-01", facts=facts)])
     assert "\x1b" not in shown and "\u202e" not in shown and "\\x1b]0;evil" in shown
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"user": "alice", "last_user": "bob", "last_user_ms": 1}, "alice signed in"),
+        ({}, "none signed in"),
+        (
+            {"last_user": "CORP\\svc-web", "last_user_ms": 1_795_519_204_000},
+            "none signed in; last CORP\\svc-web 2026-11-24 11:20:04Z",
+        ),
+        ({"last_user": "\x1b[2J", "last_user_ms": 0}, "last \\x1b[2J 1970-01-01 00:00:00Z"),
+    ],
+)
+def test_who_is_signed_in_or_was_last(facts: dict[str, Any], said: str) -> None:
+    assert signed_in(wire.Facts(platform="linux", **facts)).endswith(said)
