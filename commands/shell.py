@@ -1,6 +1,8 @@
-"""`shell`: a raw terminal on the device."""
+"""`shell`: a raw terminal on the device; by an exec without one, its shell alone."""
 
-from commands.language.command import ADVANCED, LINUX, TerminalCommand
+from typing import Annotated
+
+from commands.language.command import ADVANCED, HIDDEN, LINUX, TerminalCommand
 from commands.language.host import Host
 from commands.language.host.terminal import Terminal
 
@@ -8,7 +10,15 @@ from commands.language.host.terminal import Terminal
 class Shell(
     TerminalCommand, role=ADVANCED, platforms=(LINUX,), group="change", limit=None, changes=True
 ):
-    """Open a terminal on the device, recorded; Ctrl-] or F12 leaves it running."""
+    """Open a terminal on the device, recorded; Ctrl-] or F12 leaves it running.
+
+    ssh … 'shell NAME' < FILE without a terminal runs the lines in the device's shell: output and
+    errors come apart, the exit status is the shell's own.
+    """
+
+    terminal: Annotated[bool, HIDDEN] = True
 
     async def open(self, host: Host, columns: int, rows: int) -> Terminal:
+        if not self.terminal:
+            return await host.terminals.open_plain()
         return await host.terminals.open(columns, rows)

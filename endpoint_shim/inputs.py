@@ -46,6 +46,11 @@ class Input:
         while self._kept and write(self._pop()):
             pass
 
+    @property
+    def finished(self) -> bool:
+        """Whether its end was said and all of it was taken."""
+        return self._ended and not self._kept
+
     def drop(self) -> None:
         """The command ended: what is here, and what still comes, counts as taken."""
         while self._kept:

@@ -4,8 +4,11 @@ What the stream cannot take pauses the terminal; what the terminal cannot take s
 command's input, unacknowledged, and so stops the broker.
 """
 
+from typing import Literal
+
 from commands.language import wire
 from commands.language.host.terminal import Terminal
+from commands.language.items import Into, encode
 from endpoint_shim.inputs import Input
 from endpoint_shim.stream import Stream
 
@@ -20,7 +23,9 @@ class Screen:
         self._full = False
         self._paused = False
         self._open = True
+        self._where = "stdout"
         terminal.on_output = self._output
+        terminal.on_error = self._error
         terminal.on_writable = self._writable
         terminal.on_quiet = self._quiet
         stream.on_room = self._room
@@ -30,6 +35,8 @@ class Screen:
         """Gives the terminal what has come, as far as it takes it."""
         if not self._full:
             self._input.drain(self._write)
+        if self._input.finished:
+            self._terminal.end_input()
 
     def resize(self, columns: int, rows: int) -> None:
         self._terminal.resize(columns, rows)
@@ -40,8 +47,17 @@ class Screen:
         self._stream.on_room = lambda _: None
 
     def _output(self, data: bytes) -> None:
+        self._say(data, "stdout")
+
+    def _error(self, data: bytes) -> None:
+        self._say(data, "stderr")
+
+    def _say(self, data: bytes, where: Literal["stdout", "stderr"]) -> None:
         if not self._open:
             return
+        if where != self._where:
+            self._where = where
+            self._stream.send_text(encode(Into(where)))
         self._stream.send_bytes(data)
         if not self._stream.room:
             self._paused = True

@@ -36,7 +36,7 @@ def static() -> dict[str, list[str]]:
             "mypy",
             "--no-error-summary",
             "--platform=win32",
-            "--exclude=^endpoint_shim/(linux/|terminal/posix)",
+            "--exclude=^endpoint_shim/(linux/|terminal/(posix|plain))",
             "--cache-dir=.mypy_cache/windows",
             *(room for room in rooms if room in ("commands", "endpoint_shim")),
             *(room for room in ("tests/windows/inside",) if Path(room).is_dir()),

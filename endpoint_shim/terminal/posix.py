@@ -21,6 +21,7 @@ from commands.language.names import Name, to_bytes
 from endpoint_shim.groups import Group
 from endpoint_shim.linux.child import BACK_TO_DEFAULT, Child, forget_ignored_signals
 from endpoint_shim.linux.login import Login, environment, login
+from endpoint_shim.terminal.plain import plain_shell
 
 READ = 65_536
 KEEP = 256 * 1024
@@ -56,9 +57,17 @@ class PosixTerminals:
             os.close(slave)
         return PosixTerminal(master, child)
 
+    async def open_plain(self) -> Terminal:
+        who = await asyncio.to_thread(login)
+        try:
+            with standing_in(self._folder, who.home) as folder:
+                return plain_shell(who, folder, self._group)
+        except OSError as error:
+            raise Failed(f"no shell could be started: {error.strerror}") from error
+
     def _spawned(self, who: Login, tty: str) -> int:
         name = "-" + os.path.basename(who.shell)
-        with _standing_in(self._folder, who.home) as folder, self._group.inside():
+        with standing_in(self._folder, who.home) as folder, self._group.inside():
             forget_ignored_signals()
             pid = os.posix_spawn(
                 who.shell,
@@ -78,7 +87,7 @@ class PosixTerminals:
 
 
 @contextlib.contextmanager
-def _standing_in(folder: bytes, home: str) -> Iterator[bytes]:
+def standing_in(folder: bytes, home: str) -> Iterator[bytes]:
     """posix_spawn knows no folder: the process stands there itself for that one call."""
     before = os.open(".", os.O_PATH | os.O_CLOEXEC)
     try:
@@ -127,6 +136,14 @@ class PosixTerminal:
         self.resume()  # nothing is read before somebody takes it
 
     @property
+    def on_error(self) -> Callable[[bytes], None]:
+        return self._on_output
+
+    @on_error.setter
+    def on_error(self, callback: Callable[[bytes], None]) -> None:
+        """Never called: a terminal mixes the two itself."""
+
+    @property
     def on_writable(self) -> Callable[[], None]:
         return self._on_writable
 
@@ -160,6 +177,9 @@ class PosixTerminal:
     def resize(self, columns: int, rows: int) -> None:
         if self._master >= 0:
             set_size(self._master, columns, rows)
+
+    def end_input(self) -> None:
+        """A terminal's end is a key that is typed, nothing more."""
 
     def pause(self) -> None:
         if self._master >= 0 and not self._paused:

@@ -20,3 +20,6 @@ class WindowsTerminals:
 
     async def open(self, columns: int, rows: int) -> Terminal:
         raise Refused("a terminal on Windows devices is not built yet")
+
+    async def open_plain(self) -> Terminal:
+        raise Refused("a shell on Windows devices is not built yet")

@@ -6,6 +6,7 @@
 3. `on` and every other exec end with their channel, and their command with them.
 """
 
+import dataclasses
 import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -13,12 +14,14 @@ from typing import TYPE_CHECKING
 from commands.exit import Exit
 from commands.language.command import find
 from commands.language.errors import FirelineError, NotUnderstood
-from commands.language.line import MAX_LINE, parse, split
+from commands.language.line import MAX_LINE, TypedLine, parse, quoted, split
 from commands.language.visible import visible
 from commands.library import Library
+from commands.shell import Shell
 from server.doors.client import Client, Stdin
 from server.doors.following import Face
-from server.doors.station import Station
+from server.doors.plain_shell import PlainShell
+from server.doors.station import Station, wants_json
 from server.live.render import Shown
 from server.live.responder import Door
 from server.live.terminal_job import TerminalJob
@@ -66,13 +69,23 @@ class Batch(Station):
         self._face = BatchFace(client)
         self._stdin = stdin
         self._lines = False
+        self._shell_alone = False
 
     @property
     def face(self) -> Face:
         return self._face
 
     async def view(self, job: TerminalJob) -> int:
-        raise NotUnderstood("shell needs a terminal; ssh -t gives one")
+        await PlainShell(self.client, self._stdin, job).run()
+        if job.error is not None:
+            raise job.error
+        return job.shell_status
+
+    def without_terminal(self, typed: TypedLine) -> TypedLine:
+        """An exec `shell NAME` reads standard input as data; elsewhere that is not to be had."""
+        if not self._shell_alone or not isinstance(typed.command, Shell):
+            return super().without_terminal(typed)
+        return dataclasses.replace(typed, command=Shell(terminal=False))
 
     def standard_input(self) -> AsyncIterator[bytes] | None:
         """Bytes of a new library file; in lines they are lines."""
@@ -84,6 +97,7 @@ class Batch(Station):
     # One line.
     async def exec(self, text: str) -> int:
         """The whole of an exec."""
+        self._asked_json = wants_json(text)
         try:
             await self.begin()
             try:
@@ -94,6 +108,12 @@ class Batch(Station):
         except FirelineError as error:
             self.show_error(error)
             return error.status
+
+    async def shell(self, device: str, line: str) -> int:
+        """An exec `shell NAME`: the device's shell on standard input."""
+        self._shell_alone = True
+        words = split(line)
+        return await self.exec(f"on {quoted(device)} shell {line[words[1].end :].strip()}")
 
     # Lines.
     async def lines(self, first: str | None) -> int:

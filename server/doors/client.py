@@ -145,8 +145,12 @@ class Client(asyncssh.SSHServerSession[bytes]):
         if self.terminal:
             self.show(text)
             return
+        self.write_error(text)
+
+    def write_error(self, data: bytes) -> None:
+        """Bytes as they are, to standard error."""
         with contextlib.suppress(BrokenPipeError):
-            self.channel.write_stderr(text)
+            self.channel.write_stderr(data)
 
     @property
     def can_write(self) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from commands.language.errors import FirelineError, NotUnderstood
 from server.doors.batch import Batch, connects_to, shell_of
 from server.doors.client import Client, Serve, Stdin
 from server.doors.console import Console
@@ -63,12 +62,6 @@ class Front:
         if client.terminal:
             console = Console(self._broker, client, "shell")
             return lambda _: console.serve_shell(device, line)
-
-        async def refuse(client: Client) -> int:
-            error: FirelineError = NotUnderstood(
-                "shell NAME needs a terminal; ssh -t gives one, run and on need none"
-            )
-            client.show_error(f"{error.shown()}\n".encode())
-            return error.status
-
-        return refuse
+        client.taker = stdin = Stdin(client)
+        batch = Batch(self._broker, client, "exec", stdin)
+        return lambda _: batch.shell(device, line)

@@ -51,7 +51,7 @@ class Terminals:
             return 0
         if job.error is not None:
             raise job.error
-        return job.exit_code or 0
+        return job.shell_status
 
     async def back(self, session: Session | None, key: bytes) -> int:
         """The leave key at the prompt; pressed at once it was meant for the device."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from commands.language import wire
+from commands.language import items, wire
 from commands.language.errors import FirelineError
 from server.audit.chunks import Kind
 from server.audit.errors import RecordingBroken, RecordingFull
@@ -30,6 +30,11 @@ class Viewer:
     def write(self, data: bytes) -> bool:
         """Gives typed bytes; False: full, until `on_writable` is called."""
         return self._job.typed_bytes(data)
+
+    def end_input(self) -> None:
+        """Nothing more will be typed; a shell without a terminal ends by it."""
+        if self._job.stream is not None and self._job.running:
+            self._job.stream.send(wire.Eof())
 
     def resize(self, columns: int, rows: int) -> None:
         self._job.resize(columns, rows)
@@ -55,8 +60,11 @@ class TerminalJob(DeviceJob):
         super().__init__(*given)
         self.viewer: Viewer | None = None
         self.quiet = False
+        self.to_stderr = False
+        """Where what comes now belongs; a terminal has only one."""
         self.modes = Modes()
         self._frozen = False
+        self._held: list[bytes] = []
         self.on_typed: Callable[[], None] = lambda: None
         self.on_unrecorded: Callable[[FirelineError], None] = lambda error: None
         self._viewed = False
@@ -95,6 +103,10 @@ class TerminalJob(DeviceJob):
         self._frozen = frozen
         if self.stream is not None:
             self.stream.pause() if frozen else self.stream.resume()
+        if not frozen and self._held:
+            held, self._held = b"".join(self._held), []
+            if self.typed_bytes(held) and self.viewer is not None:
+                self.viewer.on_writable()
 
     def resize(self, columns: int, rows: int) -> None:
         columns, rows = min(columns, 1000) or 80, min(rows, 1000) or 24
@@ -109,6 +121,7 @@ class TerminalJob(DeviceJob):
         if stream is None or not self.running or not stream.alive:
             return True
         if self._frozen:
+            self._held.append(data)  # one piece at most: who is told False waits
             return False
         try:
             if self.quiet:
@@ -139,6 +152,18 @@ class TerminalJob(DeviceJob):
         """What cannot be recorded is not shown: the terminal ends, and its session with it."""
         self._stop_at_limit(error)
         self.on_unrecorded(error)
+
+    @property
+    def shell_status(self) -> int:
+        """The shell's own exit status; one that a signal ended has 128 and its number."""
+        code = self.exit_code or 0
+        return code if code >= 0 else 128 - code
+
+    def _take(self, item: items.Sent) -> None:
+        if isinstance(item, items.Into) and item.where in ("stdout", "stderr"):
+            self.to_stderr = item.where == "stderr"
+        else:
+            super()._take(item)
 
     def on_message(self, message: wire.StreamUp) -> None:
         if isinstance(message, wire.Quiet):

@@ -18,6 +18,10 @@ class Terminal(Protocol):
 
     def resume(self) -> None: ...
 
+    def end_input(self) -> None:
+        """Nothing more will be typed; what reads lines from a pipe ends by it."""
+        ...
+
     def hang_up(self) -> None:
         """Ends it as a closed window would; everything in its group ends."""
         ...
@@ -26,6 +30,13 @@ class Terminal(Protocol):
     def on_output(self) -> Callable[[bytes], None]: ...
     @on_output.setter
     def on_output(self, callback: Callable[[bytes], None]) -> None: ...
+    @property
+    def on_error(self) -> Callable[[bytes], None]: ...
+    @on_error.setter
+    def on_error(self, callback: Callable[[bytes], None]) -> None:
+        """Given what stands on standard error, where no terminal mixes the two."""
+        ...
+
     @property
     def on_writable(self) -> Callable[[], None]: ...
     @on_writable.setter
@@ -47,4 +58,8 @@ class Terminals(Protocol):
 
     async def open(self, columns: int, rows: int) -> Terminal:
         """The user's shell as a login in a new terminal; 0 columns or rows mean 80 or 24."""
+        ...
+
+    async def open_plain(self) -> Terminal:
+        """The user's shell as a login without a terminal: it reads lines, echoes nothing."""
         ...

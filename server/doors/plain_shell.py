@@ -1,0 +1,68 @@
+"""A device's shell without a terminal: standard input as data, its output and errors apart.
+
+A slow client pauses the device, a full device stops the reading of standard input; nothing piles
+up here. What may be shown of the output is what a terminal may be shown of it.
+"""
+
+import asyncio
+
+from server.doors.client import Client, Stdin
+from server.doors.device_output import DeviceOutput
+from server.live.terminal_job import TerminalJob, Viewer
+
+
+class PlainShell:
+    """One stay in such a shell; it is the client's taker while it lasts."""
+
+    def __init__(self, client: Client, stdin: Stdin, job: TerminalJob) -> None:
+        self._client, self._stdin, self._job = client, stdin, job
+        self._output, self._errors = DeviceOutput(), DeviceOutput()
+        self._room = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until the shell ends."""
+        client = self._client
+        before, client.taker = client.taker, self
+        viewer = self._viewer = self._job.view(self._show, client.columns, client.rows)
+        viewer.on_writable = self._room.set
+        if not client.can_write:
+            viewer.pause()
+        giving = asyncio.create_task(self._give(viewer))
+        try:
+            await self._job.wait()
+            await client.drain()
+        finally:
+            giving.cancel()
+            await asyncio.wait({giving})
+            client.taker = before
+            viewer.leave()
+
+    async def _give(self, viewer: Viewer) -> None:
+        async for data in self._stdin:
+            self._room.clear()
+            if not viewer.write(data):
+                await self._room.wait()
+        viewer.end_input()
+
+    def _show(self, data: bytes) -> None:
+        if self._job.to_stderr:
+            self._client.write_error(self._errors.passed(data))
+        else:
+            self._client.write(self._output.passed(data))
+
+    # client.Taker
+    def data(self, data: bytes) -> None:
+        self._stdin.data(data)
+
+    def eof(self) -> None:
+        self._stdin.eof()
+
+    def resized(self) -> None: ...
+
+    def writable(self, can: bool) -> None:
+        if can:
+            self._viewer.resume()
+        else:
+            self._viewer.pause()
+
+    def signal(self, name: str) -> None: ...
