@@ -21,6 +21,7 @@ class GetFile(
     limit=minutes(30),
     aliases=("download", "get"),
     needs="fileinfo",
+    most="file_bytes",
 ):
     """Fetch a file from the device into this session's evidence.
 

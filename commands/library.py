@@ -22,6 +22,9 @@ class Library(DeskCommand, role=ADVANCED, group="broker", rows=LibraryRow, limit
     name: Annotated[str | None, "the file's name"] = None
     description: Annotated[str, "what it does, for add", NAMED] = ""
 
+    def has_rows(self) -> bool:
+        return self.action != "delete"
+
     async def run(self, desk: Desk) -> AsyncIterator[Item]:
         if self.action == "list":
             async for row in desk.library.rows():

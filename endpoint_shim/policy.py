@@ -23,6 +23,7 @@ from commands.language.names import from_bytes, from_text, shown
 from endpoint_shim.durable import FLAGS
 
 NAME = "policy.toml"
+OWNER = "only the device's owner can change that"
 MAX_FILE = 65_536
 MAX_ENTRIES = 200
 KEYS = {"deny", "off_limits"}
@@ -45,7 +46,7 @@ class Policy:
         """Raises Refused for a word that this device does not run."""
         if word in self.said.deny:
             line = _line(self.said.deny[word])
-            raise Refused(f"{word} on {self.device} by its own policy {line}")
+            raise Refused(f"{word} on {self.device} by its own policy {line}; {OWNER}")
         if self.said.error:
             raise Refused(
                 f"{word} on {self.device}: its own policy is broken, so nothing runs there "
@@ -65,7 +66,7 @@ class Policy:
         for limit, written in (*self.real, *((one, one) for one in self.said.off_limits)):
             if _under(whole, _plain(limit)):
                 line = _line(self.said.off_limits[written])
-                raise Refused(f"{_shown(path)} on {self.device} by its own policy {line}")
+                raise Refused(f"{_shown(path)} on {self.device} by its own policy {line}; {OWNER}")
 
     def resolved(self) -> "Policy":
         """The same with each off-limits path also where its links lead; touches those paths."""

@@ -81,7 +81,7 @@ class Runner:
         except Exception as error:  # the border: nothing a command raises may end the worker
             word = self._start.command.get("word")
             log.exception("%s #%d failed", word, self.number)
-            done = Done("failed", _sentence(f"{word} failed on the device: {_reason(error)}"))
+            done = Done("failed", _sentence(f"{word} failed: {_reason(error)}"))
         finally:
             self.input.drop()
         return done

@@ -3,7 +3,8 @@
 1. A command is a frozen value: fields are its parameters, in positional order.
 2. `bool` is a flag, `Literal` its choices, `Annotated[..., "text"]` its help.
 3. Class keywords say who may (role, right), where (platforms), how long (limit), what it yields.
-4. A parameter of a kind not known here, or a word declared twice, fails at import.
+4. `most` names the broker's setting that bounds how many bytes it may bring.
+5. A parameter of a kind not known here, or a word declared twice, fails at import.
 """
 
 import importlib
@@ -109,6 +110,7 @@ class Spec:
     text: bool
     kept: bool
     needs: str | None
+    most: str | None
     summary: str
     details: str
     parameters: tuple[Parameter, ...]
@@ -135,6 +137,7 @@ class CommandMeta(StructMeta):
         text: bool = False,
         kept: bool = True,
         needs: str | None = None,
+        most: str | None = None,
     ) -> Any:
         word = name.lower()
         cls: Any = super().__new__(
@@ -162,6 +165,7 @@ class CommandMeta(StructMeta):
                 text,
                 kept,
                 needs,
+                most,
                 summary.strip(),
                 _dedent(details),
                 _parameters(cls, word),
@@ -178,6 +182,10 @@ class Command(msgspec.Struct, metaclass=CommandMeta, abstract=True):
     async def prepare(self, desk: "Desk") -> "Command":
         """The value with names made definite (a script's digest), before it is judged."""
         return self
+
+    def has_rows(self) -> bool:
+        """Whether rows are its result; a word with several actions may say otherwise of one."""
+        return type(self).spec.rows is not None
 
     async def question(self, desk: "Desk") -> "NeedsAnswer | None":
         """What a person must answer first, asked of the prepared value; None where nothing."""

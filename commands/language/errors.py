@@ -3,6 +3,7 @@
 Messages are one lower-case sentence: what happened, on which device, why, and what to do next.
 """
 
+import re
 from typing import ClassVar
 
 
@@ -83,6 +84,20 @@ BY_CODE: dict[str, type[FirelineError]] = {
     kind.code: kind
     for kind in (Failed, NotUnderstood, Refused, Unreachable, TimedOut, Cancelled, Interrupted)
 }
+
+
+def on_device(error: FirelineError, word: str, device: str) -> FirelineError:
+    """The error with its device named, where its sentence does not do so itself.
+
+    A device says what went wrong with a path or a script; which device that was, only the broker
+    says: `dir on web-01: /x does not exist`.
+    """
+    said = str(error)
+    if re.search(rf"(?:^|\bon ){re.escape(device)}(?![\w.-])", said, re.IGNORECASE):
+        return error
+    if said.startswith(f"{word} "):
+        return type(error)(f"{word} on {device}{said.removeprefix(word)}")
+    return type(error)(f"{word} on {device}: {said}")
 
 
 def from_code(code: str, message: str) -> FirelineError:

@@ -49,9 +49,11 @@ def _ruled_out(specs: list[Spec], not_here: Mapping[str, str]) -> str:
     return f"not here: {', '.join(parts)}" if parts else ""
 
 
-def help_word(spec: Spec, columns: int = 80, not_here: str = "") -> list[str]:
-    """How one word is typed, who may, and what it does."""
-    lines = _head(spec, columns)
+def help_word(
+    spec: Spec, columns: int = 80, not_here: str = "", most: int | None = None
+) -> list[str]:
+    """How one word is typed, who may, and what it does; `most` bytes is what it may bring."""
+    lines = _head(spec, columns, most)
     if not_here:
         lines.append(f"Not here: {not_here}.")
     lines += _wrapped(spec.summary, columns)
@@ -70,9 +72,10 @@ def help_keys(columns: int = 80) -> list[str]:
     return [line for key, said in KEYS for line in _hung(key.ljust(LEFT), said, columns)]
 
 
-def _head(spec: Spec, columns: int) -> list[str]:
+def _head(spec: Spec, columns: int, most: int | None) -> list[str]:
     also = f"also {', '.join(spec.aliases)}" if spec.aliases else ""
-    facts = ", ".join(f for f in (spec.role, spec.right, _limit(spec), _platforms(spec)) if f)
+    limits = (_limit(spec), _size(most), _platforms(spec))
+    facts = ", ".join(f for f in (spec.role, spec.right, *limits) if f)
     beside = [part for part in (also, facts) if part]
     whole = (" " * 5).join([usage(spec), *beside])
     if len(whole) < columns:
@@ -84,6 +87,15 @@ def _limit(spec: Spec) -> str:
     if spec.limit is None or spec.group in ("here", "broker"):
         return ""
     return f"{spec.limit // 60} min" if spec.limit % 60 == 0 else f"{spec.limit} s"
+
+
+def _size(most: int | None) -> str:
+    """A limit as it is set, in powers of two: `3 GB`, `250 MB`."""
+    if most is None:
+        return ""
+    units = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
+    unit, word = next((u for u in units if most >= u[0] and not most % u[0]), (1, "bytes"))
+    return f"{most // unit:,} {word}"
 
 
 def _platforms(spec: Spec) -> str:

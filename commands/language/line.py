@@ -135,6 +135,8 @@ def parse(line: str) -> TypedLine:
     if cls is None:
         raise NotUnderstood(f"{_show(words[0].text)} is no command{_nearest_word(words[0].text)}")
     words, options = _line_options(words, cls.spec)
+    if options.get("background") and not cls.spec.kept:
+        raise NotUnderstood(f"{cls.spec.word} does not run behind; type it without &")
     values = _Values(cls.spec, line, words[1:])
     command = _build(cls, values.read())
     return TypedLine(line, command, Options(**options, **values.options))
@@ -298,7 +300,8 @@ class _Values:
         self.values[self.rest.name] = (*self.values.get(self.rest.name, ()), *words)
 
     def _unknown(self, text: str) -> str:
-        near = nearest(text[1:].lower(), [*self.named, "output", "comment"])
+        more = ["output", "comment"] if self.rows_or_text else ["comment"]
+        near = nearest(text[1:].lower(), [*self.named, *more])
         hint = f"; nearest: -{near}" if near else ""
         return f"{self.spec.word} has no {_show(text)}{hint}; {usage(self.spec)}"
 

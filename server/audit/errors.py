@@ -1,6 +1,7 @@
 """How the journal refuses."""
 
 from commands.language.errors import Failed, Refused
+from commands.language.visible import visible
 
 
 class NoSpace(Refused):
@@ -19,3 +20,8 @@ class RecordingBroken(Failed):
     """A chunk could not be written; nothing may be shown that is not recorded."""
 
     code = "recording_broken"
+
+
+def no_such_session(session: str) -> Failed:
+    """One answer, and status 1, wherever a session is named that is not there to be read."""
+    return Failed(f"there is no session {visible(session)[:32]}; sessions lists them")

@@ -12,10 +12,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from commands.language.errors import Refused
-from commands.language.visible import visible
 from server.audit.broker_check import check_sessions
 from server.audit.chain import Damage, check
+from server.audit.errors import no_such_session
 from server.audit.facts import Facts
 from server.audit.file_checks import (
     Checked,
@@ -46,7 +45,7 @@ async def verify(journal: Journal, session: str) -> Verdict:
         return await _verify_broker(journal)
     known = {begun(row).session for row in await records.begun(journal.store)}
     if session not in known and await records.last(journal.store, session) is None:
-        raise Refused(f"no session {visible(session)}; sessions lists them")
+        raise no_such_session(session)
     live = journal.live.get(session)
     written = live.recording.position if live else None
     damages, facts = await _check_records(journal.store, session)

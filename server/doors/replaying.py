@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from commands.language.errors import Failed, NotUnderstood
 from commands.language.visible import visible
 from server.audit.cast import cast
+from server.audit.errors import no_such_session
 from server.audit.records import Replayed
 from server.audit.replay import parse_at
 from server.doors.device_output import DeviceOutput
@@ -31,7 +32,7 @@ async def recording_of(broker: "Rooms", looker: Session, text: str) -> tuple[Pat
     name = name.upper()
     known = {s.session: s for s in await broker.journal.sessions()}
     if name not in known:
-        raise Failed(f"there is no session {visible(name)[:32]}; sessions lists them")
+        raise no_such_session(name)
     path = broker.journal.folders.recording(name)
     await looker.journal.append(Replayed(by=looker.person, of=name))
     if not await asyncio.to_thread(path.exists):

@@ -314,6 +314,6 @@ class Station(ABC):
 def wants_json(line: str) -> bool:
     """Whether a line that may not even parse asks for JSON: its error is for a program then."""
     words = line.lower().split()
-    return words[-1:] == ["json"] or any(
-        pair == ("-output", "json") for pair in itertools.pairwise(words)
-    )
+    if "-output" not in words:
+        return words[-1:] == ["json"]
+    return any(pair == ("-output", "json") for pair in itertools.pairwise(words))

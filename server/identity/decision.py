@@ -53,7 +53,9 @@ class Decision:
 def decide(rules: Rules, ask: Ask) -> Decision:
     """Whether the person may do it there, now; the reason says why not."""
     if ask.person not in rules.people:
-        return _refused(f"{ask.person} is nobody that {rules.file} names", None)
+        return _refused(
+            f"{ask.person} is nobody that {rules.file} names", None, "an operator can add you"
+        )
     if ask.device is not None and not may_see(rules, ask.person, ask.device):
         return unseen(ask.device.name)
     if ask.role_needed == "any":

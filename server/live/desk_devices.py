@@ -51,7 +51,7 @@ class DeskDevices:
             else None,
             online=device.online,
             sessions=" ".join(f"{s.id} {s.person}" for s in open_here),
-            clock_offset_s=round(device.clock_offset_s, 3) if device.online else None,
+            clock_offset_s=round(device.clock_offset_s, 3) + 0.0 if device.online else None,
             address=device.address,
             weaker_stop=visible(facts.weaker_stop) if facts is not None else "",
         )

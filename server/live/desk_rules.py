@@ -51,7 +51,9 @@ class DeskRules:
         if word.lower() == "keys":
             return help_keys(columns)
         kind = _found(word)
-        return help_word(kind.spec, columns, reasons.get(kind.spec.word, ""))
+        most = kind.spec.most
+        most_bytes = None if most is None else getattr(self._broker.config.limits, most)
+        return help_word(kind.spec, columns, reasons.get(kind.spec.word, ""), most_bytes)
 
 
 def _found(word: str) -> type[Command]:

@@ -22,6 +22,7 @@ from commands.language.errors import (
     Interrupted,
     Refused,
     TimedOut,
+    on_device,
 )
 from commands.language.line import TypedLine
 from server.audit.errors import RecordingBroken, RecordingFull
@@ -287,7 +288,11 @@ class DeviceJob(Job):
             stream.user = None
             if done is None:  # it may still run there: nothing of it shall reach another command
                 stream.end("the command ended without its Done")
-        await self.finish(error, done.exit_code if done is not None else None)
+        exit_code = done.exit_code if done is not None else None
+        ours = isinstance(error, RecordingFull | RecordingBroken)
+        if error is not None and exit_code is None and not ours:  # a script's verdict names itself
+            error = on_device(error, self.spec.word, self.device)
+        await self.finish(error, exit_code)
         self.release(self)
 
     async def _file_ended(self, error: FirelineError | None) -> FirelineError | None:

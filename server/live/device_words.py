@@ -45,6 +45,40 @@ def not_here(device: Device, spec: Spec) -> str:
     return ""
 
 
+INSTEAD = {
+    "shell": ("run",),
+    "run": ("shell",),
+    "getfile": ("cat",),
+    "cat": ("getfile",),
+    "dir": ("findfile",),
+    "findfile": ("dir",),
+}
+"""Words that do much of what another one does."""
+
+
+def refusal(session: "Session", device: Device, spec: Spec) -> str:
+    """Why a word is ruled out on this device and what to do; empty where it is not."""
+    reason = not_here(device, spec)
+    if not reason or (device.policy.error and spec.word not in device.policy.deny):
+        return reason  # a broken policy's reason says it already
+    return f"{reason}; {_instead(session, device, spec)}"
+
+
+def _instead(session: "Session", device: Device, spec: Spec) -> str:
+    """Another word that does much of the same, or who can mend it."""
+    for word in INSTEAD.get(spec.word, ()):
+        kind = find(word)
+        if kind is None or not_here(device, kind.spec):
+            continue
+        if session.sessions.decide(session, kind.spec, device).error is None:
+            return f"{word} is allowed"
+    if spec.word in device.policy.deny:
+        return "only the device's owner can change that"
+    if device.platform and device.platform not in spec.platforms:
+        return "help lists what runs there"
+    return "its operator brings shim and broker to one version"
+
+
 def not_here_words(session: "Session") -> dict[str, str]:
     """Word -> reason, for help: by platform, policy, shim or role."""
     reasons: dict[str, str] = {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands.language import items, wire
 from commands.language.command import Command, Spec, find
-from commands.language.errors import Refused, Unreachable
+from commands.language.errors import Failed, Refused, Unreachable
 from commands.language.names import Name
 from commands.language.visible import visible
 from server.audit.clock import now
@@ -14,7 +14,7 @@ from server.audit.records import LineLost, LineUp, SessionOpened, Violation
 from server.evidence.incoming import Incoming
 from server.identity.access import Ask, comment_needed, decide, may_see, rule_on, unseen
 from server.live.device_job import DeviceJob
-from server.live.device_words import at_device, not_here, since
+from server.live.device_words import at_device, refusal, since
 from server.live.inventory import Device
 from server.live.judged import Judged
 from server.live.responder import Responder
@@ -130,7 +130,7 @@ class Sessions:
     async def attach(self, responder: Responder, session_id: str) -> Session:
         session = self.live.get(session_id.upper())
         if session is None or session.person != responder.person or session.device is None:
-            raise Refused(f"no session {visible(session_id)[:32]} of yours is open; devices lists")
+            raise Failed(f"no session {visible(session_id)[:32]} of yours is open; devices lists")
         await session.attach(responder)
         return session
 
@@ -173,8 +173,7 @@ class Sessions:
         device, spec = session.device, type(command).spec
         if device is None or not at_device(spec):
             return
-        reason = not_here(device, spec)
-        if reason:
+        if reason := refusal(session, device, spec):
             raise Refused(reason)
         if not device.online:
             raise Unreachable(f"{device.name} is offline{since(device)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.language.errors import Refused
+from commands.language.errors import Failed
 from server.audit.chain import envelope, seal
 from server.audit.chunks import Kind
 from server.audit.journal import Journal
@@ -95,8 +95,8 @@ async def test_a_live_session_verifies_while_it_is_written(
     assert (await verify(journal, "broker")).ok
 
 
-async def test_an_unknown_session_is_refused(journal: Journal) -> None:
-    with pytest.raises(Refused, match=r"no session S9\\x1b; sessions lists them"):
+async def test_an_unknown_session_is_answered_as_one_that_is_not_there(journal: Journal) -> None:
+    with pytest.raises(Failed, match=r"no session S9\\x1b; sessions lists them"):
         await verify(journal, "S9\x1b")
 
 

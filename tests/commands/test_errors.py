@@ -25,3 +25,22 @@ def test_a_code_gives_its_class_status_and_word(code: str, status: int, word: st
 
 def test_a_code_that_is_not_known_is_a_failure() -> None:
     assert type(errors.from_code("exploded", "why")) is errors.Failed
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("/x does not exist", "dir on web-01: /x does not exist"),
+        ("/web-01/x does not exist", "dir on web-01: /web-01/x does not exist"),
+        (
+            "dir was ended after its limit of 600 s",
+            "dir on web-01 was ended after its limit of 600 s",
+        ),
+        ("/x on WEB-01 by its own policy", "/x on WEB-01 by its own policy"),
+        ("/x on web-011 is a link", "dir on web-01: /x on web-011 is a link"),
+        ("web-01 sent an item after its Done", "web-01 sent an item after its Done"),
+    ],
+)
+def test_a_message_from_a_device_names_it_once(said: str, shown: str) -> None:
+    error = errors.on_device(errors.Refused(said), "dir", "web-01")
+    assert (type(error), str(error)) == (errors.Refused, shown)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from commands.language.command import discover
+from commands.language.command import Command, discover
 from commands.language.help import help_keys, help_overview, help_word
+from server.config import Limits
 
 GETFILE = """
-getfile PATH [-auto]     also download, get     basic, 30 min
+getfile PATH [-auto]     also download, get     basic, 30 min, 3 GB
 Fetch a file from the device into this session's evidence.
   PATH   file on the device; quote it if it has spaces
   -auto  run first what has to run first: fileinfo PATH
@@ -15,7 +16,13 @@ Goes on where it broke; done only when both sides have the same SHA-256. The
 
 
 def test_help_of_a_word_is_the_screen_of_the_document() -> None:
-    assert "\n".join(help_word(discover()["getfile"].spec)).startswith(GETFILE.strip())
+    lines = help_word(discover()["getfile"].spec, most=Limits().file_bytes)
+    assert "\n".join(lines).startswith(GETFILE.strip())
+
+
+@pytest.mark.parametrize("cls", [one for one in discover().values() if one.spec.most])
+def test_the_setting_that_bounds_a_word_exists(cls: type[Command]) -> None:
+    assert isinstance(getattr(Limits(), cls.spec.most or ""), int)
 
 
 def test_every_word_stands_once_in_its_group() -> None:

@@ -44,4 +44,5 @@ def test_what_a_tool_sends_is_refused_with_the_setting_that_stops_it(
 
 def test_a_line_that_does_not_parse_may_still_ask_for_json() -> None:
     assert wants_json("getfle x -output json") and wants_json("x -OUTPUT JSON")
+    assert wants_json("processes -nme x json") and not wants_json("json x")
     assert not wants_json("x -output csv json")

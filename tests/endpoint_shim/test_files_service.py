@@ -31,4 +31,7 @@ async def test_a_denied_word_denies_the_request_that_does_the_same(
     peer.say(request_of("/"))
     answer = await peer.next(wire.Answer)
     assert (answer.code, answer.errno) == ("refused", errno.EACCES)
-    assert answer.error == f"{denied} on web-01 by its own policy (policy.toml line 1)"
+    assert answer.error == (
+        f"{denied} on web-01 by its own policy (policy.toml line 1); "
+        "only the device's owner can change that"
+    )

@@ -144,7 +144,10 @@ async def test_a_changed_policy_is_reported_and_refuses_by_its_line(
     peer.say(start(1, PROCESSES))
     _, done = await peer.until_done()
     assert done.code == "refused"
-    assert done.message == "processes on web-01 by its own policy (policy.toml line 2)"
+    assert done.message == (
+        "processes on web-01 by its own policy (policy.toml line 2); "
+        "only the device's owner can change that"
+    )
 
 
 async def test_a_warm_worker_holds_its_next_command_to_the_policy_as_it_is_then(
@@ -163,7 +166,7 @@ async def test_a_warm_worker_holds_its_next_command_to_the_policy_as_it_is_then(
     file.write_text('deny = ["processes"]\n')
     peer.say(start(3, PROCESSES))
     _, done = await peer.until_done()
-    assert done.message == "processes on web-01 by its own policy (policy.toml line 1)"
+    assert done.message.startswith("processes on web-01 by its own policy (policy.toml line 1); ")
     file.unlink()
     peer.say(start(4, PROCESSES))
     assert (await peer.until_done())[1] == items.Done()

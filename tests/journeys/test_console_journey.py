@@ -348,7 +348,7 @@ async def test_a_terminal_of_no_size_is_80_by_24(house: Rig) -> None:
 async def test_an_exec_with_a_terminal_ends_with_the_commands_status(house: Rig) -> None:
     def play(s: Screen) -> None:
         assert s.status() == 1
-        assert "failed: /no/such does not exist" in s.text
+        assert "failed: dir on web-01: /no/such does not exist" in s.text
 
     await on_screen(house, play, "on web-01 dir /no/such")
 

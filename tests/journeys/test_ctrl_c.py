@@ -135,7 +135,7 @@ def test_what_had_finished_was_too_late_to_stop(house: House, shim: Shim, tmp_pa
         s.until(lambda s: s.text.count("run was too late to stop") == 2)
         s.until(at_prompt)
         s.enter("dir /no-such")
-        s.until(r"^failed: /no-such does not exist, ")
+        s.until(rf"^failed: dir on {DEVICE}: /no-such does not exist, ")
         leave(s)
 
 
@@ -214,7 +214,7 @@ def test_a_timeout_of_its_own_ends_a_script_that_is_deaf(
     assert time.monotonic() - began < 6
     assert ran.status == 124, ran
     said = "deaf.sh did not end when asked after 0.5 s; it was killed 0.5 s later"
-    assert f"timed out: {said}, with all it had started" in ran.err
+    assert f"timed out: run on {DEVICE}: {said}, with all it had started" in ran.err
     assert not psutil.pid_exists(begun(place))
 
 

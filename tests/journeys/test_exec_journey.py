@@ -1,6 +1,7 @@
 """Exec and lines on a real device: rows, messages, statuses, as a script sees them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,19 @@ async def test_no_rows_is_status_0(house: Rig) -> None:
 @pytest.mark.parametrize(
     ("line", "status", "message"),
     [
-        ("on web-01 dir /no/such/folder", 1, "failed: /no/such/folder does not exist\n"),
+        (
+            "on web-01 dir /no/such/folder",
+            1,
+            "failed: dir on web-01: /no/such/folder does not exist\n",
+        ),
         ("on web-01 getfle x", 2, "not understood: getfle is no command; nearest: getfile\n"),
         ("on web-01", 2, "not understood: on needs LINE; on DEVICE LINE...\n"),
         ("on web-01 connect web-01", 2, "not understood: connect is no command to run on a device"),
         ("on web-99 dir", 4, "unreachable: web-99: no device of that name that you may see;"),
         ("attach S1", 3, "refused: attach needs a terminal; ssh -t gives one\n"),
-        ("shell web-01", 2, "not understood: shell NAME needs a terminal; ssh -t gives one"),
+        ("on web-01 shell", 2, "not understood: shell on web-01 without a terminal is an exec of "),
+        ("status 1 &", 2, "not understood: status does not run behind; type it without &\n"),
+        ("on web-01 cat / -head 1 -tail 1", 2, "not understood: cat on web-01 takes -head or"),
         ('on web-01 dir "x', 2, "not understood: the quote at column"),
     ],
 )
@@ -55,6 +62,34 @@ async def test_errors_of_json_are_one_object(house: Rig) -> None:
     assert ran.status == 1 and json.loads(ran.out) == []
     error = json.loads(ran.err)["error"]
     assert (error["code"], error["device"]) == ("failed", "web-01")
+    assert re.fullmatch(r"S\d+#1", error["target"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "getfle /x -output json",
+        "processes -nme x json",
+        "on web-01 getfle /x -output json",
+        "on web-01 dir -no-such -output json",
+        "echo $SHELL -output json",
+    ],
+)
+async def test_a_line_that_is_not_understood_answers_json_where_it_was_asked_for(
+    house: Rig, line: str
+) -> None:
+    ran = await house.run("alice", line)
+    assert (ran.status, ran.out) == (2, "")
+    assert json.loads(ran.err)["error"]["code"] == "not_understood"
+
+
+@pytest.mark.parametrize("line", ["verify S9999", "replay S9999 -output cast"])
+async def test_a_session_that_is_not_there_has_one_answer_for_every_word(
+    house: Rig, line: str
+) -> None:
+    ran = await house.run("carol", line)
+    assert ran.status == 1
+    assert ran.err == "failed: there is no session S9999; sessions lists them\n"
 
 
 @pytest.mark.parametrize(
@@ -83,13 +118,13 @@ async def test_lines_on_standard_input_are_run_in_order_with_the_last_ones_statu
     lines = f"cd {tmp_path}\npwd\n\ngetfle x\ndir /no/such\npwd\n".encode()
     ran = await house.run("alice", "connect", "web-01", stdin=lines)
     assert (ran.status, ran.out) == (0, f"{tmp_path}\n" * 2)
-    assert "getfle is no command" in ran.err and "failed: /no/such" in ran.err
+    assert "getfle is no command" in ran.err and "failed: dir on web-01: /no/such" in ran.err
 
 
 async def test_exit_in_lines_ends_with_the_status_of_the_line_before_it(house: Rig) -> None:
     ran = await house.run("alice", stdin=b"connect web-01\ndir /no/such\nexit\nexit\npwd\n")
     assert ran.status == 1
-    assert "failed: /no/such does not exist" in ran.err
+    assert "failed: dir on web-01: /no/such does not exist" in ran.err
 
 
 async def test_a_line_that_is_no_utf8_is_refused_by_name(house: Rig) -> None:

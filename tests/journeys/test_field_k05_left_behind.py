@@ -39,7 +39,10 @@ def test_grandchild_pipe_a_time_out_ends_the_whole_tree(field: Field) -> None:
         "tree.sh", "(setsid sleep 600 & echo $!) \nsleep 601\n", "-timeout 0.5 -grace 5"
     )
     assert ran.status == 124
-    assert ran.err == "timed out: tree.sh was ended after 0.5 s, with all it had started\n"
+    assert (
+        ran.err
+        == "timed out: run on web-01: tree.sh was ended after 0.5 s, with all it had started\n"
+    )
     child = pid_in(ran.out)
     until("the daemon is gone", lambda: gone(child))
 
@@ -52,8 +55,8 @@ def test_ignore_term_is_killed_after_its_grace_and_that_is_said(field: Field) ->
     )
     assert ran.status == 124
     assert ran.err == (
-        "timed out: deaf.sh did not end when asked after 0.5 s; it was killed 0.5 s later, with "
-        "all it had started\n"
+        "timed out: run on web-01: deaf.sh did not end when asked after 0.5 s; it was killed "
+        "0.5 s later, with all it had started\n"
     )
     assert gone(pid_in(ran.out))
 

@@ -122,7 +122,7 @@ def test_nobody_else_may_attach_it(house: House) -> None:
         s.until(r"^fireline>$")
         assert session not in s.text or "waits for you" not in s.text
         s.enter(f"attach {session}")
-        s.until(rf"^refused: no session {session} of yours is open")
+        s.until(rf"^failed: no session {session} of yours is open")
         s.type("\x04")
         s.status()
     with console(house) as s:

@@ -32,15 +32,21 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
+def line(number: int) -> str:
+    return rf"\(policy\.toml line {number}\)"
+
+
 def test_the_first_screen_and_help_name_what_it_forbids(house: House) -> None:
     with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=120) as s:
+        s.until(r"^user    (\S+ signed in|none signed in)")
         s.until(rf"^you     advanced \(.*\); {DEVICE} forbids shell, /srv/payroll$")
         s.enter("help")
         s.until(rf"not here: shell \({DEVICE} forbids it, policy\.toml line 3\)$")
         s.enter("shell")
-        s.until(rf"^refused: shell on {DEVICE} by its own policy \(policy\.toml line 3\)")
+        s.until(rf"^refused: shell on {DEVICE} by its own policy {line(3)}; run is allowed$")
         s.enter("dir /srv/payroll/x")
-        s.until(rf"^refused: /srv/payroll/x on {DEVICE} by its own policy \(policy\.toml line 5\)")
+        s.until(rf"^refused: /srv/payroll/x on {DEVICE} by its own policy {line(5)}; only the")
+        s.until(r"device's owner can change that$")
         s.enter("exit")
         s.status(30)
 

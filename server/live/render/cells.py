@@ -48,6 +48,7 @@ def _cell(field: Field, value: Any) -> str:
 
 def _number(field: Field, value: int | float) -> str:
     if isinstance(value, float):
+        value = round(value, 1) + 0.0  # plus nought: what rounds to -0.0 is 0.0
         return f"{value:,.1f}" if field.column.size else f"{value:.1f}"
     return f"{value:,}" if field.column.size else str(value)
 

@@ -34,6 +34,7 @@ class Renderer:
         *,
         session: str | None = None,
         record: bool = False,
+        has_rows: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.spec, self.options, self.style = spec, options, style
@@ -41,6 +42,7 @@ class Renderer:
         self.count = 0
         self.deadline: float | None = None
         self.exit_code: int | None = None
+        self._has_rows = bool(spec.rows) if has_rows is None else has_rows
         self._record = record or bool(spec.rows and spec.rows.record)
         self._clock = clock
         self._form: Form | None = None
@@ -63,8 +65,10 @@ class Renderer:
         session: str | None = None,
     ) -> "Renderer":
         """The renderer of a command's value."""
-        record = gives_one_record(command)
-        return cls(command.spec, options, style, number, device, session=session, record=record)
+        return cls(
+            command.spec, options, style, number, device, session=session,
+            record=gives_one_record(command), has_rows=command.has_rows(),
+        )  # fmt: skip
 
     @property
     def evidence(self) -> Sequence[files.Kept]:
@@ -133,6 +137,8 @@ class Renderer:
             return shown + self._well(took)
         shown += self._footer(took) if self.count else NOTHING
         error = self._told(error, took)
+        if target is None and self.session is not None and self.number is not None:
+            target = f"{self.session}#{self.number}"
         return shown + messages.error_shown(
             error, self.style, self.options.output, target, self.device, rule
         )
@@ -176,7 +182,7 @@ class Renderer:
         return self._text
 
     def _note(self, text: str) -> Shown:
-        answers = not self.spec.rows and not self.spec.text and self.spec.group in ANSWERING
+        answers = not self._has_rows and not self.spec.text and self.spec.group in ANSWERING
         if answers and self.options.output != "json":
             lines = messages.wrapped(visible(text), self.style.width)
             return out((lines if self.style.terminal else visible(text)) + "\n")
@@ -219,7 +225,7 @@ class Renderer:
             text = messages.footer(
                 self.count, took, self.number, self._form.cut, self._form.not_shown
             )
-        elif self.count > 1 or (self.spec.rows and not self.count):
+        elif self.count > 1 or (self._has_rows and not self.count):
             text = messages.footer(self.count, took, self.number)
         elif self._text is not None and self.spec.group not in ANSWERING:
             code = [] if self.exit_code is None else [f"exit code {self.exit_code}"]

@@ -41,6 +41,11 @@ def test_sizes_have_commas_and_other_numbers_have_not() -> None:
     assert cell(Field("cpu", "number", Column(), False), 1.25) == "1.2"
 
 
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    offset = Field("clock_offset_s", "number", Column(), False)
+    assert [cell(offset, v) for v in (-0.0, -0.04, 0.04, -0.06)] == ["0.0", "0.0", "0.0", "-0.1"]
+
+
 def test_a_name_with_hidden_characters_is_visible_in_tables_and_exact_in_json() -> None:
     name = Name("invoice\u202efdp.exe")
     assert cell(NAME, name) == r"invoice\u{202e}fdp.exe"

@@ -203,6 +203,13 @@ def test_the_answer_of_a_word_at_the_desk_is_its_output() -> None:
     assert both == Shown(out=b"cancelled: findfile had not started; nothing ran, #12\n")
 
 
+def test_an_action_that_has_no_rows_answers_with_its_sentence_alone() -> None:
+    said = "x.sh deleted, 1 version; records keep their digests"
+    assert screen("library delete x.sh", [Note(said)], number=2) == f"{said}\n"
+    assert shown("library delete x.sh", [Note(said)], PIPE).out == f"{said}\n".encode()
+    assert screen("library", [], number=2) == "0 rows, 0.2 s, #2\n"
+
+
 def test_no_rows_say_so_on_a_terminal_and_nothing_in_a_pipe() -> None:
     assert screen("processes -name x", [], number=2) == "0 rows, 0.2 s, #2\n"
     assert shown("processes -name x", [], PIPE, number=2) == Shown()
