@@ -84,10 +84,16 @@ def screen(found: Iterable[Frame]) -> Iterator[Frame]:
     """What the person's own screen showed.
 
     A terminal that was left running is silent until the person is back; then comes what it wrote
-    meanwhile, at most the last 64 KiB.
+    meanwhile, at most the last 64 KiB. A size of 0x0 says that there was no terminal, which would
+    have put a carriage return before each line's end.
     """
     away: dict[int, bytearray] = {}
+    plain: set[int] = set()
     for frame in found:
+        if frame.terminal and frame.size == (0, 0):
+            plain.add(frame.terminal)
+        if frame.kind is Kind.OUTPUT and frame.terminal in plain:
+            frame = frame._replace(data=frame.data.replace(b"\n", b"\r\n"))
         kept = away.get(frame.terminal)
         if frame.kind is Kind.AWAY:
             away.setdefault(frame.terminal, bytearray())

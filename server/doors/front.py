@@ -63,5 +63,5 @@ class Front:
             console = Console(self._broker, client, "shell")
             return lambda _: console.serve_shell(device, line)
         client.taker = stdin = Stdin(client)
-        batch = Batch(self._broker, client, "exec", stdin)
+        batch = Batch(self._broker, client, "shell", stdin)
         return lambda _: batch.shell(device, line)

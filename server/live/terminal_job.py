@@ -60,6 +60,8 @@ class TerminalJob(DeviceJob):
         super().__init__(*given)
         self.viewer: Viewer | None = None
         self.quiet = False
+        self.plain = not getattr(self.command, "terminal", True)
+        """A shell without a terminal: its recording says so by a size of 0x0."""
         self.to_stderr = False
         """Where what comes now belongs; a terminal has only one."""
         self.modes = Modes()
@@ -109,6 +111,9 @@ class TerminalJob(DeviceJob):
                 self.viewer.on_writable()
 
     def resize(self, columns: int, rows: int) -> None:
+        if self.plain:
+            self.journal.recording.resize(self.number, 0, 0)
+            return
         columns, rows = min(columns, 1000) or 80, min(rows, 1000) or 24
         if self.running and self.stream is not None and self.stream.alive:
             self.journal.recording.resize(self.number, columns, rows)

@@ -1,10 +1,16 @@
 """`shell NAME` by an exec without a terminal: standard input is data for the device's shell."""
 
 import asyncio
+import dataclasses
 import hashlib
+import json
 import os
 
+from commands.language.line import parse
+from commands.shell import Shell
 from server.audit.chunks import Kind, Reader
+from server.live.responder import Responder
+from server.live.terminal_job import TerminalJob
 from tests.doors.rig import Rig, finished
 
 
@@ -26,6 +32,10 @@ async def test_it_is_recorded_like_any_shell_and_verifies(house: Rig) -> None:
     chunks = {name: [(c.kind, bytes(c.data)) for c in reader] for reader, name in found}
     session = next(n for n, c in chunks.items() if (Kind.INPUT, b"echo r''ecorded\n") in c)
     assert (Kind.OUTPUT, b"recorded\n") in chunks[session]
+    cast = (await house.run("carol", f"replay {session} -output cast")).out.splitlines()
+    assert [json.loads(line)[2] for line in cast[1:] if json.loads(line)[1] == "o"] == [
+        "recorded\r\n"
+    ]
     verified = await house.run("carol", f"verify {session}")
     assert (verified.status, verified.err) == (0, "")
 
@@ -49,3 +59,26 @@ async def test_a_client_that_goes_takes_its_shell_along(house: Rig) -> None:
     await client.wait()
     gone = await finished(["tail", f"--pid={pid}", "-f", "/dev/null"])
     assert gone.status == 0 and not os.path.exists(f"/proc/{pid}")
+
+
+async def test_what_is_typed_while_the_recording_is_not_on_the_disk_is_held_not_lost(
+    house: Rig,
+) -> None:
+    assert house.broker is not None
+    who = Responder("alice", "key", "here", "ssh", "shell")
+    session = await house.broker.sessions.open(who, "web-01")
+    typed = dataclasses.replace(parse("shell"), command=Shell(terminal=False))
+    job = await session.execute(typed)
+    assert isinstance(job, TerminalJob)
+    shown, room = bytearray(), asyncio.Event()
+    viewer = job.view(shown.extend, 80, 24)
+    viewer.on_writable = room.set
+    job.freeze(True)
+    assert not viewer.write(b"echo held\n") and not room.is_set()
+    job.freeze(False)
+    assert room.is_set()
+    viewer.end_input()
+    async with asyncio.timeout(20):
+        await job.wait()
+    assert (bytes(shown), job.shell_status) == (b"held\n", 0)
+    await session.end("the test ends")
