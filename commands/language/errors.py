@@ -13,6 +13,8 @@ class FirelineError(Exception):
     status: ClassVar[int] = 1
     word: ClassVar[str] = "failed"
     code: ClassVar[str] = "failed"
+    rule: str = ""
+    """The access rule that decided it, where one did; JSON names it."""
 
     def shown(self) -> str:
         """The message as a person reads it: `class word: sentence`."""

@@ -45,6 +45,8 @@ class Station(ABC):
         """Came straight to a device: there is no `fireline>` to go back to."""
         self.typed: TypedLine | None = None
         self._asked_json = False
+        self._named: str | None = None
+        """The device that the line names, for an error before it is reached."""
         self._desk_session: Session | None = None
 
     # Coming and going.
@@ -91,13 +93,13 @@ class Station(ABC):
     # Lines.
     async def line(self, text: str) -> int:
         """Runs one line; its exit status. Errors are shown, never raised."""
-        self.typed = None
+        self.typed = self._named = None
         self._asked_json = wants_json(text)
         try:
             self.status = await self.run(self.understood(text))
         except FirelineError as error:
             self.status = error.status
-            self.show_error(error)
+            self.show_not_run(error)
         return self.status
 
     def understood(self, text: str) -> TypedLine:
@@ -215,7 +217,14 @@ class Station(ABC):
         output: Output | None = "json" if self._asked_json else None
         if self.typed is not None:
             output = self.typed.options.output
-        self.show(error_shown(error, self.style, output, device=self._device_name()))
+        self.show(error_shown(error, self.style, output, device=self._device_name() or self._named))
+
+    def show_not_run(self, error: FirelineError) -> None:
+        """Of a line that gave nothing; JSON is an array all the same, an empty one."""
+        typed = self.typed
+        if typed is not None and typed.options.output == "json" and typed.command.has_rows():
+            self.show(Shown(out=b"[\n]\n"))
+        self.show_error(error)
 
     def _device_name(self) -> str | None:
         device = self.session.device if self.session is not None else None
@@ -242,6 +251,7 @@ class Station(ABC):
 
     async def run_on(self, device: str, line: str) -> None:
         outer = self.session
+        self._named = device
         self.typed = None  # until it is understood, its error is of no command yet
         self.typed = inner = self.understood(line)
         if isinstance(inner.command, ConsoleCommand):
@@ -252,7 +262,7 @@ class Station(ABC):
         try:
             status = await self.run(inner)
         except FirelineError as error:
-            self.show_error(error)
+            self.show_not_run(error)
             status = error.status
         finally:
             self.session = outer

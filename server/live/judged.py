@@ -20,4 +20,6 @@ class Judged:
         if decision.allowed:
             return cls(None, rule)
         kind = Unreachable if decision.status == 4 else Refused
-        return cls(kind(decision.sentence), rule)
+        error = kind(decision.sentence)
+        error.rule = rule
+        return cls(error, rule)

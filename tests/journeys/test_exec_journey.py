@@ -83,6 +83,18 @@ async def test_a_line_that_is_not_understood_answers_json_where_it_was_asked_for
     assert json.loads(ran.err)["error"]["code"] == "not_understood"
 
 
+async def test_json_of_what_was_not_run_is_an_empty_array_and_an_error_that_names_all(
+    house: Rig,
+) -> None:
+    ran = await house.run("alice", "on web-99 processes -output json")
+    error = json.loads(ran.err)["error"]
+    assert (ran.status, ran.out) == (4, "[\n]\n")
+    assert (error["code"], error["device"]) == ("unreachable", "web-99")
+    ran = await house.run("alice", "sessions -output json")
+    assert (ran.status, ran.out) == (3, "[\n]\n")
+    assert json.loads(ran.err)["error"]["rule"].startswith("everything (access.yaml line ")
+
+
 @pytest.mark.parametrize("line", ["verify S9999", "replay S9999 -output cast"])
 async def test_a_session_that_is_not_there_has_one_answer_for_every_word(
     house: Rig, line: str

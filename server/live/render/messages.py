@@ -43,7 +43,11 @@ def error_text(
     """`class word: sentence`, or one JSON object."""
     if output == "json":
         body = {"code": error.code, "message": str(error)}
-        body |= {k: v for k, v in (("target", target), ("device", device), ("rule", rule)) if v}
+        body |= {
+            k: v
+            for k, v in (("target", target), ("device", device), ("rule", rule or error.rule))
+            if v
+        }
         return compact({"error": body})
     text = visible(error.shown())
     if not style.terminal:
