@@ -7,15 +7,17 @@
 """
 
 import asyncio
+import contextlib
 import errno
 import itertools
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 
 from commands.language import wire
 from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused
-from commands.language.host.files import FileHandle, Files
-from commands.language.names import Name, from_bytes, to_bytes
+from commands.language.host.files import FileHandle
+from commands.language.names import Name, to_bytes
+from endpoint_shim.linux.batches import made
 from endpoint_shim.policy import Policy
 from endpoint_shim.stream import Stream
 
@@ -31,8 +33,7 @@ REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 class FilesService:
     """One stream's handles and requests."""
 
-    def __init__(self, files: Files, policy: Policy, stream: Stream) -> None:
-        self._files = files
+    def __init__(self, policy: Policy, stream: Stream) -> None:
         self._policy = policy
         self._stream = stream
         self._handles: dict[int, FileHandle] = {}
@@ -45,11 +46,15 @@ class FilesService:
         """Whether a broken stream would lose something."""
         return bool(self._handles or self._tasks)
 
-    def request(self, message: wire.FileRequest) -> None:
-        if len(self._tasks) >= UNDER_WAY:
+    def request(self, message: wire.FileRequest | wire.Free) -> None:
+        if isinstance(message, wire.Free):
+            work = self._close(message.handles)
+        elif len(self._tasks) < UNDER_WAY:
+            work = self._answer(message)
+        else:
             self._stream.violation(f"more than {UNDER_WAY} file requests at once")
             return
-        task = asyncio.get_running_loop().create_task(self._answer(message))
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -76,8 +81,6 @@ class FilesService:
                 return self._open(message)
             case wire.Read():
                 return self._read(message)
-            case wire.Free():
-                return self._free(message)
 
     async def _stat(self, message: wire.Stat) -> None:
         found = await asyncio.to_thread(_facts, Name(message.path), message.follow, self._policy)
@@ -96,43 +99,46 @@ class FilesService:
 
     async def _read_link(self, message: wire.ReadLink) -> None:
         said = await asyncio.to_thread(_link, Name(message.path), self._policy)
-        self._say_bytes(message.id, said)
+        self._say_bytes(wire.Answer(id=message.id), said)
 
     async def _open(self, message: wire.OpenFile) -> None:
+        await self._close(message.closing)
         if len(self._handles) + self._opening >= HANDLES:
             raise Refused(f"{HANDLES} files are open already on this connection")
         self._opening += 1
         try:
-            path = Name(message.path)
-            if message.follow:
-                path = await asyncio.to_thread(_real, path, self._policy)
-            handle = await self._files.open(path)
+            handle, data, _ = await made(lambda: _opened(message, self._policy), lambda m: m[2]())
         finally:
             self._opening -= 1
         self._next += 1
         self._handles[self._next] = handle
         size = handle.size if handle.sized else None
-        self._say(wire.Answer(id=message.id, handle=self._next, bytes=None, files=_sized(size)))
+        answer = wire.Answer(id=message.id, handle=self._next, files=_sized(size))
+        if data:
+            await self._stream.wait_room()
+            self._say_bytes(answer, data)
+        else:
+            self._say(answer)
 
     async def _read(self, message: wire.Read) -> None:
         data = await self._of(message.handle).read(message.offset, message.length)
         await self._stream.wait_room()
-        self._say_bytes(message.id, data)
+        self._say_bytes(wire.Answer(id=message.id), data)
 
-    async def _free(self, message: wire.Free) -> None:
-        handle = self._of(message.handle)
-        del self._handles[message.handle]
-        await handle.close()
-        self._say(wire.Answer(id=message.id))
+    async def _close(self, numbers: list[int]) -> None:
+        for number in numbers:
+            if (handle := self._handles.pop(number, None)) is not None:
+                await handle.close()
 
     def _of(self, number: int) -> FileHandle:
         if number not in self._handles:
             raise NotUnderstood(f"no file is open under the number {number}")
         return self._handles[number]
 
-    def _say_bytes(self, number: int, data: bytes) -> None:
+    def _say_bytes(self, answer: wire.Answer, data: bytes) -> None:
         """The answer and its bytes follow one another: no await between."""
-        self._say(wire.Answer(id=number, bytes=len(data)))
+        answer.bytes = len(data)
+        self._say(answer)
         self._stream.send_bytes(data)
 
     def _fail(self, message: wire.FileRequest, words: str, code: str, number: int) -> None:
@@ -166,12 +172,22 @@ def _entries(path: Name, policy: Policy) -> Iterator[wire.FileFacts]:
     return entries(to_bytes(path), policy)
 
 
-def _real(path: Name, policy: Policy) -> Name:
+def _opened(message: wire.OpenFile, policy: Policy) -> tuple[FileHandle, bytes, Callable[[], None]]:
+    """A file, all of its bytes if they are so few (one turn of a thread for both), and how it is
+    closed where nobody waits for it any more."""
+    path = to_bytes(Name(message.path))
     if sys.platform == "win32":
-        return path  # a reparse point is refused by name there
-    from endpoint_shim.linux.stats import real
-
-    return from_bytes(real(to_bytes(path), policy))
+        from endpoint_shim.windows.reading import PlainFile
+        from endpoint_shim.windows.stats import open_at
+    else:
+        from endpoint_shim.linux.reading import PlainFile
+        from endpoint_shim.linux.stats import open_at
+    opened = open_at(path, message.follow, policy)
+    file, data = PlainFile(opened), b""
+    if file.sized and 0 < file.size <= message.whole:
+        with contextlib.suppress(OSError):  # who reads it is told
+            data = opened.piece(file.size, 0)
+    return file, data, opened.close
 
 
 def _part(source: Iterator[wire.FileFacts]) -> list[wire.FileFacts]:

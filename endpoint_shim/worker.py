@@ -16,12 +16,11 @@ from pathlib import Path
 from commands.language import wire
 from commands.language.errors import FirelineError
 from commands.language.items import NOT_STARTED, Done, Note, encode
-from commands.language.names import Name
 from endpoint_shim import config, dial, policy, signed_in, stuck
 from endpoint_shim.children import faster_loop, join_group, join_supervisor
 from endpoint_shim.files_service import FilesService
 from endpoint_shim.groups import Group
-from endpoint_shim.host import Place, files_of
+from endpoint_shim.host import Place
 from endpoint_shim.inputs import Overrun
 from endpoint_shim.pipe import Hung, Pipe, Placed, Waiting, to_worker
 from endpoint_shim.runner import Runner
@@ -218,14 +217,13 @@ class Worker:
         self._stream.send_text(encode(done))
         self._pipe.send(wire.WorkerDone(number=number))
 
-    def _request(self, message: wire.FileRequest) -> None:
+    def _request(self, message: wire.FileRequest | wire.Free) -> None:
         assert self._stream is not None and self._place is not None
         if self._command is not None:
             self._stream.violation("a file request while a command runs")
             return
         if self._files is None:
-            files = files_of(Name("/"), self._place.policy)
-            self._files = FilesService(files, self._place.policy, self._stream)
+            self._files = FilesService(self._place.policy, self._stream)
         self._files.request(message)
 
     async def _end(self, how: str, reason: str) -> None:

@@ -274,6 +274,10 @@ class OpenFile(_Down, tag="openfile"):
     path: Text
     follow: bool = False
     """Through links, as a stock SFTP client opens; getfile itself never follows."""
+    whole: Annotated[int, Meta(ge=0, le=MAX_BYTES)] = 0
+    """A file of at most so many bytes is answered with them."""
+    closing: Annotated[list[Count], Meta(max_length=16)] = []
+    """Handles that are closed first."""
 
 
 class Read(_Down, tag="read"):
@@ -284,10 +288,9 @@ class Read(_Down, tag="read"):
 
 
 class Free(_Down, tag="free"):
-    """Closes a handle."""
+    """Closes handles; nothing answers it."""
 
-    id: Count
-    handle: Count
+    handles: Annotated[list[Count], Meta(min_length=1, max_length=16)]
 
 
 class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -317,8 +320,8 @@ class Answer(_Up, tag="answer"):
 
 
 StreamUp = AckUp | Quiet | Stopping | Answer
-FileRequest = Stat | ListFolder | ReadLink | OpenFile | Read | Free
-StreamDown = Start | Resize | Eof | Ack | Resumed | FileRequest
+FileRequest = Stat | ListFolder | ReadLink | OpenFile | Read
+StreamDown = Start | Resize | Eof | Ack | Resumed | FileRequest | Free
 First = Dialled | Resume
 
 

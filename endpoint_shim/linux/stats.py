@@ -10,6 +10,7 @@ from commands.language.wire import FileFacts
 from endpoint_shim.linux.listing import below, opened_at
 from endpoint_shim.linux.mounts import read_mounts, seen
 from endpoint_shim.linux.paths import PathPolicy, in_words, look, real_path, text
+from endpoint_shim.linux.reading import Opened, open_plain
 
 _SECONDS = 2**53
 
@@ -45,7 +46,12 @@ def link_at(path: bytes, policy: PathPolicy) -> bytes:
         raise in_words(error, path) from error
 
 
-def real(path: bytes, policy: PathPolicy) -> bytes:
+def open_at(path: bytes, follow: bool, policy: PathPolicy) -> Opened:
+    """The plain file at a path, or where its links lead if `follow`."""
+    return open_plain(_real(path, policy) if follow else path, policy)
+
+
+def _real(path: bytes, policy: PathPolicy) -> bytes:
     """Where a path leads through links: what stock clients mean by opening it. Policy judges both
     the path and its end; whoever opens the end judges once more what was opened."""
     policy.check_path(os.fsdecode(path))

@@ -13,6 +13,7 @@ from endpoint_shim.windows import handles
 from endpoint_shim.windows.entries import READ_ONLY, Facts
 from endpoint_shim.windows.listing import target_of
 from endpoint_shim.windows.paths import PathPolicy, joined, text
+from endpoint_shim.windows.reading import Opened, open_plain
 from endpoint_shim.windows.times import time_of
 
 assert sys.platform == "win32"
@@ -26,6 +27,11 @@ def facts_at(path: bytes, follow: bool, policy: PathPolicy) -> FileFacts:
     whole = joined(ROOT, from_text(os.fsdecode(path)))
     with handles.looked_at(whole, policy, follow=follow) as (handle, _):
         return _facts(ntpath.basename(whole) or whole, handles.facts(handle))
+
+
+def open_at(path: bytes, follow: bool, policy: PathPolicy) -> Opened:
+    """The plain file at a path; a reparse point is refused by name, whether to `follow` or not."""
+    return open_plain(joined(ROOT, from_text(os.fsdecode(path))), policy)
 
 
 def link_at(path: bytes, policy: PathPolicy) -> bytes:

@@ -17,7 +17,7 @@ from commands.language.errors import FirelineError, NotUnderstood, Refused, Unre
 from commands.language.names import Name
 from server.live.device_words import not_here
 from server.live.file_record import FileRecord, SentBytes
-from server.live.files_user import PIECE, FilesUser
+from server.live.files_user import PIECE, FilesUser, Opened
 from server.live.inventory import Device
 from server.live.read_ahead import ReadAhead
 from server.live.responder import Responder
@@ -72,8 +72,7 @@ class DeviceFiles:
 
     async def open(self, path: Name) -> "DeviceFile":
         user, record = await self._ready("getfile", path)
-        handle, size = await user.open(path)
-        return DeviceFile(self, user, handle, size, SentBytes(record, path))
+        return DeviceFile(self, user, await user.open(path), SentBytes(record, path))
 
     def judge(self, word: str) -> None:
         """Raises what the rules, the device's policy or its absence say to the word, now."""
@@ -88,10 +87,6 @@ class DeviceFiles:
         if reason := not_here(self.device, spec.spec):
             raise Refused(reason)
         session.touch()
-
-    def free_soon(self, user: FilesUser, handle: int) -> None:
-        """Closes a handle of the device's; nobody waits for its word."""
-        self._sessions.soon(_freed(user, handle))
 
     def lied(self, what: str) -> None:
         """Journals what the device claims against the form of things."""
@@ -147,13 +142,14 @@ class DeviceFile:
         self,
         files: DeviceFiles,
         user: FilesUser,
-        handle: int,
-        size: int | None,
+        opened: Opened,
         sent: SentBytes,
     ) -> None:
-        self.size = size
-        self._files, self._user, self._handle, self._sent = files, user, handle, sent
-        self._ahead = ReadAhead(lambda at, length: user.read(handle, at, length), size)
+        self.size, self._handle = opened.size, opened.handle
+        self._files, self._user, self._sent = files, user, sent
+        self._ahead = ReadAhead(
+            lambda at, length: user.read(opened.handle, at, length), opened.size, opened.whole
+        )
         self._judged = asyncio.get_running_loop().time()
 
     async def read(self, offset: int, length: int) -> bytes:
@@ -170,11 +166,4 @@ class DeviceFile:
     async def close(self) -> None:
         self._ahead.drop()
         await self._sent.end()
-        self._files.free_soon(self._user, self._handle)
-
-
-async def _freed(user: FilesUser, handle: int) -> None:
-    try:
-        await user.free(handle)
-    except FirelineError:
-        return  # its stream is gone, and the handle with it
+        self._user.close_soon(self._handle)

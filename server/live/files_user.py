@@ -12,6 +12,7 @@ import asyncio
 import errno
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 from commands.language import items, wire
 from commands.language.errors import Failed, FirelineError, Unreachable, from_code
@@ -22,17 +23,31 @@ from server.live.stream import Stream
 UNDER_WAY = 64
 ANSWER_S = 30.0
 PIECE = 262_144
+SMALL = 32_768
+CLOSING = 8
+CLOSE_S = 1.0
 HELD = 1 << 20
 MOST_HELD = 64 << 20
 ENTRY = 256
 """What an entry of a list costs at least, beside its name."""
 
 
+@dataclass(frozen=True)
+class Opened:
+    """An open file: its handle, its size where the system gives a true one, and all of its bytes
+    where they came with it."""
+
+    handle: int
+    size: int | None
+    whole: bytes | None
+
+
 class _Request:
     """One request and what came for it so far."""
 
-    def __init__(self, bytes_at_most: int, many: bool) -> None:
+    def __init__(self, bytes_at_most: int, many: bool, may_be_without: bool) -> None:
         self.bytes_at_most, self.many = bytes_at_most, many
+        self.may_be_without = may_be_without
         self.answers: deque[wire.Answer] = deque()
         self.data = bytearray()
         self.held = 0
@@ -50,6 +65,8 @@ class FilesUser:
         self._slots = asyncio.Semaphore(UNDER_WAY)
         self._under_way: dict[int, _Request] = {}
         self._number = 0
+        self._closing: list[int] = []
+        self._later: asyncio.TimerHandle | None = None
         self._filling: tuple[_Request, wire.Answer] | None = None
         self._left = 0
         self._held = 0
@@ -67,10 +84,20 @@ class FilesUser:
             raise Failed(f"{self._device} gave no facts")
         return answer.files[0]
 
-    async def open(self, path: Name) -> tuple[int, int | None]:
-        """A handle, and the size where the system gives a true one."""
-        answer = await self._one(lambda n: wire.OpenFile(id=n, path=path, follow=True))
-        return answer.handle, answer.files[0].size if answer.files else None
+    async def open(self, path: Name) -> Opened:
+        """Opens a file; one of at most SMALL bytes is read with it."""
+
+        def opening(number: int) -> wire.StreamDown:
+            closing, self._closing = self._closing, []
+            return wire.OpenFile(id=number, path=path, follow=True, whole=SMALL, closing=closing)
+
+        request = await self._ask(opening, SMALL, may_be_without=True)
+        try:
+            answer = await self._next(request)
+        finally:
+            self._give_up(request)
+        size = answer.files[0].size if answer.files else None
+        return Opened(answer.handle, size, bytes(request.data) if answer.bytes else None)
 
     async def read(self, handle: int, offset: int, length: int) -> bytes:
         """At most `length` bytes, themselves at most PIECE; none at the end."""
@@ -82,8 +109,21 @@ class FilesUser:
         """What the link at a path says."""
         return await self._bytes(lambda n: wire.ReadLink(id=n, path=path), PIECE)
 
-    async def free(self, handle: int) -> None:
-        await self._one(lambda n: wire.Free(id=n, handle=handle))
+    def close_soon(self, handle: int) -> None:
+        """Closes a handle with the next opening, or in a second: a message less for each file."""
+        self._closing.append(handle)
+        if len(self._closing) == CLOSING:
+            self._close()
+        elif self._later is None:
+            self._later = asyncio.get_running_loop().call_later(CLOSE_S, self._close)
+
+    def _close(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if self._closing and not self.gone:
+            self._stream.send(wire.Free(handles=self._closing))
+        self._closing = []
 
     async def list(self, path: Name) -> AsyncIterator[list[wire.FileFacts]]:
         """The entries of a folder, in parts."""
@@ -110,15 +150,22 @@ class FilesUser:
             self._give_up(request)
 
     async def _ask(
-        self, make: Callable[[int], wire.StreamDown], bytes_at_most: int = 0, many: bool = False
+        self,
+        make: Callable[[int], wire.StreamDown],
+        bytes_at_most: int = 0,
+        many: bool = False,
+        may_be_without: bool = False,
     ) -> _Request:
-        async with self._in_time():
+        if self._slots.locked():
+            async with self._in_time():
+                await self._slots.acquire()
+        else:
             await self._slots.acquire()
         if self.gone:
             self._slots.release()
             raise Unreachable(self.gone)
         self._number += 1
-        request = _Request(bytes_at_most, many)
+        request = _Request(bytes_at_most, many, may_be_without)
         self._under_way[self._number] = request
         self._stream.send(make(self._number))
         return request
@@ -169,7 +216,7 @@ class FilesUser:
         if request is None:
             self._violate("answered what nobody asked for")
         elif message.bytes is None or message.error:
-            if request.bytes_at_most and not message.error:
+            if request.bytes_at_most and not (message.error or request.may_be_without):
                 self._violate("answered a read without bytes")
                 return
             self._took(message.id, request, message)
@@ -194,6 +241,7 @@ class FilesUser:
 
     def on_stream_gone(self, reason: str) -> None:
         self.gone = f"{self._device}: {visible(reason)}"
+        self._close()
         requests = list(self._under_way.values())
         self._under_way.clear()
         self._filling = None
@@ -216,7 +264,9 @@ class FilesUser:
         if request.over:
             del self._under_way[number]
             self._slots.release()
-        if not request.given_up:
+        if request.given_up and answer.handle:
+            self.close_soon(answer.handle)  # nobody will ask for it any more
+        elif not request.given_up:
             request.answers.append(answer)
             request.held += _cost(answer)
             self._held += _cost(answer)

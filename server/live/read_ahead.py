@@ -1,6 +1,6 @@
 """Reads ahead while access is sequential: a distant file must not cost a round trip a piece.
 
-A small file is asked for as a whole when it is opened, and its end is not asked for again: with
+What came with the opening (all of a small file) is not asked for, nor the end of any file: with
 ten thousand of them a round trip each is what counts.
 """
 
@@ -10,27 +10,27 @@ from collections.abc import Awaitable, Callable
 
 AHEAD = 4 * 262_144
 PIECES = 32
-SMALL = 32_768
 
 Fetch = Callable[[int, int], Awaitable[bytes]]
 
 
 class ReadAhead:
-    """In front of one open file. `size` bounds what is asked for; None: not known."""
+    """In front of one open file. `size` bounds what is asked for; None: not known. `whole` is all
+    that the file held when it was opened."""
 
-    def __init__(self, fetch: Fetch, size: int | None) -> None:
-        self._fetch, self._size = fetch, size
+    def __init__(self, fetch: Fetch, size: int | None, whole: bytes | None = None) -> None:
+        self._fetch, self._size, self._whole = fetch, size, whole
         self._pieces: deque[tuple[int, int, asyncio.Task[bytes]]] = deque()
         self._expected = 0
         self._ended_at = -1
-        if size is not None and 0 < size <= SMALL:
-            self._pieces.append((0, SMALL, asyncio.create_task(self._get(0, SMALL))))
 
     async def read(self, offset: int, length: int) -> bytes:
         """The bytes there; fewer only where the file's holder gives fewer."""
         if offset == self._ended_at:
             self._ended_at = -1  # once: it may grow
             return b""
+        if self._whole is not None and offset < len(self._whole):
+            return self._of_whole(self._whole, offset, length)
         if self._is_ahead(offset, length):
             piece = self._pieces.popleft()[2]
         else:
@@ -47,12 +47,18 @@ class ReadAhead:
             self._ended_at = offset + len(data)
         return data
 
+    def _of_whole(self, whole: bytes, offset: int, length: int) -> bytes:
+        data = whole[offset : offset + length]
+        if offset + len(data) == len(whole):
+            # Who reads it once more wants it as it is by then.
+            self._whole, self._ended_at = None, len(whole)
+        return data
+
     def _is_ahead(self, offset: int, length: int) -> bool:
         if not self._pieces:
             return False
         at, size, _ = self._pieces[0]
-        whole = self._size is not None and self._size <= size <= length
-        return at == offset and (size == length or whole)
+        return (at, size) == (offset, length)
 
     def drop(self) -> None:
         """Forgets what was read ahead."""

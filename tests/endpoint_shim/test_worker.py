@@ -242,8 +242,28 @@ async def test_files_are_listed_and_read_by_request(door: Door, shim: Shim, tmp_
     assert await peer.next(bytes) == b"x" * 10
     peer.say(wire.Stat(id=5, path=str(folder / "none")))
     assert (await peer.next(wire.Answer)).errno == 2
-    peer.say(wire.Free(id=6, handle=handle))
-    assert await peer.next(wire.Answer) == wire.Answer(id=6)
+    peer.say(wire.Free(handles=[handle]))
+    peer.say(wire.Read(id=6, handle=handle, offset=0, length=1))
+    assert "no file is open under the number" in (await peer.next(wire.Answer)).error
+
+
+async def test_a_small_file_comes_with_its_opening_and_goes_with_the_next(
+    door: Door, shim: Shim, tmp_path: Path
+) -> None:
+    for size in (0, 100, 101):
+        (tmp_path / f"f{size}").write_bytes(b"x" * size)
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    handles: list[int] = []
+    for number, (size, came) in enumerate([(100, 100), (101, None), (0, None)] * 10):
+        path = str(tmp_path / f"f{size}")
+        peer.say(wire.OpenFile(id=number, path=path, whole=100, closing=handles[-1:]))
+        answer = await peer.next(wire.Answer)
+        assert (answer.error, answer.bytes, answer.files[0].size) == ("", came, size)
+        if came:
+            assert await peer.next(bytes) == b"x" * size
+        handles.append(answer.handle)
+    assert len(set(handles)) == 30
 
 
 async def test_input_beyond_the_window_ends_the_stream(

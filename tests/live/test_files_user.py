@@ -11,7 +11,7 @@ from commands.language import items, wire
 from commands.language.errors import Failed, FirelineError, Refused, Unreachable
 from commands.language.names import Name
 from server.live import files_user
-from server.live.files_user import UNDER_WAY, FilesUser
+from server.live.files_user import UNDER_WAY, FilesUser, Opened
 from server.live.stream import Stream
 
 PATH = Name("/x")
@@ -132,6 +132,39 @@ async def test_a_device_that_names_itself_is_not_named_twice(played: Played) -> 
     played.far.say(wire.Answer(id=number, error=sentence, code="refused", errno=errno.EACCES))
     with pytest.raises(Refused, match="^/x on web-01 by its own policy"):
         await looking
+
+
+async def test_a_small_file_comes_with_its_opening(played: Played) -> None:
+    for came in (b"hello", None):
+        opening = asyncio.create_task(played.user.open(PATH))
+        number = (await played.request()).id
+        size = len(came) if came else None
+        size_there = [wire.FileFacts(name="", mode=0, size=5)]
+        played.far.say(wire.Answer(id=number, handle=7, files=size_there, bytes=size))
+        if came:
+            played.far.on_binary(came)
+        assert await opening == Opened(7, 5, came)
+
+
+async def test_what_is_closed_goes_with_the_next_opening_or_after_a_while(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played.user.close_soon(3)
+    played.user.close_soon(4)
+    opening = asyncio.create_task(played.user.open(PATH))
+    request = await played.request()
+    assert request.closing == [3, 4]
+    opening.cancel()
+    await asyncio.wait([opening])
+    monkeypatch.setattr(files_user, "CLOSE_S", 0.01)
+    # What was opened for nobody is closed as well.
+    played.far.say(wire.Answer(id=request.id, handle=5))
+    played.user.close_soon(6)
+    freed = await played.request()
+    assert freed == wire.Free(handles=[5, 6])
+    for handle in range(files_user.CLOSING):
+        played.user.close_soon(handle)
+    assert await played.request() == wire.Free(handles=list(range(files_user.CLOSING)))
 
 
 async def test_a_link_is_answered_with_its_bytes(played: Played) -> None:

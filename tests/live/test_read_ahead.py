@@ -49,12 +49,16 @@ async def test_nothing_beyond_the_size_is_asked_for() -> None:
     assert len(holder.asked) == 2
 
 
-async def test_a_small_file_is_one_request() -> None:
+async def test_what_came_whole_is_not_asked_for_and_seen_to_grow() -> None:
     holder = Holder(b"hello")
-    ahead = ReadAhead(holder.fetch, 5)
-    assert await ahead.read(0, 261_120) == b"hello"
+    ahead = ReadAhead(holder.fetch, 5, b"hello")
+    assert await ahead.read(0, 2) == b"he"
+    assert await ahead.read(2, 261_120) == b"llo"
     assert await ahead.read(5, 261_115) == b""
-    assert len(holder.asked) == 1
+    assert holder.asked == []
+    holder.data = b"hello, world"
+    assert await ahead.read(5, 100_000) == b", world"
+    assert await ahead.read(0, 100_000) == b"hello, world"
 
 
 async def test_a_file_that_grew_is_seen_to_grow() -> None:
@@ -70,14 +74,16 @@ async def test_a_file_that_grew_is_seen_to_grow() -> None:
     st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 800)), max_size=20),
     st.integers(0, 5),
     st.booleans(),
+    st.booleans(),
 )
 def test_every_read_gives_the_bytes_that_lie_there(
-    reads: list[tuple[int, int]], shorter: int, known: bool
+    reads: list[tuple[int, int]], shorter: int, known: bool, came: bool
 ) -> None:
     data = bytes(i * 7 % 251 for i in range(2000))
 
     async def read_all() -> None:
-        ahead = ReadAhead(Holder(data, shorter).fetch, len(data) if known else None)
+        size, whole = len(data) if known else None, data if came else None
+        ahead = ReadAhead(Holder(data, shorter).fetch, size, whole)
         at = 0
         for offset, length in reads:
             for start in (offset, at):  # a jump, and then what follows the last
