@@ -53,6 +53,8 @@ class Stream:
         self._socket: FramedSocket | None = None
         self._lost: asyncio.Future[str] = self._loop.create_future()
         self._resumed: asyncio.Future[int] | None = None
+        self._resuming = False
+        """Until the broker says what it has: what comes meanwhile is kept, and sent once."""
         self._sent = Sent()
         self._received = Got()
         self._taken = Got()
@@ -96,7 +98,7 @@ class Stream:
 
     def send_text(self, frame: bytes) -> None:
         self._sent.add(False, frame)
-        if self._socket is not None:
+        if self._socket is not None and not self._resuming:
             self._socket.send_text(frame)
 
     def send_bytes(self, data: bytes) -> None:
@@ -104,7 +106,7 @@ class Stream:
         for start in range(0, len(data), wire.MAX_BYTES):
             piece = data[start : start + wire.MAX_BYTES]
             self._sent.add(True, piece)
-            if self._socket is not None:
+            if self._socket is not None and not self._resuming:
                 self._socket.send_binary(piece)
 
     def took(self, size: int) -> None:
@@ -178,7 +180,7 @@ class Stream:
     async def _resume(self, socket: FramedSocket) -> bool | None:
         """True: it goes on; False: the broker cannot go on with it; None: try again."""
         self._said = self._received.count
-        self._resumed = self._loop.create_future()
+        self._resumed, self._resuming = self._loop.create_future(), True
         self._use(socket)
         either: set[asyncio.Future[Any]] = {self._resumed, self._lost}
         await asyncio.wait(either, timeout=RESUMED_S, return_when="FIRST_COMPLETED")
@@ -193,6 +195,7 @@ class Stream:
         return False if dial.closed_by_peer(socket) else None
 
     def _go_on(self, frames: int) -> None:
+        self._resuming = False
         kept = self._sent.after(frames)
         socket = self._socket
         if kept is None or socket is None:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from commands.language.items import Done, Into, Taken
 from commands.language.window import Sent
 from tests.endpoint_shim.door import Door
 from tests.endpoint_shim.test_supervisor import Shim, opened, start, workers_of
+from tests.endpoint_shim.waiting import until
 
 MIB = 1024 * 1024
 
@@ -280,3 +282,28 @@ async def test_input_beyond_the_window_ends_the_stream(
         peer.send_binary(bytes(wire.MAX_BYTES))
     gone = await line.next(wire.Gone)
     assert "of input that nobody took" in gone.message
+
+
+async def test_what_is_said_before_the_broker_has_answered_a_resume_is_sent_once(
+    door: Door, shim: Shim, tmp_path: Path
+) -> None:
+    count = tmp_path / "count"
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    peer.say(start(1, {"word": "shell"}))
+    loop = f"for n in $(seq 300); do echo tick-$n; echo $n > {count}; sleep 0.01; done; exit\r"
+    peer.send_binary(loop.encode())
+    shown = b""
+    while b"tick-20\r" not in shown:
+        shown += await peer.next(bytes)
+    peer.abort("a cable")
+    while not isinstance(frame := await peer.came.get(), ConnectionError):
+        shown += frame if isinstance(frame, bytes) else b""
+    again, _ = await door.stream()
+    reached = int(count.read_text())
+    await until(lambda: int(count.read_text() or 0) > reached + 20)
+    again.got.count = peer.got.count
+    again.say(wire.Resumed(frames=peer.got.count))
+    came, _ = await again.until_done()
+    shown += b"".join(one for one in came if isinstance(one, bytes))
+    assert [int(n) for n in re.findall(rb"tick-(\d+)\r", shown)] == [*range(1, 301)]
