@@ -22,6 +22,8 @@ from server.doors.first_screen import ago, login_lines, session_lines
 from server.doors.own_history import OwnHistory
 from server.doors.prompt import Back, Stopped, prompt_text
 from server.doors.whole import whole
+from server.live.device_job import DeviceJob
+from server.live.job import Job
 from server.live.render import Shown
 from server.live.session import Session
 from server.live.terminal_job import TerminalJob
@@ -242,6 +244,7 @@ class Console(ConsoleScreen):
         session.on_notice = self._notices.tell
         self._notices.session = session
         session.on_taken = self._taken
+        session.away.put_behind = lambda: self._put_behind(session)
         self._stop_watching()
         self._watching = asyncio.create_task(self._until_ended(session))
 
@@ -256,6 +259,14 @@ class Console(ConsoleScreen):
         if self.session is session:
             self._ended_status = Refused.status if self.direct else 0
             self._gone(f"{session.id} has ended: {session.ended_why}")
+
+    def _put_behind(self, session: Session) -> Job | None:
+        """The device was lost under what runs in front, if that is one of this session's."""
+        following = self._following
+        if following is None or following.job not in session.running:
+            return None
+        on_device = isinstance(following.job, DeviceJob)
+        return following.job if on_device and following.device_lost() else None
 
     def _taken(self) -> None:
         session = self.session

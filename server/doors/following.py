@@ -89,6 +89,14 @@ class Following:
         self._note(f"job {number} runs behind: fg {number}, status {number}, cancel {number}")
         self._leave("behind")
 
+    def device_lost(self) -> bool:
+        """Puts it behind, where it is not being stopped: that has its own answer."""
+        if self._cancelling is not None or self._over.done() or not self.job.running:
+            return False
+        self.job.behind = True
+        self._leave("behind")
+        return True
+
     def let_go(self) -> None:
         """The session is taken away from this screen."""
         self.job.behind = True

@@ -56,7 +56,7 @@ class DeviceJob(Job):
         super().__init__(number, typed, command, journal, device)
         self.on_folder: Callable[[str], None] = lambda path: None
         self.on_violation: Callable[[str], None] = lambda what: None
-        self.on_away_or_back: Callable[[DeviceJob, bool], None] = lambda job, away: None
+        self.on_back_again: Callable[[DeviceJob], None] = lambda job: None
         self.send_cancel: Callable[[wire.Cancel], bool] = lambda cancel: False
         self.release: Callable[[DeviceJob], None] = lambda job: None
         self.stream: Stream | None = None
@@ -75,6 +75,11 @@ class DeviceJob(Job):
     def ending(self) -> bool:
         """Its end is being written, or is."""
         return self._ending is not None or not self.running
+
+    @property
+    def away(self) -> bool:
+        """Its stream broke and has not come back yet."""
+        return self.stream is not None and self.stream.away
 
     # The session starts it.
     def start(self, stream: Stream, start: wire.Start, data: AsyncIterator[bytes] | None) -> None:
@@ -147,12 +152,11 @@ class DeviceJob(Job):
     def on_writing(self, may: bool) -> None:
         self._may_write.set() if may else self._may_write.clear()
 
-    def on_away(self) -> None:
-        self.on_away_or_back(self, True)
+    def on_away(self) -> None: ...
 
     def on_back(self) -> None:
         self._may_write.set()
-        self.on_away_or_back(self, False)
+        self.on_back_again(self)
 
     def on_stream_gone(self, reason: str) -> None:
         self._end(self._lost_error(reason))

@@ -16,7 +16,7 @@ from commands.language.command import (
     DeviceCommand,
     TerminalCommand,
 )
-from commands.language.errors import Failed, FirelineError, NotUnderstood, Unreachable
+from commands.language.errors import Failed, FirelineError, NotUnderstood
 from commands.language.line import TypedLine, parse, quoted
 from commands.language.names import Name
 from commands.language.visible import visible
@@ -24,6 +24,7 @@ from commands.run import Run
 from server.audit.chunks import Kind
 from server.audit.records import Attached, Body, CommandTyped, Decided, Detached, Started
 from server.audit.session import SessionJournal
+from server.live.away import Away
 from server.live.desk import BrokerDesk
 from server.live.desk_job import DeskJob
 from server.live.device_job import DeviceJob, command_value
@@ -33,6 +34,7 @@ from server.live.kept_output import keep
 from server.live.responder import Responder
 from server.live.stream import Stream
 from server.live.terminal_job import TerminalJob
+from server.live.warm_stream import WarmStream
 
 if TYPE_CHECKING:
     from server.live.sessions import Sessions
@@ -59,7 +61,8 @@ class Session:
         self.role = ""
         self.rule = ""
         self.detached = False
-        self.lost, self._lost_at = False, 0.0
+        self.away = Away(self)
+        self.streams = WarmStream(self)
         self.ended = asyncio.Event()
         self.ended_why = ""
         self.notices: list[str] = []
@@ -69,7 +72,6 @@ class Session:
         self.active = asyncio.get_running_loop().time()
         self.standard_input: AsyncIterator[bytes] | None = None
         self._numbers = 0
-        self._warm: Stream | None = None
         self._ending = False
         self._left: asyncio.TimerHandle | None = None
         journal.recording.on_stall(self._stalled)
@@ -142,7 +144,7 @@ class Session:
             rule=rule,
             reason="" if refusal is None else refusal.shown()[:2000],
         )
-        stream = self._warm.id if self._warm is not None else ""
+        stream = self.streams.id
         changes = type(command).spec.changes
         bodies: list[Body] = [typed_record, decided]
         if refusal is None and not isinstance(command, ConsoleCommand):  # those have no end
@@ -171,8 +173,8 @@ class Session:
         job = kind(number, typed, command, self.journal, device.name, self.sessions.incoming(self))
         job.on_folder = self._went
         job.on_violation = lambda what: self.sessions.violated(device, what)
-        job.on_away_or_back = self._job_away_or_back
-        job.send_cancel = lambda cancel: self._send(cancel)
+        job.on_back_again = self.away.job_back
+        job.send_cancel = lambda cancel: self.send(cancel)
         job.release = self._release
         if isinstance(job, TerminalJob):
             job.on_typed = self.touch
@@ -201,12 +203,12 @@ class Session:
     async def _started(
         self, job: DeviceJob, start: wire.Start, data: AsyncIterator[bytes] | None
     ) -> None:
-        stream = self._next_stream()
+        stream = self.streams.take()
         ended = asyncio.ensure_future(job.wait())
         await asyncio.wait({stream.opened, ended}, return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
         if job.ending:
-            self._release_stream(stream)
+            self.streams.give_back(stream)
         elif stream.alive:
             job.start(stream, start, data)
         else:
@@ -218,32 +220,11 @@ class Session:
 
     async def stream(self) -> Stream:
         """The warm stream if it is idle, else a new one that the device has dialled."""
-        stream = self._next_stream()
+        stream = self.streams.take()
         await stream.opened
         return stream
 
-    def _next_stream(self) -> Stream:
-        """The same, perhaps not dialled yet."""
-        warm, self._warm = self._warm, None
-        if warm is None or not warm.alive or warm.user is not None:
-            warm = self._ask_stream()
-        return warm
-
-    def warm_up(self) -> None:
-        """Has the device start a worker before the first command asks for one."""
-        if self._warm is None and self.device is not None and self.device.online:
-            self._warm = self._ask_stream()
-
-    def _ask_stream(self) -> Stream:
-        device = self.device
-        if device is None or device.line is None:
-            raise Unreachable(f"{self._device_name()} is offline; its commands wait for no one")
-        stream = self.sessions.streams.expect(self.id, device)
-        stream.on_violation = lambda what: self.sessions.violated(device, what)
-        device.line.send(wire.Open(session=self.id, stream=stream.id, token=stream.token))
-        return stream
-
-    def _send(self, message: wire.Down) -> bool:
+    def send(self, message: wire.Down) -> bool:
         if self.device is None or self.device.line is None:
             return False
         self.device.line.send(message)
@@ -251,20 +232,11 @@ class Session:
 
     def _release(self, job: DeviceJob) -> None:
         self.touch()
+        self.away.job_ended(job)
         if job.behind:
             self.notify(_ended_notice(job))
         if job.stream is not None:
-            self._release_stream(job.stream)
-
-    def _release_stream(self, stream: Stream) -> None:
-        if not stream.alive:
-            return
-        warm = self._warm
-        if (warm is None or not warm.alive) and not self._ending:
-            self._warm = stream
-        else:
-            self._send(wire.Close(stream=stream.id))
-            stream.end("no longer needed")
+            self.streams.give_back(job.stream)
 
     # What the door asks.
     def desk(self) -> BrokerDesk:
@@ -279,12 +251,17 @@ class Session:
         self.journal.recording.write(Kind.OUTPUT, 0, data)
 
     @property
+    def ending(self) -> bool:
+        """It ends or has ended."""
+        return self._ending
+
+    @property
     def running(self) -> list[Job]:
         return [job for job in self.jobs.values() if job.running]
 
     @property
     def prompt_words(self) -> list[str]:
-        words = ["lost"] if self.lost else []
+        words = ["lost"] if self.away.lost else []
         behind = len([job for job in self.running if job.behind])
         if behind:
             words.append("1 job" if behind == 1 else f"{behind} jobs")
@@ -326,11 +303,11 @@ class Session:
             await self.ended.wait()
             return
         self._ending, self.ended_why = True, reason
+        self.streams.close()
         if self._left is not None:
             self._left.cancel()
         await self.sessions.end_commands(self)
-        if self._warm is not None:
-            self._warm.end("the session ended")
+        self.streams.end()
         await self.journal.end(reason)
         self.ended.set()
         self.sessions.forget(self)
@@ -349,31 +326,8 @@ class Session:
     def _unrecorded(self) -> None:
         self.sessions.end_soon(self, "the journal could not be written for 30 s")
 
-    # What the device's lines say.
-    def device_lost(self, reason: str) -> None:
-        if self.lost:
-            return
-        self.lost, self._lost_at = True, asyncio.get_running_loop().time()
-        self.notify(f"{self._device_name()} lost {self.sessions.clock()}: {visible(reason)}")
-
-    def device_back(self) -> None:
-        if self.lost:
-            self.lost = False
-            away = asyncio.get_running_loop().time() - self._lost_at
-            self.notify(f"{self._device_name()} back {self.sessions.clock()}, after {away:.0f} s")
-        for job in self.running:
-            if isinstance(job, DeviceJob):
-                job.resend_cancel()
-
-    def _job_away_or_back(self, job: DeviceJob, away: bool) -> None:
-        if not away:
-            self.notify(f"job {job.number} runs on; nothing of it was missed")
-
     def _went(self, path: str) -> None:
         self.folder = Name(path)
-
-    def _device_name(self) -> str:
-        return self.device.name if self.device is not None else "-"
 
 
 def _ended_notice(job: Job) -> str:

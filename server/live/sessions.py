@@ -74,7 +74,7 @@ class Sessions:
         self.live[session.id] = session
         if device is not None and device.line is not None:
             device.line.send(wire.Begin(session=session.id))
-            session.warm_up()
+            session.streams.warm_up()
         session.opened_in_s = asyncio.get_running_loop().time() - began
         return session
 
@@ -212,7 +212,8 @@ class Sessions:
 
     # Ending.
     def end_soon(self, session: Session, reason: str) -> None:
-        self.soon(session.end(reason))
+        if not session.ending:
+            self.soon(session.end(reason))
 
     async def end_commands(self, session: Session) -> None:
         """Tells the device that the session ended, and waits a little for its commands' ends."""
@@ -263,7 +264,7 @@ class Sessions:
             if stream.opened.done() and stream.id not in running:
                 stream.end("its worker ended while the line was down")
         for session in mine:
-            session.device_back()
+            session.away.device_back()
         self.soon(self._after_welcome(device, mine, running))
         self.broker.inventory.line_changed(device)
         return wire.Welcome(
@@ -289,7 +290,7 @@ class Sessions:
         self._record(LineLost(device=device.id, name=device.name, reason=reason[:200]))
         for session in self.live.values():
             if session.device is device:
-                session.device_lost(reason)
+                session.away.device_lost(reason)
         self.broker.inventory.line_changed(device)
 
     def stream_gone(self, device: Device, gone: wire.Gone) -> None:

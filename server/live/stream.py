@@ -70,8 +70,9 @@ class Stream:
         return self.gone_reason is None
 
     @property
-    def idle(self) -> bool:
-        return self.alive and self.opened.done() and self.user is None and self._socket is not None
+    def away(self) -> bool:
+        """Broken, and waited for."""
+        return self.alive and self.opened.done() and self._socket is None
 
     # The door gives it sockets.
     def take(self, socket: FramedSocket) -> None:

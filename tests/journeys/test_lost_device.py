@@ -1,0 +1,113 @@
+"""A device that falls silent in the middle of a command, as its responder sees it (console.md)."""
+
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from server.audit.chunks import Kind, Reader
+from tests.journeys.rig import House, Shim, until
+from tests.journeys.screen import Screen
+
+pytestmark = [pytest.mark.needs("ssh"), pytest.mark.timeout(150)]
+
+DEVICE = "web-02"
+NEEDLES, STRAWS = 20, 4000
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with House(tmp_path / "house", {"reserve_bytes": 1 << 20}) as house:
+        house.start_shim(DEVICE)
+        yield house
+
+
+@pytest.fixture(scope="module")
+def hay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A tree that takes a while to walk, with a needle in each folder."""
+    hay = tmp_path_factory.mktemp("hay")
+    for number in range(NEEDLES):
+        folder = hay / f"d{number}"
+        folder.mkdir()
+        for name in (f"needle-{number}", *map(str, range(STRAWS))):
+            os.mknod(folder / name)
+    yield hay
+    shutil.rmtree(hay)
+
+
+class Silent:
+    """The whole shim, stopped: its kernel still takes what is sent to it."""
+
+    def __init__(self, shim: Shim) -> None:
+        self._pids = [shim.supervisor.pid, *(worker.pid for worker in shim.workers())]
+
+    def __enter__(self) -> "Silent":
+        for pid in self._pids:
+            os.kill(pid, signal.SIGSTOP)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pid in self._pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def rows(house: House) -> list[str]:
+    """The names that the first command of the session has found, as its result file holds them."""
+    path = house.home / "results" / house.sessions()[-1] / "1.res"
+    if not path.exists():
+        return []
+    found = [msgspec.json.decode(c.data) for c in Reader(path) if c.kind is Kind.ROW]
+    return [Path(row["path"]).name for row in found]
+
+
+def find(s: Screen, house: House, hay: Path) -> None:
+    """Types it; returns in the middle of the walk."""
+    s.until(rf"^{DEVICE} .*>$")
+    s.enter(f"findfile needle-* -path {hay}")
+    until("it has found something", lambda: rows(house))
+
+
+def test_what_runs_in_front_goes_on_behind_and_no_row_is_missed(house: House, hay: Path) -> None:
+    with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=120) as s:
+        find(s, house, hay)
+        with Silent(house.shims[DEVICE]):
+            s.until(
+                rf"^{DEVICE} lost \d\d:\d\d:\d\dZ; findfile goes on there as job 1$", seconds=30
+            )
+            s.until(rf"^{DEVICE} \[lost,? 1 job\] />$")
+            s.enter("dir /")
+            s.until(rf"^unreachable: {DEVICE} is offline")
+            s.type("help wh")  # what is typed stays
+        back = s.until(rf"^{DEVICE} back .*$", seconds=30)
+        assert re.search(
+            rf"^{DEVICE} back \d\d:\d\d:\d\dZ, after \d+ s; job 1 runs, no row was missed$",
+            back, re.MULTILINE,
+        ), back  # fmt: skip
+        s.until(rf"^{DEVICE} \[1 job\] /> help wh$")
+        s.until(rf"^job 1 completed: findfile on {DEVICE}, {NEEDLES} rows, ", seconds=90)
+        assert sorted(rows(house)) == sorted(f"needle-{number}" for number in range(NEEDLES))
+        s.type("\x03")
+        s.enter("exit")
+        s.status(30)
+
+
+def test_a_ctrl_c_while_it_is_silent_has_its_own_answer(house: House, hay: Path) -> None:
+    with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=120) as s:
+        find(s, house, hay)
+        with Silent(house.shims[DEVICE]):
+            s.type("\x03")
+            s.until(
+                rf"^unreachable: {DEVICE} does not answer; the stop goes out when it is back, "
+                r"job 1$",
+                seconds=20,
+            )
+            s.until(rf"^{DEVICE} lost \d\d:\d\d:\d\dZ: silent$", seconds=30)
+        s.until(rf"^{DEVICE} back ", seconds=30)
+        s.until(rf"^job 1 cancelled: findfile stopped on {DEVICE} while running", seconds=20)
+        s.enter("exit")
+        s.status(30)
