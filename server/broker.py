@@ -76,6 +76,7 @@ class Broker:
 
     async def stop(self, reason: str) -> None:
         """Ends every session with the reason, closes the doors, then the journal."""
+        self.store.stop_waiting()
         for door in self._doors:
             if isinstance(door, SshDoor):
                 await door.close(reason)

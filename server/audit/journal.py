@@ -15,8 +15,9 @@ import msgspec
 
 from commands.language.errors import FirelineError
 from server.audit import clock, recovery, sessions
+from server.audit.ballast import Ballast
 from server.audit.chain import envelope
-from server.audit.errors import NoSpace
+from server.audit.errors import NoSpace, RecordingBroken
 from server.audit.folders import Folders, sync_folder
 from server.audit.recording import Recording
 from server.audit.records import Body, SessionBegun, SessionOpened, Unknown, decode_body
@@ -34,7 +35,8 @@ BROKER: Final = "broker"
 SYNC_THREADS: Final = 8
 RESERVE: Final = 512 << 20
 NO_DEVICE: Final = "-"
-READING_PART: Final = 4
+READING_NEEDS: Final = 1 << 20
+BALLAST: Final = 16 << 20
 RECORDING_BUDGET: Final = 1 << 30
 RESULTS_BUDGET: Final = 1 << 30
 
@@ -70,6 +72,10 @@ class Journal:
         self.folders = Folders(folder)
         self.strict = strict
         self.reserve = reserve
+        self.floor = min(READING_NEEDS, reserve // 16)
+        """With less than that even a session that only reads here is not opened, and ends."""
+        self.ballast = Ballast(folder, min(BALLAST, reserve // 8))
+        store.on_full = self.ballast.drop
         self._recording_budget = recording_budget
         self._results_budget = results_budget
         self.broker = JournalWriter(store, BROKER, last)
@@ -170,6 +176,19 @@ class Journal:
         """What is free where the journal lies."""
         return await asyncio.to_thread(_free, self.folders.state)
 
+    async def look_at_space(self) -> int:
+        """What is free; the ballast is held where there is room, and given back at the floor."""
+        free = await self.free_bytes()
+        if free < self.floor and self.ballast.held:
+            await asyncio.to_thread(self.ballast.drop)
+            free = await self.free_bytes()
+        elif free >= self.reserve + self.ballast.size and not self.ballast.held:
+            await asyncio.to_thread(self.ballast.hold)
+            free = await self.free_bytes()
+            if free < self.reserve:  # somebody else took it meanwhile
+                await asyncio.to_thread(self.ballast.drop)
+        return free
+
     async def close(self) -> None:
         """After the last session ended."""
         for abandoned in tuple(self._abandoned):
@@ -177,9 +196,9 @@ class Journal:
         await asyncio.to_thread(self._pool.shutdown)
 
     async def _need_space(self, *, at_device: bool) -> None:
-        """A session that only reads here writes little: it may have part of the reserve."""
-        free = await self.free_bytes()
-        if free < (self.reserve if at_device else self.reserve // READING_PART):
+        """A session that only reads here writes little: it may have most of the reserve."""
+        free = await (self.free_bytes() if at_device else self.look_at_space())
+        if free < (self.reserve if at_device else self.floor):
             raise NoSpace(
                 f"no session can open, the journal has {free >> 20} MiB free and must keep"
                 f" {self.reserve >> 20}; an operator makes room; devices and actions can"
@@ -203,6 +222,8 @@ class Journal:
                 continue  # left by a broker that was killed before it wrote the record
             except OSError as error:
                 raise NoSpace(f"no session can open: {error.strerror}") from error
+            except RecordingBroken as error:
+                raise NoSpace(f"no session can open: {error}") from error
 
 
 async def _abandon(opening: asyncio.Task[SessionJournal]) -> None:

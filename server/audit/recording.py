@@ -74,7 +74,12 @@ class Recording:
         """Start a new file; its first chunk says which session it is and when it began."""
         recording = cls(path, create(path), budget=budget, strict=strict, pool=pool, timing=timing)
         opened = {"session": path.stem, "started": started}
-        recording.write(Kind.OPENED, 0, msgspec.json.encode(opened))
+        try:
+            recording.write(Kind.OPENED, 0, msgspec.json.encode(opened))
+        except RecordingBroken:
+            os.close(recording._descriptor)
+            path.unlink()
+            raise
         return recording
 
     @property

@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from time import monotonic
 
+from server.audit.errors import RecordingBroken
 from server.audit.folders import Folders, make_folder
 from server.audit.recording import Recording
 from server.audit.records import Body, Ended, SessionEnded, SessionSealed, Started
@@ -54,8 +55,12 @@ class SessionJournal(JournalWriter):
 
     def result(self, number: int) -> ResultFile:
         """Start the result file of a command."""
-        make_folder(self._folders.results(self.id))
-        return ResultFile.create(self._folders.result(self.id, number), self._results, self._pool)
+        path = self._folders.result(self.id, number)
+        try:
+            make_folder(path.parent)
+            return ResultFile.create(path, self._results, self._pool)
+        except OSError as error:
+            raise RecordingBroken(f"the result cannot be kept: {error.strerror}") from error
 
     def result_path(self, number: int) -> Path:
         """Where it lies; `results.read` reads it, while it runs too."""

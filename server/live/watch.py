@@ -26,10 +26,17 @@ async def watch(sessions: Sessions) -> None:
             _idle(sessions, session, loop.time(), warned)
         for gone in [name for name in warned if name not in sessions.live]:
             del warned[gone]
-        if await sessions.broker.journal.free_bytes() < sessions.limits.reserve_bytes:
-            for session in list(sessions.live.values()):
-                if session.device is not None:  # who has none can still read
-                    sessions.end_soon(session, NO_SPACE)
+        await _space(sessions)
+
+
+async def _space(sessions: Sessions) -> None:
+    """Below the reserve sessions on devices end; who has none can read on, down to the floor."""
+    journal = sessions.broker.journal
+    free = await journal.look_at_space()
+    if free < journal.reserve:
+        for session in list(sessions.live.values()):
+            if session.device is not None or free < journal.floor:
+                sessions.end_soon(session, NO_SPACE)
 
 
 def _idle(sessions: Sessions, session: "Session", now: float, warned: dict[str, int]) -> None:

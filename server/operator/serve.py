@@ -47,11 +47,14 @@ async def _serve(state: Path) -> int:
         broker.store.failed,
     ]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    if not broker.store.failed.done():
+        # Nothing can be recorded on a full disk: that stop ends as a failed store does.
+        waits[0] = asyncio.create_task(broker.stop("the broker stopped"))
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     if broker.store.failed.done():
         logging.getLogger(__name__).critical("the store failed: %s", broker.store.failure)
         return 1
-    waits[0].cancel()
-    await broker.stop("the broker stopped")
+    await waits[0]
     return 0
 
 

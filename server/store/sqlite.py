@@ -3,13 +3,15 @@
 1. A write is acknowledged after its transaction is on the disk (`synchronous=FULL`), never before.
 2. Whatever waits is committed together; one write that violates a constraint undoes only itself.
 3. A failed commit is final: the kernel may have dropped the pages, so nothing after it may be
-   acknowledged.
+   acknowledged. But a disk that is full is seen before anything is synced: the group was rolled
+   back whole, and is tried again until there is space.
 4. One connection writes and checkpoints; readers are read-only and never checkpoint
    (SQLite up to 3.51.2 can corrupt a WAL otherwise); a lock file keeps a second broker off.
 """
 
 import asyncio
 import fcntl
+import logging
 import os
 import sqlite3
 from collections import deque
@@ -24,9 +26,11 @@ from server.store.readers import Readers
 from server.store.schema import MIGRATIONS
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 INSERT_RECORD: Final = "INSERT INTO records (journal, seq, kind, line, hash) VALUES (?, ?, ?, ?, ?)"
 WAITING_LIMIT: Final = 8192
+FULL_AGAIN_S: Final = 0.5
 CALLERS_FAULT: Final = (
     sqlite3.IntegrityError,
     sqlite3.ProgrammingError,
@@ -56,6 +60,9 @@ class Store:
         self.path = path
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.failure = ""
+        self.on_full: Callable[[], None] = lambda: None
+        """Called in a thread at each try that finds no space."""
+        self._waits_for_space = True
         self._lock = lock
         self._connection = connection
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-write")
@@ -123,8 +130,11 @@ class Store:
         self._wake.set()
         return done
 
+    def stop_waiting(self) -> None:
+        """The broker stops: a full disk is final from here on."""
+        self._waits_for_space = False
+
     async def _write_groups(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             while not self._waiting:
                 if self._closing:
@@ -135,7 +145,7 @@ class Store:
             self._waiting.clear()
             self._space.set()
             try:
-                results = await loop.run_in_executor(self._thread, self._commit, group)
+                results = await self._committed(group)
             except sqlite3.Error as error:
                 self._fail(error)
                 return
@@ -146,6 +156,21 @@ class Store:
                     done.set_exception(result.error)
                 else:
                     done.set_result(result)
+
+    async def _committed(self, group: tuple[Waiting, ...]) -> list[Any]:
+        loop, told = asyncio.get_running_loop(), False
+        while True:
+            try:
+                return await loop.run_in_executor(self._thread, self._commit, group)
+            except sqlite3.OperationalError as error:
+                full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+                if not full or not self._waits_for_space:
+                    raise
+            if not told:
+                log.error("the disk is full: records wait for space, in order")
+                told = True
+            await asyncio.to_thread(self.on_full)
+            await asyncio.sleep(FULL_AGAIN_S)
 
     def _writer_ended(self, writer: asyncio.Task[None]) -> None:
         """However the writer ends, nobody is left waiting for it."""

@@ -1,5 +1,6 @@
 """A broker whose disk fills: no session opens, what runs ends with the reason, and it recovers."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -43,6 +44,12 @@ class Disk:
         with self._filler.open("ab") as filler:
             filler.write(bytes(max(0, self.free - leave)))
 
+    def brim(self) -> None:
+        """Fills it to its last byte, whoever else writes there."""
+        with self._filler.open("ab", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(bytes(65_536)):
+                pass
+
     def empty(self) -> None:
         self._filler.unlink(missing_ok=True)
 
@@ -78,6 +85,12 @@ def console(house: House, *first: str) -> Screen:
 
 def at_prompt(s: Screen) -> bool:
     return bool(re.match(rf"{DEVICE} .*>$", s.lines[s.screen.cursor.y]))
+
+
+def brimmed(house: House, disk: Disk) -> bool:
+    """Whether the broker has given back what it held; that is filled too."""
+    disk.brim()
+    return not (house.home / "ballast").exists()
 
 
 def at_desk(s: Screen) -> bool:
@@ -136,7 +149,51 @@ def test_what_runs_when_it_fills_ends_with_the_reason(house: House, disk: Disk) 
     until("nothing is left on the device", lambda: not shim.left(), 20)
 
 
+def test_a_disk_that_somebody_fills_to_its_last_byte_ends_sessions_and_not_the_broker(
+    house: House, disk: Disk
+) -> None:
+    until("room is held", lambda: (house.home / "ballast").exists(), 10)
+    with console(house) as s:
+        s.until(at_desk)
+        s.enter(f"connect {DEVICE}")
+        s.until(at_prompt)
+        session = house.sessions()[-1]
+        s.enter("shell")
+        s.until(lambda s: bool(re.search(r"[#$]$", s.lines[s.screen.cursor.y])))
+        s.enter("while :; do echo again; done")
+        disk.brim()
+        s.until(rf"{session} has ended: |recording cannot be written", 20)
+        until("its end is recorded", lambda: house.of_kind("session_ended", session), 20)
+        for _ in range(3):
+            status, said = house.admin("devices -output csv")
+            assert (status, f"\n{DEVICE}," in said) == (0, True), said
+        ran = house.run(f"on {DEVICE} pwd")
+        assert ran.status == 3 and re.search(REFUSAL, ran.err, re.MULTILINE), ran
+        assert house.broker is not None and house.broker.poll() is None
+        disk.empty()
+        until("sessions open again", lambda: house.run(f"on {DEVICE} pwd").status == 0, 10)
+        until("room is held again", lambda: (house.home / "ballast").exists(), 10)
+    status, said = house.admin(f"verify {session}")
+    assert status == 0, said
+
+
+def test_a_disk_that_stays_full_makes_records_wait_and_a_stop_end(disk: Disk) -> None:
+    with House(disk.place / "alone", {"reserve_bytes": RESERVE}) as house:
+        until("room is held", lambda: (house.home / "ballast").exists(), 10)
+        for _ in range(3):
+            until("what was held has gone", lambda: brimmed(house, disk), 10)
+        assert house.admin("devices")[0] == 3  # nothing can be recorded: refused, not hung
+        assert house.broker is not None and house.broker.poll() is None
+        disk.empty()
+        assert "no device" in house.run("devices").out or house.run("devices").status == 0
+        until("what was held has gone", lambda: brimmed(house, disk), 10)
+        disk.brim()
+        house.broker.terminate()
+        assert house.broker.wait(20) in (0, 1)
+
+
 def test_a_flood_that_fills_it_ends_and_the_broker_stays(house: House, disk: Disk) -> None:
+    until("room is held", lambda: (house.home / "ballast").exists(), 10)
     disk.fill(RESERVE + 256 * 1024)
     argv = house.ssh(f"shell {DEVICE}", "-tt")
     ran = subprocess.run(argv, input=b"yes\n", capture_output=True, timeout=30, check=False)

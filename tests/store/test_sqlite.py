@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+import resource
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from server.store import records
+from server.store import records, sqlite
 from server.store.errors import JournalBroken, StoreBusy, StoreUnreadable
 from server.store.sqlite import RecordRow, Store
 
@@ -106,14 +108,70 @@ async def test_any_error_of_a_write_goes_to_its_caller_alone(store: Store) -> No
 
 
 async def test_what_sqlite_says_of_the_disk_stops_the_store(store: Store) -> None:
-    def full(connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA max_page_count = 1")
-        connection.execute(
-            "INSERT INTO history (person, line) VALUES ('a', hex(randomblob(99999)))"
-        )
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
+    def refused(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA cache_size = 1")  # so that it writes before the commit
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+        large(connection)
+
+    try:
+        with pytest.raises(JournalBroken, match="disk I/O error"):
+            await store.write(refused)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.failed.done()
+
+
+def large(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO history (person, line) VALUES ('a', hex(randomblob(99999)))")
+
+
+def soon(told: asyncio.Event) -> Callable[[], None]:
+    """Sets it from the thread in which the store tells."""
+    loop = asyncio.get_running_loop()
+    return lambda: (loop.call_soon_threadsafe(told.set), None)[1]
+
+
+class Tight:
+    """A write that finds no more room than there is; SQLite's own limit stands for the disk's."""
+
+    def __init__(self) -> None:
+        self.pages = 1
+
+    def __call__(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA max_page_count = {self.pages}")
+        large(connection)
+
+
+async def test_a_full_disk_is_waited_for_and_nothing_loses_its_order(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "FULL_AGAIN_S", 0.01)
+    tight, told = Tight(), asyncio.Event()
+    store.on_full = soon(told)
+    written = [store.append(row(1)), store.submit(tight), store.append(row(2))]
+    await told.wait()
+    written.append(store.append(row(3)))
+    assert not any(one.done() for one in written) and not store.failed.done()
+    tight.pages = 1_000_000
+    await asyncio.gather(*written)
+    assert [found.seq for found in await records.page(store, "broker", 0)] == [1, 2, 3]
+    kept = await store.read(lambda c: c.execute("SELECT count(*) FROM history").fetchone())
+    assert kept == (1,), "what was rolled back is not there twice"
+
+
+async def test_a_broker_that_stops_does_not_wait_for_space(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "FULL_AGAIN_S", 0.01)
+    told = asyncio.Event()
+    store.on_full = soon(told)
+    waiting = store.submit(Tight())
+    await told.wait()
+    store.stop_waiting()
     with pytest.raises(JournalBroken, match="full"):
-        await store.write(full)
+        await waiting
     assert store.failed.done()
 
 
