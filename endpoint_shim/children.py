@@ -10,7 +10,7 @@ from typing import Protocol
 from endpoint_shim.groups import Group, Groups
 from endpoint_shim.pipe import Pipe
 
-WORKER = ("-I", "-m", "endpoint_shim.worker")
+WORKER = ("-I", "-m", "endpoint_shim.worker_start")
 
 
 class Child(Protocol):

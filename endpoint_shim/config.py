@@ -4,7 +4,6 @@
 terminal's program, which the Windows test rig needs); an unknown key is refused.
 """
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +80,8 @@ def load(state: Path) -> Config:
 def _settings(path: Path) -> Settings:
     if not path.exists():
         return Settings()
+    import tomllib  # most devices have no such file, and every worker reads it as it starts
+
     durable.refuse_unless_private(path)
     try:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Settings)

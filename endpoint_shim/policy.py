@@ -11,7 +11,6 @@ import os
 import re
 import stat
 import sys
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,6 +107,8 @@ def parse(text: str) -> wire.Policy:
 
 
 def _loaded(text: str) -> dict[str, object]:
+    import tomllib  # most devices have no such file, and every worker reads it as it starts
+
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

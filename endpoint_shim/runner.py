@@ -15,7 +15,7 @@ from contextlib import aclosing
 import msgspec
 
 from commands.language import items, wire
-from commands.language.command import Command, DeviceCommand, TerminalCommand, decoder
+from commands.language.command import Command, DeviceCommand, TerminalCommand, decode
 from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused, TimedOut
 from commands.language.items import Done, Item
 from commands.language.names import Name
@@ -31,7 +31,6 @@ LONGEST_MESSAGE = 4096
 PLATFORM = "windows" if sys.platform == "win32" else "linux"
 
 log = logging.getLogger("fireline.worker")
-_commands: "msgspec.json.Decoder[Command]" = decoder()
 
 
 class Runner:
@@ -114,7 +113,7 @@ class Runner:
 
     def _understood(self, place: Place) -> Command:
         try:
-            command = _commands.decode(msgspec.json.encode(self._start.command))
+            command = decode(msgspec.json.encode(self._start.command))
         except (msgspec.DecodeError, RecursionError) as error:
             raise NotUnderstood(f"this shim does not know the command as sent: {error}") from None
         spec = type(command).spec

@@ -12,13 +12,13 @@ import sys
 import traceback
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from commands.language import wire
 from commands.language.errors import FirelineError
 from commands.language.items import NOT_STARTED, Done, Note, encode
 from endpoint_shim import config, dial, policy, signed_in, stuck
 from endpoint_shim.children import faster_loop, join_group, join_supervisor
-from endpoint_shim.files_service import FilesService
 from endpoint_shim.groups import Group
 from endpoint_shim.host import Place
 from endpoint_shim.inputs import Overrun
@@ -26,6 +26,9 @@ from endpoint_shim.pipe import Hung, Pipe, Placed, Waiting, to_worker
 from endpoint_shim.runner import Runner
 from endpoint_shim.stream import Stream
 from endpoint_shim.threads import Threads
+
+if TYPE_CHECKING:
+    from endpoint_shim.files_service import FilesService
 
 REST_S = 1.0
 RESOLVE_S = 2.0
@@ -223,6 +226,8 @@ class Worker:
             self._stream.violation("a file request while a command runs")
             return
         if self._files is None:
+            from endpoint_shim.files_service import FilesService  # only SFTP needs it
+
             self._files = FilesService(self._place.policy, self._stream)
         self._files.request(message)
 
@@ -283,11 +288,7 @@ async def work(arguments: list[str]) -> None:
 
 
 def main() -> None:
-    """The worker as a program."""
+    """Serves as this process's one purpose."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with asyncio.Runner(loop_factory=faster_loop()) as runner:
         runner.run(work(sys.argv[1:]))
-
-
-if __name__ == "__main__":
-    main()

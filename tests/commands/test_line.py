@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from commands.language.command import Command, decoder, discover
+from commands.language.command import Command, decode, discover
 from commands.language.errors import NotUnderstood
 from commands.language.line import MAX_LINE, Options, nearest, parse, quoted, split, usage
 
@@ -71,10 +71,7 @@ def test_what_is_parsed_survives_the_wire(word: str, rest: list[str]) -> None:
         typed = parse(" ".join([word, *rest]))
     except NotUnderstood:
         return
-    assert DECODER.decode(msgspec.json.encode(typed.command)) == typed.command
-
-
-DECODER = decoder()
+    assert decode(msgspec.json.encode(typed.command)) == typed.command
 
 
 def test_a_backslash_before_a_closing_quote_is_kept() -> None:

@@ -9,11 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commands.language import items, wire
-from commands.language.command import decoder, discover
+from commands.language.command import decode, discover
 from commands.language.line import parse
 
 MANY = settings(max_examples=10_000, deadline=None)
-COMMANDS = decoder()
+
+
+class Commands:
+    """The same as the decoders beside it."""
+
+    decode = staticmethod(decode)
+
+
 DECODERS: dict[str, Any] = {
     "up": wire.up,
     "down": wire.down,
@@ -22,7 +29,7 @@ DECODERS: dict[str, Any] = {
     "stream_down": wire.stream_down,
     "worker_up": wire.worker_up,
     "worker_down": wire.worker_down,
-    "commands": COMMANDS,
+    "commands": Commands,
     "items": msgspec.json.Decoder(items.Sent),
 }
 TAGS = [
@@ -76,15 +83,15 @@ def test_every_declared_command_comes_back_from_the_wire(word: str) -> None:
         if p.required
     }
     command = msgspec.convert({"word": word, **values}, cls)
-    assert COMMANDS.decode(msgspec.json.encode(command)) == command
-    assert COMMANDS.decode(msgspec.json.encode(msgspec.to_builtins(command))) == command
+    assert decode(msgspec.json.encode(command)) == command
+    assert decode(msgspec.json.encode(msgspec.to_builtins(command))) == command
 
 
 def test_a_command_with_a_field_that_is_not_known_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError, match="whatif"):
-        COMMANDS.decode(b'{"word":"getfile","path":"/x","whatif":true}')
+        decode(b'{"word":"getfile","path":"/x","whatif":true}')
     with pytest.raises(msgspec.ValidationError, match="format"):
-        COMMANDS.decode(b'{"word":"format"}')
+        decode(b'{"word":"format"}')
 
 
 def test_what_goes_to_a_device_forbids_unknown_fields_and_what_comes_may_have_them() -> None:
@@ -113,4 +120,4 @@ def test_numbers_and_texts_of_a_message_are_bounded() -> None:
 
 def test_a_typed_line_is_the_same_value_on_the_other_side() -> None:
     command = parse("""run x.sh -arg '{"a":1}' -arg "" -- é""").command
-    assert COMMANDS.decode(msgspec.json.encode(command)) == command
+    assert decode(msgspec.json.encode(command)) == command

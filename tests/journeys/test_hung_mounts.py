@@ -51,7 +51,7 @@ def asks(mount: Mount) -> bool:
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return "endpoint_shim.worker" in process.cmdline()
+        return "endpoint_shim.worker_start" in process.cmdline()
     except psutil.Error:
         return False
 
