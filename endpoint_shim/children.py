@@ -38,6 +38,15 @@ async def start_worker(pipe: Pipe) -> Child:
     return await spawn([sys.executable, *WORKER], pipe)
 
 
+def start_asker(mount: str) -> Child | None:
+    """Starts a process that ends when the mount answers; None where mounts are not told apart."""
+    if sys.platform == "win32":
+        return None
+    from endpoint_shim.linux.asker import start
+
+    return start(mount)
+
+
 async def join_supervisor(pipe: Pipe, arguments: list[str]) -> None:
     """In the worker: connects `pipe` to the end it was started with."""
     if sys.platform == "win32":

@@ -46,6 +46,8 @@ class WorkerProcess:
         self.session = opening.session
         self.stream = opening.stream
         self.held: Held | None = None
+        self.killed_in = ""
+        """The mount that it seemed to wait for when it was killed."""
         self._opening = opening
         self._placed = placed
         self._group = group
@@ -92,6 +94,7 @@ class WorkerProcess:
         """Ends it and all that it started, by force."""
         self._killed = self._killed or why
         if self._child is not None:
+            self.killed_in = self.killed_in or stuck.mount_of(self._child.pid)
             self._child.kill()
             self._group.kill()
             self._set_timer(KILL_S, self._look_whether_held)

@@ -1,7 +1,8 @@
 """All workers of this shim, by stream, and the sessions they belong to.
 
 1. A session has one private folder and any number of workers; its end ends and wipes all of it.
-2. At most MAX_HELD workers may hang in the kernel; then no more are started until one lets go.
+2. A mount that a command was killed in is refused until it answers (hung.py).
+3. At most MAX_HELD workers may hang in the kernel; then no more are started until one lets go.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from pathlib import Path
 from commands.language import wire
 from endpoint_shim import sessions
 from endpoint_shim.groups import Groups
+from endpoint_shim.hung import HungMounts
 from endpoint_shim.pipe import Found, Hung, Placed
 from endpoint_shim.worker_process import WorkerProcess
 
@@ -48,6 +50,7 @@ class Workers:
         self._number = 0
         self._streams: dict[str, WorkerProcess] = {}
         self._held: set[WorkerProcess] = set()
+        self._mounts = HungMounts(self._pass_on_hung)
         self._sessions: dict[str, Session] = {}
         self._untold: dict[str, wire.Up] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,6 +123,10 @@ class Workers:
         for session in list(self._sessions):
             self.end(session)
 
+    def stop_asking(self) -> None:
+        """The shim ends: no process of it goes on asking a mount."""
+        self._mounts.stop()
+
     async def all_ended(self) -> None:
         """Waits for the ends that were asked for; never for what the kernel holds."""
         while self._tasks:
@@ -138,7 +145,7 @@ class Workers:
     def _hung(self) -> dict[str, str]:
         self._held = {worker for worker in self._held if not worker.ended}
         found = [w.held for w in self._held if w.held is not None and w.held.mount]
-        return {
+        return self._mounts.refused | {
             held.mount: f"pid {held.pid} hangs in {held.mount}, which does not answer"
             for held in found
         }
@@ -154,6 +161,8 @@ class Workers:
             self._held.add(worker)
             worker.let_go.add_done_callback(lambda _: self._pass_on_hung())
             self._pass_on_hung()
+        elif worker.killed_in:
+            self._mounts.remember(worker.killed_in)
         if session := self._sessions.get(worker.session):
             session.workers.discard(worker)
             session.left += [gone.message] if gone.how == "kernel" else gone.left

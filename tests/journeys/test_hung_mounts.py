@@ -135,17 +135,32 @@ def test_a_file_that_is_read_there_is_let_go_too(house: House, mount: Mount) -> 
         s.status(30)
 
 
-def test_a_stopped_sshfs_lets_its_asker_be_killed(house: House, mount: Mount) -> None:
+@pytest.mark.parametrize("word", ["dir", "cat"])
+def test_a_stopped_sshfs_lets_its_asker_be_killed_and_is_refused_until_it_answers(
+    house: House, mount: Mount, word: str
+) -> None:
+    place = mount.place
     mount.silence("sshfs")
     with console(house) as s:
-        for number, word in enumerate(("dir", "cat"), 1):
-            said = stop(s, mount, f"{word} {mount.place}{'' if word == 'dir' else '/f'}")
-            assert re.fullmatch(
-                rf"cancelled: {word} stopped on {DEVICE} while running, "
-                rf"\d+ s; 0 (?:rows|bytes) kept, "
-                rf"#{number}",
-                said,
-            )
+        said = stop(s, mount, f"{word} {place}{'' if word == 'dir' else '/f'}")
+        assert re.fullmatch(
+            rf"cancelled: {word} stopped on {DEVICE} while running, "
+            r"\d+ s; 0 (?:rows|bytes) kept, #1",
+            said,
+        ), said
+        for next_word in ("cat", "dir", "getfile"):
+            began = time.monotonic()
+            s.enter(f"{next_word} {place}/f")
+            s.until(rf"^refused: {place}/f on {DEVICE}: {place} does not answer; it is refused ")
+            assert time.monotonic() - began < 2, next_word
+            s.type("cls\r")
+            s.until(lambda s: "refused" not in s.text and at_prompt(s))
+        ran = house.run(f"on {DEVICE} cat {place}/f")
+        assert ran.status == 3 and f"{place} does not answer" in ran.err
+        mount.speak()
+        until("it is forgotten", lambda: house.run(f"on {DEVICE} cat {place}/f").status == 0)
+        s.enter(f"cat {place}/f")
+        s.until(r"^far away$")
         s.type("\x04")
         s.status(30)
     until("nothing is left on the device", lambda: not house.shims[DEVICE].left(), 40)
