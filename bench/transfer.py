@@ -1,7 +1,8 @@
-"""Whole files: getfile, putfile and sftp get, beside `scp -J` and `sftp -J`."""
+"""Whole files: getfile, putfile and sftp get, beside `scp -J` and `sftp -J`; many small ones."""
 
 import hashlib
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from bench.fireline import Fireline
 from bench.peers import Peers
 from bench.table import Row, Timed, alternate, middle
 
+KIB = 1 << 10
 MIB = 1 << 20
 
 
@@ -50,6 +52,19 @@ class Copies:
     def sftp_jumped(self) -> float:
         return self._copied(self.peers.copy("sftp", f"jumped:{self.source}", str(self._there)))
 
+    def many_from(self) -> float:
+        path = f"fireline:/devices/{self.fireline.device}/root{self._many}"
+        return self._copied_many(self.fireline.copy("scp", "-r", path, str(self._there)))
+
+    def many_jumped(self) -> float:
+        words = self.peers.copy("scp", "-r", f"jumped:{self._many}", str(self._there))
+        return self._copied_many(words)
+
+    def make_many(self, count: int) -> None:
+        self._many.mkdir()
+        for number in range(count):
+            (self._many / f"f{number}").write_bytes(os.urandom(KIB))
+
     def library_add(self) -> float:
         with self.source.open("rb") as file:
             words = self.fireline.ssh("library add bench-source")
@@ -58,6 +73,18 @@ class Copies:
     @property
     def _there(self) -> Path:
         return self.folder / "there"
+
+    @property
+    def _many(self) -> Path:
+        return self.folder / "many"
+
+    def _copied_many(self, words: list[str]) -> float:
+        def check(_: bytes) -> None:
+            same = subprocess.run(["diff", "-r", self._many, self._there], check=False)
+            _same(same.returncode == 0, words)
+            shutil.rmtree(self._there)
+
+        return _timed(words, check)
 
     def _copied(self, words: list[str]) -> float:
         def check(_: bytes) -> None:
@@ -75,6 +102,8 @@ def transfer(fireline: Fireline, peers: Peers, folder: Path, quick: bool) -> lis
     copies = Copies(fireline, peers, folder, _made(source, size), size)
     added = copies.library_add()
     whole = f"{size // MIB:,} MiB"
+    many = 2_000 if quick else 10_000
+    copies.make_many(many)
     return [
         _pair(f"getfile of {whole}", "`scp -J`", size, rounds, copies.getfile, copies.scp_from, 2),
         _pair(f"putfile of {whole}", "`scp -J`", size, rounds, copies.putfile, copies.scp_to, 2),
@@ -87,6 +116,7 @@ def transfer(fireline: Fireline, peers: Peers, folder: Path, quick: bool) -> lis
             copies.sftp_jumped,
             0.7,
         ),
+        _many_pair(copies, many, rounds),
         Row(f"library add of {whole}, once before putfile", _speed(size, added), "", ""),
     ]
 
@@ -99,6 +129,13 @@ def _pair(
     return Row(
         what, _speed(size, mine), beside, _speed(size, other), other / mine, aim, at_least=True
     )
+
+
+def _many_pair(copies: Copies, many: int, rounds: int) -> Row:
+    took = alternate(rounds, {"ours": copies.many_from, "theirs": copies.many_jumped})
+    mine, other = middle(took["ours"]), middle(took["theirs"])
+    what = f"{many:,} files of 1 KiB by `scp -r`"
+    return Row(what, f"{mine:.1f} s", "`scp -r -J`", f"{other:.1f} s", other / mine, 1, True)
 
 
 def _timed(words: list[str], check: Callable[[bytes], None], stdin: int | None = None) -> float:
