@@ -16,6 +16,7 @@ from endpoint_shim.windows.files import WindowsFiles
 from endpoint_shim.windows.handles import OPEN_EXISTING, READ_DATA
 from endpoint_shim.windows.kernel import close, kernel32
 from endpoint_shim.windows.paths import NotThere
+from endpoint_shim.windows.stats import link_at, open_at
 
 HIDDEN, READ_ONLY = 2, 1
 NAMES = ("dot.", "space ", "con", "\u00fc\u2603\U0001f600", "x.", "UPPER", "lower")
@@ -152,3 +153,17 @@ async def test_a_file_that_another_program_does_not_share_is_named(tmp_path: Pat
         assert (await rows(files(tmp_path)))["held"].size == 3
     finally:
         close(held)
+
+
+def test_sftp_opens_a_file_and_says_of_it_that_it_is_no_link(tmp_path: Path) -> None:
+    place(tmp_path, "x", b"hello")
+    path, policy = os.fsencode(f"{tmp_path}\\x"), Policy()
+    opened = open_at(path, True, policy)
+    try:
+        assert (opened.facts.size, opened.piece(5, 0)) == (5, b"hello")
+    finally:
+        opened.close()
+    with pytest.raises(Failed, match="is no link that can be read"):
+        link_at(path, policy)
+    with pytest.raises(Failed, match="does not exist"):
+        open_at(path + b"y", True, policy)
