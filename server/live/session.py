@@ -111,13 +111,15 @@ class Session:
 
     async def _judged(self, typed: TypedLine) -> tuple[int, Command, str]:
         """Number, prepared value and stream of a command that may run; its records durable."""
+        if self.ended.is_set():  # nothing can be recorded here any more
+            raise self._over()
         self._numbers += 1
         number, word = self._numbers, type(typed.command).spec.word
         self.touch()
         command, refusal, rule = typed.command, None, ""
         try:
             if self._ending:
-                raise Failed(f"{self.id} has ended; connect opens another")
+                raise self._over()
             if self.device is None and isinstance(command, DeviceCommand | TerminalCommand):
                 raise NotUnderstood(f"{word} needs a device; connect NAME, or on NAME {word} …")
             decision = self.sessions.decide(self, type(command).spec, self.device)
@@ -156,6 +158,9 @@ class Session:
         if refusal is not None:
             raise refusal
         return number, command, stream
+
+    def _over(self) -> Failed:
+        return Failed(f"{self.id} has ended; connect opens another")
 
     def _desk_job(self, number: int, typed: TypedLine, command: DeskCommand) -> Job:
         job = DeskJob(number, typed, command, self.journal, self.desk())
