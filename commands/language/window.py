@@ -25,17 +25,18 @@ class Sent:
         self.limit = limit
         self.count = 0
         self._first = 0
-        self._size = 0
+        self.size = 0
+        """Bytes that are kept."""
         self._kept: deque[Kept] = deque()
 
     @property
     def full(self) -> bool:
         """True: read no more of the source until something is acknowledged."""
-        return self._size >= self.limit
+        return self.size >= self.limit
 
     def add(self, binary: bool, data: bytes) -> None:
         self._kept.append(Kept(binary, data))
-        self._size += len(data)
+        self.size += len(data)
         self.count += 1
 
     def acknowledge(self, count: int) -> bool:
@@ -43,7 +44,7 @@ class Sent:
         if not self._first <= count <= self.count:
             return False
         while self._first < count:
-            self._size -= len(self._kept.popleft().data)
+            self.size -= len(self._kept.popleft().data)
             self._first += 1
         return True
 

@@ -2,7 +2,7 @@
 
 1. A slow client holds up its own showing alone: items are read from the kept result.
 2. The progress line is drawn after half a second, at most four times a second, and is gone before
-   anything else is written.
+   anything else is written. It is looked at once before, so that the first has a rate.
 3. The first Ctrl-C asks the device to stop and waits for its answer; the second stops waiting.
 """
 
@@ -143,17 +143,26 @@ class Following:
     async def _tick(self) -> None:
         """What time brings: rows held back long enough, and the progress line."""
         loop = asyncio.get_running_loop()
+        draw_at = self._began + PROGRESS_EVERY
         while True:
-            wait = PROGRESS_EVERY
+            wait = draw_at - loop.time()
             if self._renderer.deadline is not None:
-                wait = max(0.01, min(wait, self._renderer.deadline - loop.time() + 0.001))
-            await asyncio.sleep(wait)
+                wait = min(wait, self._renderer.deadline - loop.time() + 0.001)
+            await asyncio.sleep(max(0.01, wait))
             await self._put(self._renderer.tick())
             now = loop.time()
-            if self._paging or now - self._began < PROGRESS_AFTER or not self.job.running:
-                continue
-            if self.job.progress is not None or now - self._quiet_since > 1.0:
-                self._face.redraw(self._renderer.progress(self.job.progress, now - self._began))
+            if now >= draw_at:
+                draw_at = now + PROGRESS_EVERY
+                self._draw_progress(now)
+
+    def _draw_progress(self, now: float) -> None:
+        if self._paging or not self.job.running:
+            return
+        progress, took = self.job.progress, now - self._began
+        if progress is not None or now - self._quiet_since > 1.0:
+            line = self._renderer.progress(progress, took)
+            if took >= PROGRESS_AFTER:
+                self._face.redraw(line)
 
     async def _ended(self) -> None:
         if self._cancelling is not None:

@@ -63,6 +63,9 @@ class DeviceJob(Job):
         self.cancelled_by = ""
         self.stopping = False
         self.started_there = False
+        self.pushes: items.Progress | None = None
+        """What goes to the device, where its size is known: none of it yet."""
+        self._pushed = 0
         self._incoming = incoming
         self._file: Incoming | None = None
         self._data: AsyncIterator[bytes] | None = None
@@ -75,6 +78,17 @@ class DeviceJob(Job):
     def ending(self) -> bool:
         """Its end is being written, or is."""
         return self._ending is not None or not self.running
+
+    @property
+    def progress(self) -> items.Progress | None:
+        """Of a file that comes: what has; of one that goes: what the device has acknowledged."""
+        if self._file is not None:
+            return items.Progress(self._file.size, self._announced, self._file.name)
+        if self.pushes is not None and self.stream is not None:
+            done = max(0, self._pushed - self.stream.unacknowledged)
+            if done < (self.pushes.total or 0):  # then the device checks it, and says when done
+                return items.Progress(done, self.pushes.total, self.pushes.what)
+        return super().progress
 
     @property
     def away(self) -> bool:
@@ -113,6 +127,7 @@ class DeviceJob(Job):
             await self._may_write.wait()
             if not stream.alive or not self.running:
                 return
+            self._pushed += len(piece)
             if not stream.send_bytes(piece):
                 self._may_write.clear()
         if stream.alive:

@@ -46,7 +46,7 @@ class Job:
         self.began_ms = int(clock.parse(clock.now()).timestamp() * 1000)
         self.took: float | None = None
         self.rows, self.bytes = 0, 0
-        self.progress: items.Progress | None = None
+        self._progress: items.Progress | None = None
         self.files: list[FileTaken] = []
         self.error: FirelineError | None = None
         self.exit_code: int | None = None
@@ -76,6 +76,11 @@ class Job:
         return f"{self.rows:,} row" if self.rows == 1 else f"{self.rows:,} rows"
 
     @property
+    def progress(self) -> items.Progress | None:
+        """How far it is, where that is known: what it said itself."""
+        return self._progress
+
+    @property
     def running(self) -> bool:
         return not self.ended.is_set()
 
@@ -96,7 +101,7 @@ class Job:
             self._write(Kind.ROW, bytes(item.row))
             self.rows += 1
         elif isinstance(item, items.Progress):
-            self.progress = item
+            self._progress = item
         else:
             if isinstance(item, items.Into):
                 self._target = Kind.STDERR if item.where == "stderr" else Kind.STDOUT

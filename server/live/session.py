@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
-from commands.language import wire
+from commands.language import items, wire
 from commands.language.command import (
     Command,
     ConsoleCommand,
@@ -20,6 +20,7 @@ from commands.language.errors import Failed, FirelineError, NotUnderstood
 from commands.language.line import TypedLine, parse, quoted
 from commands.language.names import Name
 from commands.language.visible import visible
+from commands.putfile import PutFile
 from commands.run import Run
 from server.audit.chunks import Kind
 from server.audit.records import Attached, Body, CommandTyped, Decided, Detached, Started
@@ -185,6 +186,8 @@ class Session:
             job.on_typed = self.touch
             job.on_unrecorded = lambda error: self.sessions.end_soon(self, str(error))
         self.jobs[number] = job
+        if isinstance(command, PutFile):
+            job.pushes = items.Progress(0, command.size, command.name)
         if isinstance(command, Run):
             library = self.sessions.broker.library
             self.sessions.soon(library.ran(self.person, command.script, command.version))

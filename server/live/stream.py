@@ -112,6 +112,11 @@ class Stream:
     def writable(self) -> bool:
         return not self._sent.full and self._socket is not None and self._socket.writable
 
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes that the device has not said to have taken."""
+        return self._sent.size
+
     def pause(self) -> None:
         """Gives no more to the user: unacknowledged, the device's worker stops its source."""
         self.paused = True

@@ -119,19 +119,25 @@ def size_unit(size: int) -> tuple[int, str, int]:
 
 
 def progress_line(
-    progress: Progress, took: float, columns: int, *, start: int = 0, size: bool = True
+    progress: Progress,
+    took: float,
+    columns: int,
+    *,
+    start: int = 0,
+    since: float = 0.0,
+    size: bool = True,
 ) -> str:
     """`mem.dmp  38 %  0.92 of 2.41 GB  92 MB/s  16 s left   Ctrl-C stop, Ctrl-Z behind`.
 
-    `start` is where this run began (a file that goes on where it broke); without `size` the
-    counts are plain numbers.
+    The rate is of what came after `start`, where it was at `since`; without `size` the counts are
+    plain numbers.
     """
     parts = [visible(progress.what)] if progress.what else []
     done, total = progress.done, progress.total
     if total:
         parts.append(f"{min(done * 100 // total, 100)} %")
     parts.append(_counted(done, total, size))
-    rate = (done - start) / took if took > 0 else 0.0
+    rate = (done - start) / (took - since) if took > since else 0.0
     if size and rate > 0:
         unit, word, _ = size_unit(int(rate))
         parts.append(f"{rate / unit:.0f} {word}/s")

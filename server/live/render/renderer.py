@@ -1,6 +1,7 @@
 """One command's items, shown as they come: what a door writes to its two streams, and when."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from commands.language import items, names
@@ -19,6 +20,8 @@ from server.live.render.text import Exact, Text, Visible
 
 HOLD_S = 0.3
 MOST_NOTES = 100
+RATE_OF = 20
+"""Looks at the progress that the rate is of; older ones would hide that it stands still."""
 
 
 class Renderer:
@@ -51,7 +54,7 @@ class Renderer:
         self._moved = files.Moved(device, session)
         self._notes: list[str] = []
         self._more_notes = 0
-        self._first_progress: tuple[int, float] | None = None
+        self._progress: deque[tuple[int, float]] = deque(maxlen=RATE_OF)
 
     @classmethod
     def of(
@@ -153,12 +156,11 @@ class Renderer:
             return messages.fitted(
                 [f"waiting for {what}, {messages.duration(took)}{rows}"], self.style.columns
             )
-        if self._first_progress is None:
-            self._first_progress = (progress.done, took)
-        done, since = self._first_progress
+        self._progress.append((progress.done, took))
+        done, since = self._progress[0]
         moves = self._file or self.spec.word in ("getfile", "putfile")
         return messages.progress_line(
-            progress, took - since, self.style.columns, start=done, size=moves
+            progress, took, self.style.columns, start=done, since=since, size=moves
         )
 
     def _row(self, row: Row) -> Shown:
