@@ -6,6 +6,7 @@ system's sshd is neither used nor touched.
 
 import contextlib
 import getpass
+import os
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 START_S = 10.0
+SEPARATION = Path("/run/sshd")
+"""Debian's sshd wants it, and only its unit makes it."""
 
 SSHD = """\
 ListenAddress 127.0.0.1
@@ -76,6 +79,8 @@ def peers(folder: Path) -> Iterator[Peers]:
     program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
     if program is None:
         raise SystemExit("the bench needs sshd; install it with: apt-get install openssh-server")
+    if os.geteuid() == 0:
+        SEPARATION.mkdir(mode=0o755, exist_ok=True)
     folder.mkdir(mode=0o700)
     for key in ("host_key", "user_key"):
         words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)]

@@ -165,9 +165,9 @@ class Worker:
                 if self._runner is not None:
                     self._runner.input.end()
                     self._runner.typed()
-            case wire.Stat() | wire.ListFolder() | wire.ReadLink():
-                self._request(message)
-            case wire.OpenFile() | wire.Read() | wire.Free():
+            case wire.Ack() | wire.Resumed():
+                pass  # the stream's own
+            case _:  # checked by its type: a request that nobody serves would never be answered
                 self._request(message)
 
     def _input(self, data: bytes) -> None:
