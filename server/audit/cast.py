@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from server.audit import clock
 from server.audit.chunks import Kind
-from server.audit.replay import Frame, frames, opened, screen, without_pauses
+from server.audit.replay import Frame, first_size, frames, opened, screen, without_pauses
 
 DEFAULT_SIZE: Final = (80, 24)
 DOTS: Final = 64
@@ -88,7 +88,7 @@ def _event(frame: Frame, stream: _Stream | None) -> tuple[str, str] | None:
 
 def _header(path: Path) -> dict[str, Any]:
     first = opened(path)
-    columns, rows = _first_size(path)
+    columns, rows = first_size(path) or DEFAULT_SIZE
     return {
         "version": 2,
         "width": columns,
@@ -97,13 +97,6 @@ def _header(path: Path) -> dict[str, Any]:
         "title": first.session,
         "env": {"TERM": "xterm-256color"},
     }
-
-
-def _first_size(path: Path) -> tuple[int, int]:
-    for frame in frames(path):
-        if frame.size is not None and all(frame.size):
-            return frame.size
-    return DEFAULT_SIZE
 
 
 def _line(value: Any) -> str:

@@ -132,6 +132,11 @@ def length(path: Path) -> float:
     return last
 
 
+def first_size(path: Path) -> tuple[int, int] | None:
+    """Columns and rows that the first terminal had; None where none was opened."""
+    return next((frame.size for frame in frames(path) if frame.size and all(frame.size)), None)
+
+
 def parse_at(text: str) -> float | None:
     """Seconds of `08:22`, `1:08:22` or `08:22.5`; None when it is no time."""
     found = _AT.fullmatch(text)

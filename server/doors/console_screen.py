@@ -61,6 +61,7 @@ class ConsoleScreen(Station):
         """The exit status where a session ended by itself, not by its person."""
         self._watching: asyncio.Task[None] | None = None
         self._history = OwnHistory(())
+        self._player: Player | None = None
 
     # client.Taker
     def data(self, data: bytes) -> None:
@@ -73,6 +74,8 @@ class ConsoleScreen(Station):
         self.responder.columns, self.responder.rows = self.client.columns, self.client.rows
         if self._prompt is not None:
             self._prompt.resized()
+        if self._player is not None:
+            self._player.resized()
 
     def writable(self, can: bool) -> None: ...
 
@@ -145,7 +148,11 @@ class ConsoleScreen(Station):
             self.keys.next_key,
             lambda: (client.columns, client.rows),
         )
-        await player.run()
+        self._player = player
+        try:
+            await player.run()
+        finally:
+            self._player = None
 
     async def kept(self, job: Job) -> int:
         self._interrupt = lambda: self.broker.own(_cancelled(job))

@@ -3,6 +3,7 @@
 1. What is shown passes the filter of a live screen unless `raw` was asked for.
 2. A jump shows what the screen had written shortly before that moment, not the whole past again.
 3. Frames are read in a thread, some at a time; the player holds no recording in memory.
+4. The last row is the player's own; a window of another size shows the moment anew.
 """
 
 import asyncio
@@ -13,8 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.audit.chunks import Kind
-from server.audit.replay import Frame, Mark, frames, length, marks, screen, without_pauses
+from server.audit.replay import (
+    Frame,
+    Mark,
+    first_size,
+    frames,
+    length,
+    marks,
+    screen,
+    without_pauses,
+)
 from server.doors.device_output import DeviceOutput
+from server.doors.played_screen import PlayedScreen
 
 SOME = 256
 BEFORE = 256 * 1024
@@ -59,12 +70,23 @@ class Player:
         self._marks: list[Mark] = []
         self._length = 0.0
         self._drawn = 0.0
+        self._window = size()
+        self._rows = self._window[1]
+        self._screen = PlayedScreen(self._rows)
+
+    def resized(self) -> None:
+        """The person's window has another size now."""
+        if self._window != self._size():
+            self._jump = self._at + 0.001  # times are whole milliseconds: all until now
+            self._keyed.set()
 
     async def run(self) -> None:
         """Plays until the person has had enough."""
         path = self._what.path
         self._marks = await asyncio.to_thread(marks, path)
         self._length = await asyncio.to_thread(length, path)
+        first = await asyncio.to_thread(first_size, path)
+        self._rows = first[1] if first else self._size()[1]
         self._write(ENTER)
         keys = asyncio.create_task(self._keys())
         try:
@@ -79,34 +101,35 @@ class Player:
         self._jump, loop = None, asyncio.get_running_loop()
         output = None if self._what.raw else DeviceOutput()
         source = without_pauses(screen(frames(self._what.path)), self._what.idle)
-        before: deque[bytes] = deque()
+        before: deque[Frame] = deque()
         held, began, began_at = 0, 0.0, start
-        self._write(b"\x1b[r\x1b[2J\x1b[H")
+        self._window = self._size()
+        self._screen = PlayedScreen(self._window[1])
+        self._write(self._screen.resized(self._rows) + self._screen.cleared())
         while some := await asyncio.to_thread(_some, source):
             for frame in some:
-                data = _shown(frame)
                 if frame.at_s < start:
-                    before.append(data)
-                    held += len(data)
-                    while held - len(before[0]) > BEFORE:
-                        held -= len(before.popleft())
+                    before.append(frame)
+                    held += len(frame.data)
+                    while held - len(before[0].data) > BEFORE:
+                        held -= len((gone := before.popleft()).data)
+                        self._sized(gone)
                     self._at = frame.at_s
                     continue
-                if before:
-                    self._put(output, b"".join(before))
-                    before.clear()
+                while before:
+                    self._put(output, before.popleft())
                 if not began:
                     began = loop.time()
                 began, began_at = await self._wait_until(frame.at_s, began, began_at)
                 if self._left:
                     return
                 self._at = frame.at_s
-                self._put(output, data)
-                self._seek_text(data)
+                self._put(output, frame)
+                self._seek_text(frame.data)
                 await self._drain()
                 self._status(loop.time())
-        if before:
-            self._put(output, b"".join(before))
+        while before:
+            self._put(output, before.popleft())
         await self._at_end()
 
     async def _wait_until(self, at_s: float, began: float, began_at: float) -> tuple[float, float]:
@@ -142,8 +165,14 @@ class Player:
         """Whether this stretch is over: by a jump, or for good."""
         return self._over or self._jump is not None
 
-    def _put(self, output: DeviceOutput | None, data: bytes) -> None:
-        self._write(data if output is None else output.passed(data))
+    def _put(self, output: DeviceOutput | None, frame: Frame) -> None:
+        self._sized(frame)
+        data = _shown(frame)
+        self._write(self._screen.passed(data if output is None else output.passed(data)))
+
+    def _sized(self, frame: Frame) -> None:
+        if frame.size is not None and frame.size[1]:
+            self._write(self._screen.resized(frame.size[1]))
 
     def _seek_text(self, data: bytes) -> None:
         if self._find and self._find.encode() in re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", data):
@@ -198,9 +227,9 @@ class Player:
 
     # The status line.
     def _status(self, now: float) -> None:
-        if now and now - self._drawn < REDRAW_S:
+        if now and now - self._drawn < REDRAW_S and not self._screen.wiped:
             return
-        self._drawn = now
+        self._drawn, self._screen.wiped = now, False
         if self._help:
             self._line(HELP)
             return
@@ -213,7 +242,7 @@ class Player:
     def _line(self, text: str) -> None:
         columns, rows = self._size()
         shown = text[: columns - 1].encode("utf-8", "backslashreplace")
-        self._write(b"\x1b7\x1b[%d;1H\x1b[0;2m\x1b[2K%s\x1b[0m\x1b8" % (rows, shown))
+        self._write(b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0;2m\x1b[2K%s\x1b[0m\x1b8" % (rows, shown))
 
 
 def _some(source: Iterator[Frame]) -> list[Frame]:
