@@ -199,8 +199,10 @@ class ConsoleScreen(Station):
         """To the recording, then to the screen; what is not recorded is not shown."""
         if not data or self._broken is not None:
             return
-        session = self.session or self._desk_session
-        if session is not None and not session.ended.is_set():
+        session = self.session
+        if session is None or session.sealing:
+            session = self._desk_session
+        if session is not None and not session.sealing:
             try:
                 session.shown(data)
             except (RecordingFull, RecordingBroken) as error:

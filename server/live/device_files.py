@@ -119,7 +119,7 @@ class DeviceFiles:
                 )
             self._session = await self._sessions.open(self._responder, name)
             self._record = FileRecord(self._session.journal.recording)
-        if self._session.ended.is_set():
+        if self._session.sealing:
             raise Unreachable(f"{self._session.id} on {self.device.name} has ended; connect again")
         return self._record
 

@@ -66,6 +66,8 @@ class Session:
         self.streams = WarmStream(self)
         self.ended = asyncio.Event()
         self.ended_why = ""
+        self.sealing = False
+        """Nothing can be recorded here any more: what a screen shows is its desk session's."""
         self.notices: list[str] = []
         self.on_notice: Callable[[str], None] | None = None
         self.on_taken: Callable[[], None] | None = None
@@ -112,7 +114,7 @@ class Session:
 
     async def _judged(self, typed: TypedLine) -> tuple[int, Command, str]:
         """Number, prepared value and stream of a command that may run; its records durable."""
-        if self.ended.is_set():  # nothing can be recorded here any more
+        if self.sealing:
             raise self._over()
         self._numbers += 1
         number, word = self._numbers, type(typed.command).spec.word
@@ -316,6 +318,7 @@ class Session:
             self._left.cancel()
         await self.sessions.end_commands(self)
         self.streams.end()
+        self.sealing = True
         await self.journal.end(reason)
         self.ended.set()
         self.sessions.forget(self)

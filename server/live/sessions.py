@@ -129,7 +129,8 @@ class Sessions:
 
     async def attach(self, responder: Responder, session_id: str) -> Session:
         session = self.live.get(session_id.upper())
-        if session is None or session.person != responder.person or session.device is None:
+        mine = session is not None and session.person == responder.person
+        if session is None or not mine or session.device is None or session.ending:
             raise Failed(f"no session {visible(session_id)[:32]} of yours is open; devices lists")
         await session.attach(responder)
         return session
