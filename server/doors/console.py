@@ -173,7 +173,7 @@ class Console(ConsoleScreen):
             jobs = "1 job runs" if running == 1 else f"{running} jobs run"
             self.say(f"{jobs}; Ctrl-D again ends them with the session, detach keeps them")
             return
-        await self.leave()
+        await self.leave("Ctrl-D")
 
     async def _lines(self, text: str) -> None:
         """What was entered: one line, or several that were pasted, up to the first that fails."""
@@ -313,9 +313,10 @@ class Console(ConsoleScreen):
         )
         self.leaving = self.direct
 
-    async def disconnect(self) -> None:
+    async def disconnect(self, by: str = "disconnect") -> None:
         session = self.session
         self._stop_watching()
-        await super().disconnect()
+        await super().disconnect(by)
+        self._notices.flush()  # what ended with it, before it
         if session is not None and session.device is not None:
             self.say(f"{session.id} on {session.device.name} has ended")

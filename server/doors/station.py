@@ -276,15 +276,15 @@ class Station(ABC):
     async def detach(self) -> None:
         raise Refused("detach needs a terminal; ssh -t gives one")
 
-    async def disconnect(self) -> None:
+    async def disconnect(self, by: str = "disconnect") -> None:
         if self.session is None:
             raise Refused("no session to end here; exit leaves Fireline")
         session, self.session = self.session, None
-        await whole(session.end("disconnect"), self.broker.own)
+        await whole(session.end(by), self.broker.own)
 
-    async def leave(self) -> None:
+    async def leave(self, by: str = "exit") -> None:
         if self.session is not None:
-            await self.disconnect()
+            await self.disconnect(by)
             self.leaving = self.direct
         else:
             self.leaving = True

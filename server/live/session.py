@@ -243,7 +243,7 @@ class Session:
     def _release(self, job: DeviceJob) -> None:
         self.touch()
         self.away.job_ended(job)
-        if job.behind:
+        if job.behind or self.detached:  # one may have started while its person went
             self.notify(_ended_notice(job))
         if job.stream is not None:
             self.streams.give_back(job.stream)
@@ -278,11 +278,11 @@ class Session:
         return words
 
     def notify(self, line: str) -> None:
-        """A whole line for the person: now if somebody looks, else when somebody comes back."""
+        """A whole line for the person: now if somebody looks, else at `attach`, with its time."""
         if self.on_notice is not None:
             self.on_notice(line)
         elif len(self.notices) < 1000:
-            self.notices.append(line)
+            self.notices.append(f"{self.sessions.clock()}  {line}")
 
     # Leaving, coming back, ending.
     async def detach(self, reason: str) -> None:
@@ -290,6 +290,8 @@ class Session:
         if self._ending or self.detached:
             return
         self.detached, self.on_notice = True, None
+        for job in self.running:
+            job.behind = True  # what was in front too: nobody sees its end there
         await self.journal.append(Detached(reason=reason))
         loop = asyncio.get_running_loop()
         self._left = loop.call_later(

@@ -182,7 +182,8 @@ class TerminalJob(DeviceJob):
             self.viewer.on_writable()
 
     def on_away(self) -> None:
-        self.journal.recording.write(Kind.GAP, self.number, b"the stream broke")
+        if not self.cancelled_by:  # one that is told to end goes with its stream: nothing broke
+            self.journal.recording.write(Kind.GAP, self.number, b"the stream broke")
         super().on_away()
 
     def _keep(self, data: bytes) -> None:

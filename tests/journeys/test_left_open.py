@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -83,7 +83,7 @@ def test_a_killed_client_loses_nothing_of_its_session(house: House, tmp_path: Pa
         s.until(r"^fireline>$")
         s.enter(f"attach {session}")
         s.until(rf"^{session} {DEVICE}, away \d+ s:$")
-        s.until(r"^  .*job 1 completed: run on left-01, ")
+        s.until(r"^  \d\d:\d\d:\d\dZ  job 1 completed: run on left-01, ")
         s.until(at_prompt)
         s.enter("status 1")
         s.until(r"^whole$")
@@ -109,6 +109,78 @@ def test_a_killed_client_loses_nothing_of_its_session(house: House, tmp_path: Pa
 
 def _kinds(house: House, session: str) -> set[Kind]:
     return {chunk.kind for chunk in Reader(house.home / "recordings" / f"{session}.rec")}
+
+
+def left_in_front(house: House, line: str, begun: Callable[[Screen], object]) -> str:
+    """The session whose client was killed while the line ran in front."""
+    with console(house, f"connect {DEVICE}") as s:
+        s.until(at_prompt)
+        session = house.sessions()[-1]
+        s.enter(line)
+        begun(s)
+        kill(s)
+    until("it is left open", lambda: house.of_kind("detached", session))
+    return session
+
+
+def back_in(s: Screen, session: str) -> None:
+    s.until(r"^fireline>$")
+    s.enter(f"attach {session}")
+    s.until(rf"^{session} {DEVICE}, away \d+ s")
+
+
+def test_what_ran_in_front_is_a_job_of_who_comes_back(house: House, tmp_path: Path) -> None:
+    place = tmp_path / "front"
+    runs = place.with_suffix(".child")
+    session = left_in_front(
+        house, f"run waiter.sh {place}", lambda s: until("it runs", lambda: runs.exists())
+    )
+    with console(house) as s:
+        back_in(s, session)
+        s.until(rf"^{DEVICE} \[1 job\] />$")
+        place.with_suffix(".end").touch()
+        s.until(rf"^job 1 completed: run on {DEVICE}, \d+\.\d s; status 1 shows it$")
+        s.type("\x04")
+        s.until(r"^fireline>$")
+        s.type("\x04")
+        assert s.status() == 0
+
+
+def test_what_ended_while_its_person_was_away_is_told_with_its_time(
+    house: House, tmp_path: Path
+) -> None:
+    place = tmp_path / "away"
+    runs = place.with_suffix(".child")
+    session = left_in_front(
+        house, f"run waiter.sh {place}", lambda s: until("it runs", lambda: runs.exists())
+    )
+    place.with_suffix(".end").touch()
+    until("it has ended", lambda: house.of_kind("ended", session))
+    with console(house) as s:
+        back_in(s, session)
+        s.until(rf"^  \d\d:\d\d:\d\dZ  job 1 completed: run on {DEVICE}, \d+\.\d s; status 1 ")
+        s.until(rf"^{DEVICE} />$")
+        s.enter("exit")
+        s.until(r"^fireline>$")
+        s.type("\x04")
+        assert s.status() == 0
+
+
+def test_a_shell_that_was_left_in_front_ends_by_exit_and_says_so(house: House) -> None:
+    session = left_in_front(house, "shell", lambda s: s.until(in_shell))
+    with console(house) as s:
+        back_in(s, session)
+        s.until(rf"^{DEVICE} \[1 job\] />$")
+        s.enter("exit")
+        s.until(
+            rf"^job 1 cancelled: shell stopped on {DEVICE} by its session's end \(exit\), "
+            rf".*\n{session} on {DEVICE} has ended$"
+        )
+        s.type("\x04")
+        assert s.status() == 0
+    assert Kind.GAP not in _kinds(house, session), "nothing broke"
+    (ended,) = house.of_kind("session_ended", session)
+    assert ended["reason"] == "exit"
 
 
 def test_nobody_else_may_attach_it(house: House) -> None:
