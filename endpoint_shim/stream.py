@@ -70,6 +70,11 @@ class Stream:
         """False: read no more of the source until `on_room` or `wait_room`."""
         return not self._sent.full and (self._socket is None or self._socket.writable)
 
+    @property
+    def delivered(self) -> bool:
+        """Whether the broker has all that was said here."""
+        return self._sent.empty
+
     async def _writable(self) -> None:
         while self._socket is not None and not self._socket.writable:
             self._has_room.clear()

@@ -115,7 +115,10 @@ class Worker:
         return place
 
     def _wanted(self) -> bool:
-        return self._command is not None or (self._files is not None and self._files.open)
+        """Also by a Done that the broker does not have yet: its command ended while it was away."""
+        undelivered = self._stream is not None and not self._stream.delivered
+        files = self._files is not None and self._files.open
+        return self._command is not None or files or undelivered
 
     # From the supervisor.
     def _message(self, data: bytes) -> None:

@@ -307,3 +307,19 @@ async def test_what_is_said_before_the_broker_has_answered_a_resume_is_sent_once
     came, _ = await again.until_done()
     shown += b"".join(one for one in came if isinstance(one, bytes))
     assert [int(n) for n in re.findall(rb"tick-(\d+)\r", shown)] == [*range(1, 301)]
+
+
+async def test_an_end_that_came_while_the_line_was_down_is_told_when_it_is_back(
+    door: Door, shim: Shim, tmp_path: Path
+) -> None:
+    (tmp_path / "f").write_bytes(b"all of it")
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    peer.acknowledging = False
+    peer.say(start(1, {"word": "getfile", "path": str(tmp_path / "f")}))
+    await peer.until_done()  # it was heard, and not acknowledged: for the worker it is not there
+    peer.abort("a cable")
+    again, _ = await door.stream()
+    again.say(wire.Resumed(frames=0))
+    came, done = await again.until_done()
+    assert b"all of it" in came and done == Done()

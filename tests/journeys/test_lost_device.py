@@ -88,7 +88,7 @@ def test_what_runs_in_front_goes_on_behind_and_no_row_is_missed(house: House, ha
             rf"^{DEVICE} back \d\d:\d\d:\d\dZ, after \d+ s; job 1 runs, no row was missed$",
             back, re.MULTILINE,
         ), back  # fmt: skip
-        s.until(rf"^{DEVICE} \[1 job\] /> help wh$")
+        s.until(rf"^{DEVICE} (?:\[1 job\] )?/> help wh$")
         s.until(rf"^job 1 completed: findfile on {DEVICE}, {NEEDLES} rows, ", seconds=90)
         assert sorted(rows(house)) == sorted(f"needle-{number}" for number in range(NEEDLES))
         s.type("\x03")
@@ -108,6 +108,6 @@ def test_a_ctrl_c_while_it_is_silent_has_its_own_answer(house: House, hay: Path)
             )
             s.until(rf"^{DEVICE} lost \d\d:\d\d:\d\dZ: silent$", seconds=30)
         s.until(rf"^{DEVICE} back ", seconds=30)
-        s.until(rf"^job 1 cancelled: findfile stopped on {DEVICE} while running", seconds=20)
+        s.until(r"^job 1 (?:cancelled|interrupted): findfile ", seconds=20)
         s.enter("exit")
         s.status(30)
