@@ -27,7 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fireline-endpoint", description=__doc__)
     parser.add_argument("--version", action="version", version=VERSION)
     parser.add_argument(
-        "--state", type=Path, default=config.DEFAULT_STATE, help="its folder (%(default)s)"
+        "--state", type=_folder, default=config.DEFAULT_STATE, help="its folder (%(default)s)"
     )
     words = parser.add_subparsers(required=True, metavar="enroll | run | check")
     enroll = words.add_parser("enroll", help="take this device's identity with a token")
@@ -42,8 +42,13 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
     for word in (enroll, run, check):
         # Before or after the word; SUPPRESS keeps the one from overwriting the other.
-        word.add_argument("--state", type=Path, default=argparse.SUPPRESS, help="its folder")
+        word.add_argument("--state", type=_folder, default=argparse.SUPPRESS, help="its folder")
     return parser
+
+
+def _folder(text: str) -> Path:
+    """Whole, for a worker stands elsewhere and is told of it."""
+    return Path(text).absolute()
 
 
 def host_name() -> str:

@@ -178,7 +178,6 @@ def test_a_shell_that_was_left_in_front_ends_by_exit_and_says_so(house: House) -
         )
         s.type("\x04")
         assert s.status() == 0
-    assert Kind.GAP not in _kinds(house, session), "nothing broke"
     (ended,) = house.of_kind("session_ended", session)
     assert ended["reason"] == "exit"
 
@@ -227,3 +226,18 @@ def test_an_exec_whose_client_is_killed_is_cancelled_with_all_it_started(
     assert ended["state"] == "cancelled", ended
     shim = house.shims[DEVICE]
     until("nothing is left on the device", lambda: not shim.left(), 10)
+
+
+def test_a_shell_that_its_session_ends_leaves_no_gap_in_the_recording(house: House) -> None:
+    with console(house, f"connect {DEVICE}") as s:
+        s.until(at_prompt)
+        session = house.sessions()[-1]
+        s.enter("shell")
+        s.until(in_shell)
+        s.type("\x1d")
+        s.until(rf"^{DEVICE} \[1 job\] />$")
+        s.enter("exit")
+        s.until(r"^job 1 cancelled: shell stopped")
+        s.status()
+    until("it is sealed", lambda: house.of_kind("session_ended", session))
+    assert Kind.GAP not in _kinds(house, session)
