@@ -24,6 +24,7 @@ from server.doors.plain_shell import PlainShell
 from server.doors.station import Station, wants_json
 from server.live.render import Shown
 from server.live.responder import Door
+from server.live.session import Session
 from server.live.terminal_job import TerminalJob
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class Batch(Station):
     @property
     def face(self) -> Face:
         return self._face
+
+    async def arrived(self, session: Session) -> None:
+        await super().arrived(session)
+        session.on_notice = self.say  # the end of a job, its own or its session's
 
     async def view(self, job: TerminalJob) -> int:
         await PlainShell(self.client, self._stdin, job).run()

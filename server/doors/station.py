@@ -113,6 +113,8 @@ class Station(ABC):
     async def run(self, typed: TypedLine) -> int:
         """Runs what was understood."""
         self.typed, self.status = typed, 0
+        if self.responder.door == "exec":
+            refuse_behind(typed)
         if isinstance(typed.command, ConsoleCommand):
             await self.here.judge(typed)
             await typed.command.run(self)
@@ -256,6 +258,7 @@ class Station(ABC):
         self.typed = inner = self.understood(line)
         if isinstance(inner.command, ConsoleCommand):
             raise NotUnderstood(f"{inner.command.spec.word} is no command to run on a device")
+        refuse_behind(inner)
         comment = await self.comment_for(device, inner.options.comment)
         session = await self._opened(device, comment)
         self.session = session
@@ -319,6 +322,16 @@ class Station(ABC):
     async def play(self, played: Played) -> None:
         """Shows a recording on the person's terminal."""
         raise Refused("replay needs a terminal; ssh -t gives one, -output cast writes a file")
+
+
+def refuse_behind(typed: TypedLine) -> None:
+    """A session of one command ends with it: behind, it would be stopped as soon as it began."""
+    if typed.options.background:
+        word = typed.command.spec.word
+        raise NotUnderstood(
+            f"{word} & would be stopped at once, for one command's session ends with it; "
+            "leave out the &, or connect NAME and type it there"
+        )
 
 
 def wants_json(line: str) -> bool:
