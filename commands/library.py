@@ -16,6 +16,7 @@ class Library(DeskCommand, role=ADVANCED, group="broker", rows=LibraryRow, limit
 
     Adding and deleting need the right `library: write`. The bytes come on standard input:
     ssh … 'library add triage.sh' < triage.sh
+    The same bytes again make no new version; the description stays until another one is given.
     """
 
     action: Annotated[Literal["list", "add", "delete"], "what to do"] = "list"

@@ -108,7 +108,7 @@ class Revoked(Body, frozen=True):
 
 
 class LibraryChanged(Body, frozen=True):
-    """A script was added or deleted."""
+    """A script was added, described anew or deleted."""
 
     by: str
     name: str

@@ -98,9 +98,8 @@ class LibraryRoom:
                 f"{visible(name)[:80]} is no library name: letters, digits, . _ - + and blanks"
             )
         sha256, size, head = await self._keep(data)
-        manifest = manifest or Manifest()
-        if description:
-            manifest = msgspec.structs.replace(manifest, description=description[:1000])
+        last = await library.newest(self._store, name)
+        manifest = manifest or _described(last, sha256, description)
         stored = await library.add(
             self._store,
             name,
@@ -110,14 +109,20 @@ class LibraryRoom:
             person,
             clock.now(),
         )
-        if stored.is_new:
+        same = last is not None and (last.version, last.manifest) == (
+            stored.version,
+            stored.manifest,
+        )
+        if not same:
+            what = "added" if stored.is_new else "described"
             await self._journal.append(
                 LibraryChanged(
-                    by=person, name=name, version=stored.version, sha256=sha256, what="added"
+                    by=person, name=name, version=stored.version, sha256=sha256, what=what
                 )
             )
         await self.rows()
-        return _row(stored), noticed(name, head)
+        notes = [] if stored.is_new else [_already(stored, same)]
+        return _row(stored), [*notes, *noticed(name, head)]
 
     async def delete(self, name: str, person: str) -> int:
         count = await library.delete(self._store, name, clock.now())
@@ -178,6 +183,22 @@ def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _described(last: library.StoredVersion | None, sha256: str, description: str) -> Manifest:
+    """The manifest of a person's file: the description stays until another one is given.
+
+    What the last version said of its exit codes and parameters holds for the same bytes alone.
+    """
+    before = Manifest() if last is None else _manifest(last.manifest)
+    if last is None or last.sha256 != sha256:
+        before = Manifest(description=before.description)
+    return msgspec.structs.replace(before, description=description[:1000] or before.description)
+
+
+def _already(stored: library.StoredVersion, same: bool) -> str:
+    told = "nothing was changed" if same else "its description is new, its number stays"
+    return f"{stored.name} had these bytes already as version {stored.version}; {told}"
 
 
 def _manifest(text: str) -> Manifest:

@@ -35,7 +35,10 @@ async def versions(store: Store) -> list[StoredVersion]:
 async def add(
     store: Store, name: str, sha256: str, size: int, manifest: str, added_by: str, at: str
 ) -> StoredVersion:
-    """The next version of a name, its spelling kept; the same bytes again give the last one."""
+    """The next version of a name, its spelling kept.
+
+    The same bytes again are the last version, which has this manifest from now on.
+    """
 
     def insert(connection: sqlite3.Connection) -> StoredVersion:
         last = connection.execute(
@@ -43,8 +46,12 @@ async def add(
             " FROM library_versions WHERE name = ? ORDER BY version DESC LIMIT 1",
             (name,),
         ).fetchone()
-        if last is not None and last[7] is None and last[2] == sha256 and last[4] == manifest:
-            return StoredVersion(*last[:7])
+        if last is not None and last[7] is None and last[2] == sha256:
+            connection.execute(
+                "UPDATE library_versions SET manifest = ? WHERE name = ? AND version = ?",
+                (manifest, name, last[1]),
+            )
+            return StoredVersion(*last[:7])._replace(manifest=manifest)
         version = StoredVersion(
             name, last[1] + 1 if last else 1, sha256, size, manifest, added_by, at, True
         )
@@ -57,6 +64,21 @@ async def add(
         return version
 
     return await store.write(insert)
+
+
+async def newest(store: Store, name: str) -> StoredVersion | None:
+    """The name's last version, if it is not deleted."""
+
+    def select(connection: sqlite3.Connection) -> StoredVersion | None:
+        row = connection.execute(
+            "SELECT name, version, sha256, size, manifest, added_by, added_at"
+            " FROM library_versions WHERE name = ? AND deleted_at IS NULL"
+            " ORDER BY version DESC LIMIT 1",
+            (name,),
+        ).fetchone()
+        return None if row is None else StoredVersion(*row)
+
+    return await store.read(select)
 
 
 async def delete(store: Store, name: str, at: str) -> int:
