@@ -24,8 +24,7 @@ class Dir(DeviceCommand, role=BASIC, rows=FileRow, aliases=("ls",)):
     relative_path: Annotated[bool, "show names as seen from the folder"] = False
 
     async def run(self, host: Host) -> AsyncIterator[Item]:
-        top = await host.files.absolute(self.path)
         async for row in host.files.list(self.path):
             if self.relative_path and not self.full_path:
-                row = msgspec.structs.replace(row, path=names.below(row.path, top))
+                row = msgspec.structs.replace(row, path=names.last_part(row.path))
             yield row

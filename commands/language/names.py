@@ -106,20 +106,6 @@ def last_part(name: Name) -> Name:
     return from_text(re.split(r"[/\\]", to_units(name))[-1])
 
 
-def below(path: Name, top: Name) -> Name:
-    """A whole path as seen from the folder `top`; itself where it is not below."""
-    if path.removeprefix(RAW).startswith("/"):
-        try:
-            start, data = to_bytes(top).rstrip(b"/") + b"/", to_bytes(path)
-        except NotUnderstood:
-            return path
-        return from_bytes(data[len(start) :] if data.startswith(start) else data)
-    units, base = to_units(path), to_units(top).rstrip("/\\")
-    rest = units[len(base) :]
-    inside = units.startswith(base) and rest.startswith(("/", "\\")) and len(rest) > 1
-    return from_text(rest[1:]) if inside else path
-
-
 def text(name: Name) -> str | None:
     """The exact text that the Name stands for; None where it is bytes or units and no text."""
     if not name.startswith(RAW):
