@@ -7,6 +7,7 @@ import re
 from commands.language import items, names
 from commands.language.errors import NotUnderstood
 from commands.language.names import Name
+from server.audit.records import FileTaken
 from server.audit.session import SessionJournal
 from server.evidence.incoming import Incoming
 from server.live.job import Job
@@ -21,28 +22,47 @@ async def keep(journal: SessionJournal, job: Job) -> str:
     name = job.options.keep or ""
     if not NAME.fullmatch(name) or name.endswith(".partial"):
         raise NotUnderstood("> takes a plain NAME: letters, digits, . _ - and blanks, no folders")
-    into = items.Into("file", Name(name))
-    incoming = Incoming(journal, job.number, into, name, LIMIT, None)
-    drained = asyncio.Event()
-    incoming.on_drained = drained.set
-    digest, size = hashlib.sha256(), 0
+    file = _File(journal, job, name)
     renderer = Renderer.of(job.command, job.options, Style(terminal=False), job.number, job.device)
     async for item in job.items():
-        data = renderer.item(item).out
-        digest.update(data)
-        size += len(data)
-        if data and not incoming.feed(data):
-            drained.clear()
-            await drained.wait()
+        await file.add(renderer.item(item).out)
     await job.wait()
-    last = renderer.end(job.error, job.took).out
-    digest.update(last)
-    size += len(last)
-    if last:
-        incoming.feed(last)
-    incoming.expected = items.Taken(size, digest.hexdigest())
-    taken = await incoming.take()
+    if job.error is not None and file.incoming is None:
+        return f"nothing is kept as {name}: {job.spec.word} gave nothing, #{job.number}"
+    await file.add(renderer.end(job.error, job.took).out)
+    taken = await file.take()
     return (
         f"{names.shown(Name(taken.name))} kept: {taken.bytes:,} bytes, sha256 {taken.sha256}, "
         f"#{job.number}\nsftp   /evidence/{journal.id}/{taken.name}"
     )
+
+
+class _File:
+    """The evidence that it becomes; made by its first byte, or by an end that is good."""
+
+    def __init__(self, journal: SessionJournal, job: Job, name: str) -> None:
+        self.incoming: Incoming | None = None
+        self._journal, self._job, self._name = journal, job, name
+        self._digest, self._size = hashlib.sha256(), 0
+        self._drained = asyncio.Event()
+
+    async def add(self, data: bytes) -> None:
+        if not data:
+            return
+        self._digest.update(data)
+        self._size += len(data)
+        if not self._open().feed(data):
+            self._drained.clear()
+            await self._drained.wait()
+
+    async def take(self) -> FileTaken:
+        incoming = self._open()
+        incoming.expected = items.Taken(self._size, self._digest.hexdigest())
+        return await incoming.take()
+
+    def _open(self) -> Incoming:
+        if self.incoming is None:
+            into = items.Into("file", Name(self._name))
+            self.incoming = Incoming(self._journal, self._job.number, into, self._name, LIMIT, None)
+            self.incoming.on_drained = self._drained.set
+        return self.incoming

@@ -1,10 +1,11 @@
 """What is said of files that moved: only after both sides gave the same digest."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from commands.language import items, names
+from commands.language.items import Column, Row
 from commands.language.visible import visible
 from server.live.render import messages
 
@@ -15,6 +16,23 @@ class _File:
     verb: str
     size: int
     sha256: str
+
+
+class FileRow(Row):
+    """The same for a program."""
+
+    file: Annotated[str, Column(1, identity=True)]
+    what: Annotated[str, Column(1)]
+    """taken, written, or that it was there already."""
+    bytes: Annotated[int, Column(2, size=True)]
+    sha256: Annotated[str, Column(2)]
+    sftp: Annotated[str, Column(3)] = ""
+
+
+class FolderRow(Row):
+    """Where the person stands now, for a program."""
+
+    folder: Annotated[names.Name, Column(1, identity=True)]
 
 
 class Kept(Protocol):
@@ -56,6 +74,27 @@ class Moved:
             same = f"same digest on {self.device} and here"
             lines.append(", ".join([first, *time, same, *mark]))
             lines.append(f"sha256 {file.sha256}")
-            if file.verb == "taken" and self.session and (place := next(kept, None)):
-                lines.append(f"sftp   /evidence/{self.session}/{visible(place.name)}")
+            if place := self._place(file, kept):
+                lines.append(f"sftp   {place}")
         return lines
+
+    def rows(self) -> list[FileRow]:
+        """Each file as a row."""
+        kept = iter(self.evidence)
+        return [
+            FileRow(
+                file=file.name,
+                what=file.verb,
+                bytes=file.size,
+                sha256=file.sha256,
+                sftp=self._place(file, kept),
+            )
+            for file in self._files
+        ]
+
+    def _place(self, file: _File, kept: Iterator[Kept]) -> str:
+        """Where it lies in the evidence; empty for what was written to the device."""
+        if file.verb != "taken" or not self.session:
+            return ""
+        place = next(kept, None)
+        return "" if place is None else f"/evidence/{self.session}/{visible(place.name)}"

@@ -99,6 +99,8 @@ class Renderer:
                 self._moved.taken(item)
             case items.Written():
                 self._moved.written(item)
+            case items.Folder() if self._for_program:
+                return self._row(files.FolderRow(folder=item.path))
             case items.Folder():
                 shown = names.shown(item.path) + "\n"
                 return out(shown) if self.style.terminal else err(shown)
@@ -131,7 +133,8 @@ class Renderer:
         self.deadline = None
         if exit_code is not None:
             self.exit_code = exit_code
-        shown = self._last()
+        shown = self._moved_rows() if error is None else NOTHING
+        shown += self._last()
         for note in notes:
             self._keep(note)
         for note in self._kept_notes():
@@ -185,7 +188,7 @@ class Renderer:
 
     def _note(self, text: str) -> Shown:
         answers = not self._has_rows and not self.spec.text and self.spec.group in ANSWERING
-        if answers and self.options.output != "json":
+        if answers and not self._for_program:
             lines = messages.wrapped(visible(text), self.style.width)
             return out((lines if self.style.terminal else visible(text)) + "\n")
         if not self.style.terminal or self.options.output == "json":
@@ -215,8 +218,22 @@ class Renderer:
         shown = NOTHING if self._text is None else self._text.end(self.exit_code)
         return shown if self._form is None else out(self._form.end()) + shown
 
+    @property
+    def _for_program(self) -> bool:
+        return self.options.output in ("json", "csv")
+
+    def _moved_rows(self) -> Shown:
+        """Files as rows where sentences would be no JSON and no CSV."""
+        shown = NOTHING
+        if self._for_program and self._text is None:
+            for row in self._moved.rows():
+                shown += self._row(row)
+        return shown
+
     def _well(self, took: float | None) -> Shown:
-        if lines := self._moved.lines(took, self.number, self.style.terminal):
+        if not self._for_program and (
+            lines := self._moved.lines(took, self.number, self.style.terminal)
+        ):
             return out("".join(f"{line}\n" for line in lines))
         return self._footer(took)
 

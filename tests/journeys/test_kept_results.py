@@ -1,0 +1,63 @@
+"""What a command gave, asked for again: for a program, as evidence, and in the list of all."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+from tests.doors.rig import Ran, Rig
+
+
+async def lines(house: Rig, *typed: str) -> Ran:
+    """Lines of one session on web-01."""
+    return await house.run(
+        "alice", "connect web-01", stdin="".join(f"{t}\n" for t in typed).encode()
+    )
+
+
+async def test_a_getfile_is_a_row_of_json_and_of_csv(house: Rig, tmp_path: Path) -> None:
+    there = tmp_path / "memo.txt"
+    there.write_bytes(b"text of it\n")
+    digest = hashlib.sha256(b"text of it\n").hexdigest()
+    for output in ("json", "csv"):
+        ran = await lines(house, f"getfile {there}", f"status 1 -output {output}")
+        taken, _, given = ran.out.partition(f"sha256 {digest}\n")
+        place, _, given = given.partition("\n")
+        assert ran.status == 0 and taken.startswith("memo.txt taken: 11 bytes")
+        [row] = json.loads(given) if output == "json" else list(csv.DictReader(given.splitlines()))
+        assert {name: str(value) for name, value in row.items()} == {
+            "file": "memo.txt",
+            "what": "taken",
+            "bytes": "11",
+            "sha256": digest,
+            "sftp": place.removeprefix("sftp   "),
+        }
+
+
+async def test_a_failed_getfile_is_no_row_and_no_prose(house: Rig) -> None:
+    ran = await lines(house, "getfile /no/such/file", "status 1 -output json")
+    assert (ran.status, json.loads(ran.out)) == (1, [])
+    assert json.loads(ran.err.splitlines()[-1])["error"]["code"] == "failed"
+
+
+async def test_the_folder_that_cd_went_to_is_a_row(house: Rig) -> None:
+    ran = await lines(house, "cd /etc", "status 1 -output json")
+    assert json.loads(ran.out) == [{"folder": "/etc"}]
+
+
+async def test_nothing_is_kept_of_a_command_that_failed_and_gave_nothing(house: Rig) -> None:
+    ran = await house.run("alice", "on web-01 cat /no/such/file > y")
+    assert ran.status == 1
+    assert "nothing is kept as y: cat gave nothing, #1\n" in ran.err
+    session = (await house.run("carol", "sessions -output json")).out
+    newest = next(row for row in json.loads(session) if row["device"] == "web-01")["session"]
+    assert house.broker is not None
+    assert not house.broker.journal.folders.evidence(newest).exists()
+
+
+async def test_an_empty_output_of_a_command_that_did_well_is_kept(
+    house: Rig, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    ran = await house.run("alice", f"on web-01 cat -raw {tmp_path / 'empty'} > y")
+    assert ran.status == 0 and "y kept: " in ran.err
