@@ -116,8 +116,13 @@ class Station(ABC):
         if self.responder.door == "exec":
             refuse_behind(typed)
         if isinstance(typed.command, ConsoleCommand):
-            await self.here.judge(typed)
-            await typed.command.run(self)
+            line = await self.here.judge(typed)
+            try:
+                await typed.command.run(self)
+            except FirelineError as error:
+                line.end(error)
+                raise
+            line.end(None)
             return self.status
         job = await self._answered(typed)
         if job.ran_first:
@@ -298,7 +303,7 @@ class Station(ABC):
     async def foreground(self, number: int) -> None:
         job = self.here.jobs.get(number)
         if job is None:
-            raise Failed(f"no command #{number} in this session; log lists them")
+            raise self.here.no_result(number)
         job.behind = False
         if isinstance(job, TerminalJob):
             self.status = await self.view(job)

@@ -7,6 +7,7 @@ from commands.language.desk.jobs import JobRow
 from commands.language.errors import Failed, Unreachable
 from commands.language.items import Item, Note, Time
 from commands.language.visible import visible
+from server.live.door_line import DoorLine
 from server.live.job import Job
 
 if TYPE_CHECKING:
@@ -25,8 +26,11 @@ class DeskJobs:
                 yield _row(job)
 
     async def log(self) -> AsyncIterator[JobRow]:
-        for job in list(self._session.jobs.values()):
-            yield _row(job)
+        session = self._session
+        every: dict[int, Job | DoorLine] = {**session.jobs, **session.door_lines}
+        for number in sorted(every):
+            found = every[number]
+            yield _row(found) if isinstance(found, Job) else _line_row(found)
 
     async def result(self, number: int) -> AsyncIterator[Item]:
         job = self._job(number)
@@ -54,7 +58,7 @@ class DeskJobs:
     def _job(self, number: int) -> Job:
         job = self._session.jobs.get(number)
         if job is None:
-            raise Failed(f"no command #{number} in this session; log lists them")
+            raise self._session.no_result(number)
         return job
 
 
@@ -68,4 +72,15 @@ def _row(job: Job) -> JobRow:
         rows=job.rows,
         bytes=job.bytes,
         message=visible(job.message),
+    )
+
+
+def _line_row(line: DoorLine) -> JobRow:
+    return JobRow(
+        number=line.number,
+        state=line.state,
+        command=visible(line.typed.text),
+        started=Time(line.began_ms),
+        took_s=round(line.took, 1) if line.took is not None else None,
+        message=visible(line.message),
     )

@@ -29,6 +29,7 @@ from server.live.away import Away
 from server.live.desk import BrokerDesk
 from server.live.desk_job import DeskJob
 from server.live.device_job import DeviceJob, command_value
+from server.live.door_line import DoorLine
 from server.live.inventory import Device
 from server.live.job import Job
 from server.live.kept_output import keep
@@ -58,6 +59,7 @@ class Session:
         self.person = responder.person
         self.folder = Name("")
         self.jobs: dict[int, Job] = {}
+        self.door_lines: dict[int, DoorLine] = {}
         self.opened_in_s = 0.0
         self.role = ""
         self.rule = ""
@@ -108,9 +110,11 @@ class Session:
             raise first.error
         return f"{needs} {visible(path)} ran first, #{first.number}"
 
-    async def judge(self, typed: TypedLine) -> None:
+    async def judge(self, typed: TypedLine) -> DoorLine:
         """The access check and the record of a command that acts on the door itself."""
-        await self._judged(typed)
+        number, _, _ = await self._judged(typed)
+        line = self.door_lines[number] = DoorLine(number, typed)
+        return line
 
     async def _judged(self, typed: TypedLine) -> tuple[int, Command, str]:
         """Number, prepared value and stream of a command that may run; its records durable."""
@@ -159,6 +163,8 @@ class Session:
         for _, durable in [self.journal.submit(body) for body in bodies]:
             await durable
         if refusal is not None:
+            line = self.door_lines[number] = DoorLine(number, typed)
+            line.end(refusal)
             raise refusal
         return number, command, stream
 
@@ -259,6 +265,13 @@ class Session:
     def shown(self, data: bytes) -> None:
         """Records what goes to the person's screen, before it goes there."""
         self.journal.recording.write(Kind.OUTPUT, 0, data)
+
+    def no_result(self, number: int) -> Failed:
+        """Why a number leads to no result."""
+        line = self.door_lines.get(number)
+        if line is None:
+            return Failed(f"no command #{number} in this session; log lists them")
+        return Failed(f"{line.word} #{number} has no result to show; log says what became of it")
 
     @property
     def ending(self) -> bool:

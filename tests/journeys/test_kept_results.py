@@ -61,3 +61,18 @@ async def test_an_empty_output_of_a_command_that_did_well_is_kept(
     (tmp_path / "empty").write_bytes(b"")
     ran = await house.run("alice", f"on web-01 cat -raw {tmp_path / 'empty'} > y")
     assert ran.status == 0 and "y kept: " in ran.err
+
+
+async def test_the_log_has_every_number_also_of_what_was_refused_or_acts_on_the_console(
+    house: Rig,
+) -> None:
+    typed = ("pwd", "fg 9", "sessions", "run no-such.sh", "status 3", "log -output json")
+    ran = await lines(house, *typed)
+    assert "failed: sessions #3 has no result to show; log says what became of it\n" in ran.err
+    rows = json.loads(ran.out[ran.out.index("[") :])
+    assert [row["number"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [row["command"] for row in rows] == list(typed)
+    states = [row["state"] for row in rows]
+    assert states == ["completed", "failed", "refused", "failed", "failed", "running"]
+    assert rows[1]["message"].startswith("no command #9 in this session")
+    assert rows[2]["message"].startswith("sessions needs auditor")
