@@ -1,6 +1,7 @@
 """All sessions: who may open one more, who may come back to one, and what a device's line means."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ async def test_each_limit_is_said_and_an_end_makes_room(rig: Rig) -> None:
     with pytest.raises(Refused, match="you have 1 of these open"):
         await sessions.open(who("alice", "exec"), DEVICE)
     await sessions.open(who("bob"), DEVICE)
-    assert held.notices[-1].startswith("bob opened ")
+    assert re.match(r"\d\d:\d\d:\d\dZ  bob opened ", held.notices[-1])
     await held.end("room for another")
     await sessions.open(who("alice"), DEVICE)
     with pytest.raises(Refused, match="needs basic or advanced"):
@@ -110,7 +111,7 @@ async def test_a_device_that_is_lost_and_back_is_told_once_each(rig: Rig) -> Non
     assert session.prompt_words == ["lost"]
     away.device_back()
     away.device_back()
-    lost, back = session.notices
+    lost, back = (notice.split("Z  ", 1)[1] for notice in session.notices)
     assert lost.startswith(f"{DEVICE} lost ") and lost.endswith("Z: closed")
     assert back.startswith(f"{DEVICE} back ") and back.endswith("Z, after 0 s")
     assert session.prompt_words == []
