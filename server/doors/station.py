@@ -159,10 +159,15 @@ class Station(ABC):
 
     async def started(self, typed: TypedLine) -> Job:
         """The command's job; a subclass says what it waits for meanwhile."""
+        unfit = None
         if isinstance(typed.command, TerminalCommand) and not self.client.terminal:
-            typed = self.without_terminal(typed)
+            try:
+                typed = self.without_terminal(typed)
+            except NotUnderstood as error:
+                unfit = error
+        starting = self.here.execute(typed, data=self.standard_input(), unfit=unfit)
         # A start cut in half would leave a command that never ends.
-        return await whole(self.here.execute(typed, data=self.standard_input()), self.broker.own)
+        return await whole(starting, self.broker.own)
 
     def without_terminal(self, typed: TypedLine) -> TypedLine:
         """What a terminal command is where there is no terminal."""

@@ -83,12 +83,21 @@ class Session:
         journal.recording.on_lost(self._unrecorded)
 
     # Running a line.
-    async def execute(self, typed: TypedLine, *, data: AsyncIterator[bytes] | None = None) -> Job:
-        """The command, started; FirelineError where it may not be, journaled all the same."""
+    async def execute(
+        self,
+        typed: TypedLine,
+        *,
+        data: AsyncIterator[bytes] | None = None,
+        unfit: FirelineError | None = None,
+    ) -> Job:
+        """The command, started; FirelineError where it may not be, journaled all the same.
+
+        `unfit` is why its door cannot serve it: said to who would otherwise be allowed.
+        """
         if isinstance(typed.command, ConsoleCommand):
             raise TypeError("a console command acts on its door; judge it")
         ran_first = await self._run_first(typed)
-        number, command, started = await self._judged(typed)
+        number, command, started = await self._judged(typed, unfit)
         if isinstance(command, DeskCommand):
             self.standard_input = data
             job: Job = self._desk_job(number, typed, command)
@@ -104,6 +113,8 @@ class Session:
         path = getattr(typed.command, "path", None)
         if not needs or path is None or not getattr(typed.command, "auto", False):
             return ""
+        if self.sessions.permitted(self, typed.command).error is not None:
+            return ""  # it is refused itself, before anything has run for it
         first = await self.execute(parse(f"{needs} {quoted(path)}"))
         await first.wait()
         if first.error is not None:
@@ -116,7 +127,9 @@ class Session:
         line = self.door_lines[number] = DoorLine(number, typed)
         return line
 
-    async def _judged(self, typed: TypedLine) -> tuple[int, Command, str]:
+    async def _judged(
+        self, typed: TypedLine, unfit: FirelineError | None = None
+    ) -> tuple[int, Command, str]:
         """Number, prepared value and stream of a command that may run; its records durable."""
         if self.sealing:
             raise self._over()
@@ -129,12 +142,11 @@ class Session:
                 raise self._over()
             if self.device is None and isinstance(command, DeviceCommand | TerminalCommand):
                 raise NotUnderstood(f"{word} needs a device; connect NAME, or on NAME {word} …")
-            decision = self.sessions.decide(self, type(command).spec, self.device)
-            rule = decision.rule_text
-            if decision.error is not None:
-                raise decision.error
+            judged = self.sessions.permitted(self, command)
+            rule = judged.rule_text
+            if (against := judged.error or unfit) is not None:
+                raise against
             command = await command.prepare(self.desk())
-            self.sessions.check_device(self, command)
             question = None if typed.options.yes else await command.question(self.desk())
             if question is not None:
                 raise question

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands.language import items, wire
 from commands.language.command import Command, Spec, find
-from commands.language.errors import Failed, Refused, Unreachable
+from commands.language.errors import Failed, FirelineError, Refused, Unreachable
 from commands.language.names import Name
 from commands.language.visible import visible
 from server.audit.clock import now
@@ -169,7 +169,20 @@ class Sessions:
         )
         return Judged.of(decision, rules.file)
 
-    def check_device(self, session: Session, command: Command) -> None:
+    def permitted(self, session: Session, command: Command) -> Judged:
+        """What role, policy, shim and platform say to its word.
+
+        Asked before anything is looked up for it: who may not type it learns nothing by it.
+        """
+        judged = self.decide(session, type(command).spec, session.device)
+        if judged.error is None:
+            try:
+                self._check_device(session, command)
+            except FirelineError as error:
+                return Judged(error, judged.rule_text)
+        return judged
+
+    def _check_device(self, session: Session, command: Command) -> None:
         """Platform, the device's own policy, and what its shim knows."""
         device, spec = session.device, type(command).spec
         if device is None or not at_device(spec):
