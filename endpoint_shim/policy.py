@@ -5,13 +5,14 @@
    to forbid is not known.
 2. The broker only reads it (Hello, Report); the worker enforces it.
 3. A path is checked twice: as asked, before anything touches it, and as the real path found.
+4. The shim's own files are off limits with or without a policy (own.py).
 """
 
 import os
 import re
 import stat
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from commands.language import wire
 from commands.language.errors import Refused
 from commands.language.names import from_bytes, from_text, shown
 from endpoint_shim.durable import FLAGS
+from endpoint_shim.own import Own
 
 NAME = "policy.toml"
 OWNER = "only the device's owner can change that"
@@ -40,6 +42,7 @@ class Policy:
     """Mount -> why it must not be touched: a worker already hangs in it."""
     real: tuple[tuple[str, str], ...] = ()
     """Off-limits paths with links resolved, and as written."""
+    own: Own = field(default_factory=Own)
 
     def check_word(self, word: str) -> None:
         """Raises Refused for a word that this device does not run."""
@@ -59,6 +62,8 @@ class Policy:
         it is opened or listed. Linux bytes come as `os.fsdecode` gives them.
         """
         whole = _plain(path)
+        if self.own.is_closed(whole):
+            raise self._own(path)
         for mount, why in self.hung.items():
             if _under(whole, _plain(mount)):
                 raise Refused(f"{_shown(path)} on {self.device}: {why}")
@@ -67,15 +72,35 @@ class Policy:
                 line = _line(self.said.off_limits[written])
                 raise Refused(f"{_shown(path)} on {self.device} by its own policy {line}; {OWNER}")
 
+    def check_written(self, path: str) -> None:
+        """The same for a path that is to be made or replaced."""
+        if self.own.is_unwritten(_plain(path)):
+            raise self._own(path)
+        self.check_path(path)
+
+    def check_open(self, path: str, device: int, number: int) -> None:
+        """Raises Refused where what is open is the shim's own under another name."""
+        if self.own.is_one(device, number):
+            raise self._own(path)
+
+    def check_made(self, path: str, device: int, number: int) -> None:
+        """The same for a new name in the open folder of that identity."""
+        self.check_open(path, device, number)
+        if self.own.is_policy_in(device, number, os.path.basename(path)):
+            raise self._own(path)
+
+    def _own(self, path: str) -> Refused:
+        return Refused(f"{_shown(path)} on {self.device} is the shim's own; {OWNER}")
+
     def resolved(self) -> "Policy":
         """The same with each off-limits path also where its links lead; touches those paths."""
         real = tuple((os.path.realpath(one), one) for one in self.said.off_limits)
-        return Policy(self.said, self.device, self.hung, real)
+        return replace(self, real=real)
 
     def unresolved(self) -> "Policy":
         """The same where its off-limits paths could not be followed in time."""
         error = f"{NAME}: its off_limits lead where the system does not answer"
-        return Policy(msgspec.structs.replace(self.said, error=error), self.device, self.hung)
+        return replace(self, said=msgspec.structs.replace(self.said, error=error))
 
     def now_hung(self, mounts: dict[str, str]) -> None:
         self.hung.clear()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from commands.language import wire
 from commands.language.errors import FirelineError
 from commands.language.items import NOT_STARTED, Done, Note, encode
-from endpoint_shim import config, dial, policy, signed_in, stuck
+from endpoint_shim import config, dial, own, policy, signed_in, stuck
 from endpoint_shim.children import faster_loop, join_group, join_supervisor
 from endpoint_shim.groups import Group
 from endpoint_shim.host import Place
@@ -78,10 +78,18 @@ class Worker:
         placed, opening = await self._placed, await self._opening
         settings = self._settings = config.load(Path(placed.state))
         self._group = join_group(placed.group)
+        session, kept = Path(placed.session_folder), settings.state / config.KEPT
         self._place = Place(
-            Path(placed.session_folder),
-            Path(placed.state) / config.KEPT,
-            await _followed(self._read_policy(settings), placed.device, dict(placed.hung)),
+            session,
+            kept,
+            await _followed(
+                policy.Policy(
+                    self._read_policy(settings),
+                    placed.device,
+                    dict(placed.hung),
+                    own=own.found(settings.state, settings.policy, [session, kept]),
+                )
+            ),
             tuple(settings.settings.terminal_prefix),
         )
         stream = Stream(
@@ -110,7 +118,7 @@ class Worker:
         assert place is not None and settings is not None
         said = self._read_policy(settings)
         if said != before:
-            held = await _followed(said, place.policy.device, place.policy.hung)
+            held = await _followed(replace(place.policy, said=said, real=()))
             place = self._place = replace(place, policy=held)
         return place
 
@@ -248,10 +256,9 @@ class Worker:
         await asyncio.sleep(FLUSH_S)
 
 
-async def _followed(said: wire.Policy, device: str, hung: dict[str, str]) -> policy.Policy:
+async def _followed(found: policy.Policy) -> policy.Policy:
     """The policy with its paths also where their links lead."""
-    found = policy.Policy(said, device, hung)
-    if not said.off_limits:
+    if not found.said.off_limits:
         return found
     try:
         async with asyncio.timeout(RESOLVE_S):

@@ -29,6 +29,7 @@ def facts_of(
             real = real_path(looking, path)
             policy.check_path(os.fsdecode(real))
             facts = kernel.inode(dir_fd=looking)
+            policy.check_open(os.fsdecode(path), facts.device, facts.number)
             row = _row(path, real, facts)
             if row.kind == "link":
                 row.target = from_bytes(os.readlink(b"", dir_fd=looking))

@@ -25,6 +25,15 @@ class _NoLimits:
     def check_path(self, path: str) -> None:
         """Nothing in it is off limits to what runs there."""
 
+    def check_written(self, path: str) -> None:
+        """Nor is anything."""
+
+    def check_open(self, path: str, device: int, number: int) -> None:
+        """What runs there reads what root may."""
+
+    def check_made(self, path: str, device: int, number: int) -> None:
+        """Nothing is made."""
+
 
 def argv_of(path: bytes) -> list[bytes]:
     """How the file is started, without its arguments; raises Refused saying what it is."""

@@ -21,7 +21,7 @@ class LeftOut:
         self._add("folders that refuse", f"{text(path)} ({(error.strerror or '').lower()})")
 
     def policy(self, path: bytes) -> None:
-        self._add("off limits by this device's own policy", text(path))
+        self._add("off limits on this device", text(path))
 
     def again(self, path: bytes) -> None:
         self._add("the same folders in another place", text(path))

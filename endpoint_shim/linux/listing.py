@@ -23,7 +23,9 @@ def listing(path: bytes, follow: bool, policy: PathPolicy) -> Generator[FileRow,
     try:
         real = real_path(handle, path)
         policy.check_path(os.fsdecode(real))
-        if kind_of(os.fstat(handle).st_mode) != "directory":
+        facts = os.fstat(handle)
+        policy.check_open(os.fsdecode(path), facts.st_dev, facts.st_ino)
+        if kind_of(facts.st_mode) != "directory":
             yield row_of_handle(handle, path)
             return
         folder = opened_folder(handle)
@@ -68,6 +70,8 @@ def opened_at(path: bytes, policy: PathPolicy) -> tuple[int, bytes]:
         try:
             real = real_path(handle, path)
             policy.check_path(os.fsdecode(real))
+            facts = os.fstat(handle)
+            policy.check_open(os.fsdecode(path), facts.st_dev, facts.st_ino)
             return opened_folder(handle), real
         finally:
             os.close(handle)

@@ -46,6 +46,18 @@ class PathPolicy(Protocol):
         """Raises Refused for a whole path (as os.fsdecode gives it) that is off limits."""
         ...
 
+    def check_written(self, path: str) -> None:
+        """The same for a path that is to be made or replaced."""
+        ...
+
+    def check_open(self, path: str, device: int, number: int) -> None:
+        """Raises Refused where what is open, whatever its path, is the shim's own."""
+        ...
+
+    def check_made(self, path: str, device: int, number: int) -> None:
+        """The same for a new name in the open folder of that identity."""
+        ...
+
 
 class NotThere(Failed):
     """Nothing is at a path."""

@@ -25,11 +25,12 @@ from endpoint_shim.linux.paths import (
     text,
 )
 
+PROC, MEMORY = 0x9FA0, (b"mem", b"kcore")
 AHEAD = 1024 * 1024
 # statfs(2): proc, sysfs, debugfs, tracefs, securityfs, cgroup, cgroup2, configfs, selinuxfs.
 UNSIZED = frozenset(
     {
-        *(0x9FA0, 0x62656572, 0x64626720, 0x74726163, 0x73636673),
+        *(PROC, 0x62656572, 0x64626720, 0x74726163, 0x73636673),
         *(0x27E0EB, 0x63677270, 0x62656570, 0xF97CFF8C),
     }
 )
@@ -68,7 +69,9 @@ def open_plain(path: bytes, policy: PathPolicy) -> Opened:
             real = real_path(looking, path)
             policy.check_path(os.fsdecode(real))
             facts = kernel.inode(dir_fd=looking)
+            policy.check_open(os.fsdecode(path), facts.device, facts.number)
             refuse_unless_plain(path, looking, facts.mode)
+            _refuse_memory(path, real, looking)
             return opened(looking, path, real, facts)
         finally:
             os.close(looking)
@@ -94,6 +97,12 @@ def refuse_unless_plain(path: bytes, handle: int, mode: int) -> None:
         raise Refused(f"{text(path)} is a link to {target}, not a plain file; ask for that one")
     if kind != "file":
         raise Refused(f"{text(path)} is {SAID[kind]}, not a plain file; only plain files are taken")
+
+
+def _refuse_memory(path: bytes, real: bytes, handle: int) -> None:
+    """The shim's key is in its memory, and that of every process is a file of /proc."""
+    if os.path.basename(real) in MEMORY and kernel.file_system(handle) == PROC:
+        raise Refused(f"{text(path)} is memory, not a file; what is in memory is not read here")
 
 
 def _is_sized(handle: int, size: int) -> bool:

@@ -60,13 +60,17 @@ class Draft:
     """The blocking half: one file that is being made."""
 
     def __init__(self, path: bytes, policy: PathPolicy) -> None:
-        policy.check_path(os.fsdecode(path))
+        policy.check_written(os.fsdecode(path))
         self._path = path
+        self._policy = policy
         self._folder, self._name = open_folder_of(path)
         self._file = -1
         self._beside = b""
         try:
-            policy.check_path(os.fsdecode(os.path.join(real_path(self._folder, b""), self._name)))
+            real = os.fsdecode(os.path.join(real_path(self._folder, b""), self._name))
+            policy.check_written(real)
+            folder = os.fstat(self._folder)
+            policy.check_made(os.fsdecode(path), folder.st_dev, folder.st_ino)
             if not self._name:
                 raise Refused("/ is a folder; name the file that is to be made")
             self._there()
@@ -137,6 +141,7 @@ class Draft:
         kind = kind_of(facts.mode)
         if kind != "file":
             raise Refused(f"{text(self._path)} is {SAID[kind]}; only a plain file is replaced")
+        self._policy.check_open(os.fsdecode(self._path), facts.device, facts.number)
         return facts
 
     def _place_new(self) -> None:

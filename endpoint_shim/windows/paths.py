@@ -34,6 +34,10 @@ class PathPolicy(Protocol):
         """Raises Refused for a whole path that is off limits."""
         ...
 
+    def check_open(self, path: str, device: int, number: int) -> None:
+        """Raises Refused where what is open, whatever its path, is the shim's own."""
+        ...
+
 
 class NotThere(Failed):
     """Nothing is at a path."""

@@ -54,10 +54,18 @@ def open_plain(path: str, policy: PathPolicy) -> Opened:
             found = handles.facts(handle)
             refuse_unless_plain(path, found)
             counted = handles.links(handle)
-            return Opened(_descriptor(handle), path, real, found, counted)
+            fd = _descriptor(handle)
         except BaseException:
             close(handle)
             raise
+    try:
+        # A hard link has a path of its own. Both sides of this are numbered by the same Python.
+        identity = os.fstat(fd)
+        policy.check_open(path, identity.st_dev, identity.st_ino)
+    except BaseException:
+        os.close(fd)
+        raise
+    return Opened(fd, path, real, found, counted)
 
 
 def refuse_unless_plain(path: str, found: entries.Facts) -> None:

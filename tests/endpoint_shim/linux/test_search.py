@@ -136,7 +136,7 @@ async def test_what_the_policy_keeps_is_left_out_and_said(tmp_path: Path) -> Non
         (tmp_path / name / "needle").touch()
     rows, said = await found("needle", tmp_path, str(tmp_path / "secret"))
     assert [row.path for row in rows] == [f"{tmp_path}/open/needle"]
-    assert said == [f"left out, off limits by this device's own policy: {tmp_path}/secret"]
+    assert said == [f"left out, off limits on this device: {tmp_path}/secret"]
 
 
 async def test_without_a_start_proc_and_sys_are_left_out_and_said() -> None:

@@ -11,6 +11,7 @@ from commands.language.errors import Failed, Refused
 from commands.language.host.files import FileRow
 from commands.language.names import Name, from_text
 from commands.language.wire import Policy as WirePolicy
+from endpoint_shim import own
 from endpoint_shim.policy import Policy
 from endpoint_shim.windows.files import WindowsFiles
 from endpoint_shim.windows.handles import OPEN_EXISTING, READ_DATA
@@ -99,6 +100,53 @@ async def test_the_devices_policy_holds_for_every_spelling(tmp_path: Path) -> No
         await guarded.open(Name("secret\\x"))
     listed = (await rows(guarded))["Secret"]
     assert "policy" in listed.error and listed.size is None and not listed.is_directory
+
+
+def short_name(path: Path) -> str:
+    """The 8.3 spelling of a path."""
+    found = ctypes.create_unicode_buffer(1024)
+    assert ctypes.WinDLL("kernel32").GetShortPathNameW(str(path), found, 1024)
+    return found.value
+
+
+async def test_the_shims_own_files_are_reached_by_no_spelling(tmp_path: Path) -> None:
+    state = tmp_path / "State of the shim"
+    (state / "sessions" / "mine").mkdir(parents=True)
+    place(state, "key.pem")
+    place(state, "sessions\\mine\\x")
+    free = [state / "sessions" / "mine", state / "kept"]
+    policy = Policy(device="win-01", own=own.found(state, state / "policy.toml", free))
+    guarded = WindowsFiles(from_text(str(tmp_path)), policy)
+    os.link(state / "key.pem", tmp_path / "hard")
+    short = short_name(state)
+    assert short.lower() != str(state).lower() and "~" in short
+    for path in (
+        f"{state}\\key.pem",
+        f"{state}\\KEY.PEM".upper(),
+        f"{short}\\key.pem",
+        f"{state}\\sessions\\mine\\..\\..\\key.pem",
+        f"\\\\?\\{state}\\key.pem",
+        f"\\\\?\\{short}\\key.pem",
+        "hard",
+        str(Path(own.__file__)),
+    ):
+        for word in (guarded.open, guarded.facts, guarded.digest):
+            with pytest.raises(Refused, match="is the shim's own"):
+                await word(Name(path))
+        with pytest.raises(Refused, match="is the shim's own"):
+            open_at(os.fsencode(f"{tmp_path}\\hard" if path == "hard" else path), True, policy)
+    for path in (str(state), short, f"{short}\\sessions"):
+        with pytest.raises(Refused, match="is the shim's own"):
+            await guarded.enter(Name(path))
+        with pytest.raises(Refused, match="is the shim's own"):
+            await rows(guarded, path)
+    for path in (f"\\\\.\\{state}\\key.pem", f"\\\\?\\GLOBALROOT\\??\\{state}\\key.pem"):
+        with pytest.raises(Refused, match="is on the network or a device"):
+            await guarded.open(Name(path))
+    for folder in (state, short):
+        handle = await guarded.open(Name(f"{folder}\\sessions\\mine\\x"))
+        assert await handle.read(0, 10) == b"abc"
+        await handle.close()
 
 
 async def test_enter_gives_the_real_spelling_and_refuses_a_file(tmp_path: Path) -> None:
