@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from commands.language.visible import visible
 from server.audit.broker_check import check_sessions
-from server.audit.chain import Damage, check
+from server.audit.chain import Damage, check, envelope
 from server.audit.errors import no_such_session
 from server.audit.facts import Facts
 from server.audit.file_checks import (
@@ -39,6 +40,13 @@ class Verdict(NamedTuple):
     lines: list[str]
 
 
+class Sealing(NamedTuple):
+    """The broker's record of a session's end, and when it was written."""
+
+    body: SessionSealed
+    time: str
+
+
 async def verify(journal: Journal, session: str) -> Verdict:
     """Check one session, or the broker's own journal (`broker`)."""
     if session == BROKER:
@@ -49,13 +57,15 @@ async def verify(journal: Journal, session: str) -> Verdict:
     live = journal.live.get(session)
     written = live.recording.position if live else None
     damages, facts = await _check_records(journal.store, session)
-    damages += await _check_links(journal.store, session, facts, live is not None)
+    sealed = await _sealed(journal.store, session)
+    damages += await _check_links(journal.store, sealed, session, facts, live is not None)
     checked = await asyncio.gather(
         asyncio.to_thread(check_recording, journal.folders.recording(session), facts, written),
         asyncio.to_thread(check_results, journal.folders, session, facts, live is not None),
         asyncio.to_thread(check_evidence, journal.folders, session, facts, live is not None),
     )
-    verdict = _told(session, facts.count, damages, list(checked), live is not None)
+    at = sealed.time if sealed is not None else ""
+    verdict = _told(session, facts.count, damages, list(checked), live is not None, at)
     await records.keep_verdict(journal.store, session, verdict.ok)
     return verdict
 
@@ -72,7 +82,9 @@ async def _check_records(store: Store, journal: str) -> tuple[list[Damage], Fact
     return damages, facts
 
 
-async def _check_links(store: Store, session: str, facts: Facts, live: bool) -> list[Damage]:
+async def _check_links(
+    store: Store, sealing: Sealing | None, session: str, facts: Facts, live: bool
+) -> list[Damage]:
     """The two places where the session hangs in the broker's chain."""
     found = []
     if facts.count and facts.opened is None:
@@ -82,17 +94,18 @@ async def _check_links(store: Store, session: str, facts: Facts, live: bool) -> 
         if what:
             found.append(Damage(1, 1, what))
     last = facts.last.seq if facts.last else 0
-    sealed = await _sealed(store, session)
-    if sealed is None:
+    if sealing is None:
         if facts.ended is not None and not live:
             found.append(Damage(last, last, "the broker's record of the session's end is missing"))
         elif not live:
             found.append(Damage(last + 1, last + 1, "missing, with all up to the session's end"))
-    elif last < sealed.records:
-        found.append(Damage(last + 1, sealed.records, "missing"))
-    elif last > sealed.records:
-        found.append(Damage(sealed.records + 1, last, "added after the session's end"))
-    elif facts.last is not None and hashlib.sha256(facts.last.line).hexdigest() != sealed.head:
+    elif last < sealing.body.records:
+        found.append(Damage(last + 1, sealing.body.records, "missing"))
+    elif last > sealing.body.records:
+        found.append(Damage(sealing.body.records + 1, last, "added after the session's end"))
+    elif (
+        facts.last is not None and hashlib.sha256(facts.last.line).hexdigest() != sealing.body.head
+    ):
         found.append(Damage(last, last, "changed and sealed again"))
     return found
 
@@ -112,14 +125,15 @@ async def _link_broken(store: Store, session: str, seq: int, digest: str) -> str
     return ""
 
 
-async def _sealed(store: Store, session: str) -> SessionSealed | None:
+async def _sealed(store: Store, session: str) -> Sealing | None:
     for row in reversed(await records.sealed(store)):
         try:
             body = decode_body("session_sealed", row.line)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
         if isinstance(body, SessionSealed) and body.session == session:
-            return body
+            outer = envelope(row.line)
+            return Sealing(body, outer.time if outer is not None else "")
     return None
 
 
@@ -130,7 +144,12 @@ async def _verify_broker(journal: Journal) -> Verdict:
 
 
 def _told(
-    session: str, count: int, damages: list[Damage], checked: list[Checked], live: bool
+    session: str,
+    count: int,
+    damages: list[Damage],
+    checked: list[Checked],
+    live: bool,
+    sealed: str = "",
 ) -> Verdict:
     """The verdict as console.md shows it."""
     notes = [note for part in checked for note in part.notes]
@@ -138,6 +157,8 @@ def _told(
     findings += [found for part in checked for found in part.findings]
     if not findings:
         parts = [f"records 1-{count:,} whole and in order"]
+        if sealed:
+            parts.append(f"sealed {visible(sealed[:19].replace('T', ' '))}Z")
         parts += [text for part in checked for text in part.counts]
         opening = f"{session} verifies" + (" so far" if live and session != BROKER else "")
         return Verdict(True, [f"{opening}: {', '.join(parts)}", *notes, NOT_SIGNED])
