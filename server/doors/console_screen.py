@@ -28,6 +28,7 @@ from server.doors.screen import make_screen
 from server.doors.station import Station
 from server.doors.terminals import Terminals
 from server.live.job import Job
+from server.live.render.messages import wrapped
 from server.live.responder import Door
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class ConsoleScreen(Station):
         self.client.write(data)
 
     def _above(self, line: str) -> None:
-        text = f"{line}\r\n".encode("utf-8", "backslashreplace")
+        text = self._lines_of(line)
         if self._prompt is not None:
             self._prompt.above(lambda: self._write(text))
         else:
@@ -221,7 +222,12 @@ class ConsoleScreen(Station):
 
     def _at_once(self, line: str) -> None:
         self._face.redraw("")
-        self.client.write(f"\r\n{line}\r\n".encode("utf-8", "backslashreplace"))
+        self.client.write(b"\r\n" + self._lines_of(line))
+
+    def _lines_of(self, notice: str) -> bytes:
+        """A notice broken between words, not by the terminal inside them."""
+        text = f"{wrapped(notice, self.style.width)}\n".replace("\n", "\r\n")
+        return text.encode("utf-8", "backslashreplace")
 
     def _too_long(self) -> None:
         self._above("a line is at most 65,536 bytes; nothing of that was taken")

@@ -23,6 +23,7 @@ from server.doors.replaying import cast_lines, recording_of, some_lines
 from server.doors.whole import whole
 from server.live.job import Job
 from server.live.render import Renderer, Shown, Style, error_shown
+from server.live.render.messages import wrapped
 from server.live.render.renderer import gives_one_record
 from server.live.responder import Door
 from server.live.session import Session
@@ -222,8 +223,11 @@ class Station(ABC):
 
     def say(self, text: str) -> None:
         """A sentence of ours; without a terminal it is no part of the result."""
-        line = f"{text}\n".encode()
-        self.show(Shown(out=line) if self.client.terminal else Shown(err=line))
+        line = f"{text}\n"
+        if self.client.terminal:
+            line = wrapped(line, self.style.width)
+        data = line.encode("utf-8", "backslashreplace")
+        self.show(Shown(out=data) if self.client.terminal else Shown(err=data))
 
     def show_error(self, error: FirelineError) -> None:
         output: Output | None = "json" if self._asked_json else None

@@ -183,7 +183,11 @@ class Renderer:
     def _texts(self) -> Text:
         if self._text is None:
             exact = self.options.output == "json" and self._form is None
-            self._text = Exact() if exact else Visible(self.style.terminal, self.options.raw)
+            ours = self.spec.group in ANSWERING and self.style.terminal
+            columns = self.style.width if ours else None
+            self._text = (
+                Exact() if exact else Visible(self.style.terminal, self.options.raw, columns)
+            )
         return self._text
 
     def _note(self, text: str) -> Shown:

@@ -11,6 +11,7 @@ from commands.language.items import Into
 from server.live.render.pages import Pages
 from server.live.render.rows import Json
 from server.live.render.shown import NOTHING, Shown, encoded, out
+from server.live.render.width import wrapped
 
 Where = Literal["stdout", "stderr", "text"]
 MARK = "! "
@@ -30,8 +31,10 @@ class Text(Protocol):
 class Visible:
     """Decoded and escaped; `raw` gives the bytes as they came."""
 
-    def __init__(self, terminal: bool, raw: bool) -> None:
+    def __init__(self, terminal: bool, raw: bool, columns: int | None = None) -> None:
         self.terminal, self.raw = terminal, raw
+        self._columns = columns
+        """Where an answer of the broker's own is broken, between words; a device's text never."""
         self.both = False
         self._pages: dict[tuple[str, str, str], Pages] = {}
         self._at: tuple[str, str, str] = ("stdout", "", "utf-8")
@@ -69,6 +72,8 @@ class Visible:
         if not self.terminal:
             data = encoded(text)
             return Shown(err=data) if where == "stderr" else Shown(out=data)
+        if self._columns is not None:
+            text = "\n".join(wrapped(text, self._columns))
         before = "" if self._line_start or where == self._last else "\n"
         marked = _marked(text, self._line_start or bool(before)) if where == "stderr" else text
         self._last, self._line_start = where, text.endswith("\n")

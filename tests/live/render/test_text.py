@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from commands.language.items import Done, Into, Item
 from server.live.render import Shown
-from server.live.render.text import JSON_PIECE
+from server.live.render.text import JSON_PIECE, Visible
 from tests.live.render.screens import PIPE, renderer, screen, shown
 
 
@@ -104,3 +104,9 @@ def test_twelve_megabytes_in_one_line_pass_whole_and_at_once() -> None:
 def test_a_success_that_wrote_to_stderr_is_a_success_shown_with_its_mark() -> None:
     items: list[Item] = [Into("stderr"), b"ERROR: not root\n", Done(exit_code=0)]
     assert screen("run x.sh", items, number=4) == "! ERROR: not root\nexit code 0, 0.2 s, #4\n"
+
+
+def test_an_answer_of_the_brokers_own_is_broken_between_words() -> None:
+    text = Visible(terminal=True, raw=False, columns=20)
+    text.into(Into("text"))
+    assert text.add(b"S1 verifies: records 1-2\n").out == b"S1 verifies: records\n1-2\n"
