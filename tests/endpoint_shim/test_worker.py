@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands.language import wire
-from commands.language.items import Done, Into, Taken
+from commands.language.items import Done, Into, Taken, Written
 from commands.language.window import Sent
 from tests.endpoint_shim.door import Door
 from tests.endpoint_shim.test_supervisor import Shim, opened, start, workers_of
@@ -177,6 +177,24 @@ async def test_input_is_acknowledged_as_it_is_taken_and_lands_whole(
     _, done = await peer.until_done()
     assert done == Done(), done
     assert (tmp_path / "x").read_bytes() == data
+
+
+@pytest.mark.parametrize("came", [b"changed on the way", b"cut", b""])
+async def test_what_arrives_with_another_digest_is_not_put(
+    door: Door, shim: Shim, tmp_path: Path, came: bytes
+) -> None:
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    meant = b"what the library holds"
+    put = {"word": "putfile", "name": "x", "path": str(tmp_path / "x"), "size": len(meant)}
+    peer.say(start(1, {**put, "sha256": hashlib.sha256(meant).hexdigest()}, input=True))
+    if came:
+        peer.send_binary(came)
+    peer.say(wire.Eof())
+    items, done = await peer.until_done()
+    assert (done.code, done.message) == ("failed", "x arrived with another digest; nothing was put")
+    assert not any(isinstance(one, Written) for one in items)
+    assert not (tmp_path / "x").exists() and not list(tmp_path.glob(".fireline-*"))
 
 
 @pytest.mark.parametrize(
