@@ -9,7 +9,11 @@ from commands.language.visible import visible
 
 
 class History(DeskCommand, role=ANY, group="here", text=True):
-    """Show your own lines across sessions, newest last."""
+    """Show the lines you typed at a console, across sessions, newest last.
+
+    Lines of an exec or of a script's standard input are not among them, nor those that begin with
+    a blank; the journal has all.
+    """
 
     async def run(self, desk: Desk) -> AsyncIterator[Item]:
         yield Into("text")

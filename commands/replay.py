@@ -15,9 +15,7 @@ class Replay(ConsoleCommand, role=AUDITOR, group="broker"):
     session: Annotated[str, "session, as `sessions` lists it; S12@08:22 starts at that time"]
     speed: Annotated[float, "times as fast", NAMED] = 1.0
     idle: Annotated[float | None, "longest pause in seconds", NAMED] = None
-    output: Annotated[Literal["cast"] | None, "cast: an asciicast v2 on standard output", NAMED] = (
-        None
-    )
+    output: Annotated[Literal["cast"] | None, "an asciicast v2 on standard output", NAMED] = None
     raw: Annotated[bool, "let every escape sequence through, as the device sent it"] = False
 
     async def run(self, console: Console) -> None:

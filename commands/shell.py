@@ -12,6 +12,7 @@ class Shell(
 ):
     """Open a terminal on the device, recorded; Ctrl-] or F12 leaves it running.
 
+    ssh -t … 'shell NAME' opens it from anywhere, `shell` on the device that one stands on.
     ssh … 'shell NAME' < FILE without a terminal runs the lines in the device's shell: output and
     errors come apart, the exit status is the shell's own.
     """

@@ -28,8 +28,9 @@ def main() -> int:
 def _run(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="fireline",
-        description="Fireline's broker. Words besides these go to the running broker: token, "
-        "revoke, devices, sessions, verify, help …",
+        description="Fireline's broker. Words besides these go to the running broker, as what "
+        "access.yaml makes of this account: token, revoke, devices, why, help for an operator; "
+        "sessions and verify for an auditor.",
     )
     parser.add_argument("--state", type=Path, default=_default(), help="the state folder")
     words = parser.add_subparsers(dest="word", metavar="WORD")

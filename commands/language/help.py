@@ -8,7 +8,21 @@ from commands.language.command import Command, Group, Mark, Parameter, Spec
 from commands.language.line import OUTPUTS, usage
 
 GROUPS: tuple[str, ...] = get_args(Group)
-ANY_LINE = f"& runs it behind, > NAME keeps it, -output {'|'.join(OUTPUTS)}; help WORD, help keys"
+ANY_LINE = (
+    f"& runs it behind, > NAME keeps it, -output {'|'.join(OUTPUTS)}, -comment TEXT; "
+    "help WORD, help keys"
+)
+ORDER = (
+    *("dir", "cat", "fileinfo", "findfile", "processes", "connections"),
+    *("getfile", "run", "putfile", "shell"),
+    *("cd", "pwd", "cls", "jobs", "fg", "status", "cancel", "history", "log", "help"),
+    *("attach", "detach", "disconnect", "exit"),
+    *("connect", "on", "devices", "library", "why"),
+    *("sessions", "replay", "verify", "token", "revoke"),
+)
+"""How a person goes about it; a word that is not named stands after these."""
+OPENS = ("connect", "on")
+"""Words that open a session, which has a comment."""
 LEFT = 8
 KEYS = (
     ("Tab", "completes a word, or shows what fits"),
@@ -32,12 +46,16 @@ def help_overview(
     """
     lines: list[str] = []
     for group in GROUPS:
-        specs = [cls.spec for cls in words.values() if cls.spec.group == group]
+        specs = sorted((c.spec for c in words.values() if c.spec.group == group), key=_place)
         here = " ".join(s.word for s in specs if s.word not in not_here)
         text = "; ".join(part for part in (here, _ruled_out(specs, not_here)) if part)
         if text:
             lines += _hung(group.ljust(LEFT), text, columns)
     return lines + _hung("any".ljust(LEFT), ANY_LINE, columns)
+
+
+def _place(spec: Spec) -> tuple[int, str]:
+    return (ORDER.index(spec.word) if spec.word in ORDER else len(ORDER), spec.word)
 
 
 def _ruled_out(specs: list[Spec], not_here: Mapping[str, str]) -> str:
@@ -80,7 +98,10 @@ def _head(spec: Spec, columns: int, most: int | None) -> list[str]:
     whole = (" " * 5).join([usage(spec), *beside])
     if len(whole) < columns:
         return [whole]
-    return [*_hung("", usage(spec), columns, under=len(spec.word) + 1), "  " + ", ".join(beside)]
+    return [
+        *_hung("", usage(spec), columns, under=len(spec.word) + 1),
+        "  " + (" " * 5).join(beside),
+    ]
 
 
 def _limit(spec: Spec) -> str:
@@ -111,10 +132,12 @@ def _said(p: Parameter) -> str:
 
 
 def _options(spec: Spec) -> list[tuple[str, str]]:
-    if not (spec.rows or spec.text):
-        return []
-    rows = [("-output", ", ".join(OUTPUTS))]
-    return [*rows, ("-raw", "the bytes as they are, not made visible")] if spec.text else rows
+    rows = [("-output", ", ".join(OUTPUTS))] if spec.rows or spec.text else []
+    if spec.text:
+        rows.append(("-raw", "the bytes as they are, not made visible"))
+    if spec.changes or spec.word in OPENS:
+        rows.append(("-comment", "case and reason, where a rule wants them"))
+    return rows
 
 
 def _paragraphs(details: str) -> list[str]:

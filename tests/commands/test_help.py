@@ -3,7 +3,7 @@
 import pytest
 
 from commands.language.command import Command, discover
-from commands.language.help import help_keys, help_overview, help_word
+from commands.language.help import ORDER, help_keys, help_overview, help_word
 from server.config import Limits
 
 GETFILE = """
@@ -39,7 +39,7 @@ def test_what_is_ruled_out_stands_once_with_its_reason() -> None:
     }
     lines = help_overview(discover(), reasons)
     change = next(line for line in lines if line.startswith("change"))
-    assert change == ("change  not here: putfile (needs advanced), run shell (web-02 forbids it)")
+    assert change == ("change  not here: run shell (web-02 forbids it), putfile (needs advanced)")
 
 
 def test_a_word_without_a_reason_is_left_out() -> None:
@@ -56,3 +56,28 @@ def test_no_line_is_wider_than_the_screen(columns: int) -> None:
 
 def test_hidden_parameters_are_not_shown() -> None:
     assert "SHA256" not in "\n".join(help_word(discover()["run"].spec)).replace("SHA-256", "")
+
+
+def test_words_stand_in_the_order_of_the_document() -> None:
+    lines = help_overview(discover(), {})
+    assert lines[0] == "look    dir cat fileinfo findfile processes connections"
+    here = next(n for n, line in enumerate(lines) if line.startswith("here"))
+    assert " ".join(lines[here : here + 2]).split() == [
+        *("here", "cd", "pwd", "cls", "jobs", "fg", "status", "cancel", "history", "log", "help"),
+        *("attach", "detach", "disconnect", "exit"),
+    ]
+
+
+def test_every_word_that_is_ordered_is_declared() -> None:
+    assert sorted(ORDER) == sorted(set(ORDER) & set(discover()))
+
+
+@pytest.mark.parametrize("word", ["connect", "on", "shell", "run", "putfile"])
+def test_what_opens_or_changes_says_how_its_comment_is_given(word: str) -> None:
+    assert "\n  -comment" in "\n".join(help_word(discover()[word].spec))
+
+
+def test_aliases_stand_apart_from_who_may_in_a_narrow_window() -> None:
+    assert help_word(discover()["getfile"].spec, 50, most=3 << 30)[1] == (
+        "  also download, get     basic, 30 min, 3 GB"
+    )
