@@ -6,7 +6,7 @@
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from commands.language.visible import visible
@@ -45,20 +45,21 @@ class Away:
         told = goes_on or f": {visible(reason)}"
         self._session.notify(f"{self._name} lost {self._clock}{told}")
 
-    def device_back(self) -> None:
-        """Its line is up again."""
+    def device_back(self, streams: Collection[str]) -> None:
+        """Its line is up again; `streams` is what it says to run."""
         running = [job for job in self._session.running if isinstance(job, DeviceJob)]
         if self.lost:
             self.lost = False
             loop = asyncio.get_running_loop()
             away = loop.time() - self._since
             self._back = f"{self._name} back {self._clock}, after {away:.0f} s"
-            self._ran = [job for job in running if not job.ending and job.stream is not None]
+            self._ran = [job for job in running if _runs(job, streams)]
             self._waiting = {job for job in self._ran if job.away}
             self._timer = loop.call_later(WORKERS_S, self._tell)
             self._look()
         for job in running:
-            job.resend_cancel()
+            if _runs(job, streams):
+                job.resend_cancel()
 
     def job_back(self, job: DeviceJob) -> None:
         """A stream came back; where the line did too, one sentence says both."""
@@ -95,6 +96,10 @@ class Away:
     @property
     def _clock(self) -> str:
         return self._session.sessions.clock()
+
+
+def _runs(job: DeviceJob, streams: Collection[str]) -> bool:
+    return not job.ending and job.stream is not None and job.stream.id in streams
 
 
 def _of(job: DeviceJob, silent: bool) -> str:

@@ -207,11 +207,10 @@ class DeviceJob(Job):
         self.cancelled_by = self.cancelled_by or by
         if first:
             await self.journal.append(CancelAsked(number=self.number, by=self.cancelled_by))
-        grace = float(getattr(self.command, "grace", 0.0)) + STUCK_S
         stream = self.stream
         if stream is None:
             self._end(self._never_error())
-        elif not await self._asked_to_stop(stream, grace):
+        elif not await self._asked_to_stop(stream):
             answer = (
                 f"{self.device} does not answer; the stop goes out when it is back, "
                 f"job {self.number}"
@@ -223,13 +222,19 @@ class DeviceJob(Job):
         await self.journal.append(CancelAnswered(number=self.number, answer=answer))
         return answer
 
-    async def _asked_to_stop(self, stream: Stream, grace: float) -> bool:
+    async def _asked_to_stop(self, stream: Stream) -> bool:
         """Whether it ended in the time that it has for that; from `stopping` its grace counts."""
-        cancel = wire.Cancel(stream=stream.id, number=self.number, grace_s=grace)
-        return self.send_cancel(cancel) and (
+        return self.send_cancel(self._cancel_of(stream)) and (
             await self._ends_within(ANSWER_S)
-            or (self.stopping and await self._ends_within(grace + ANSWER_S))
+            or (self.stopping and await self._ends_within(self._grace + ANSWER_S))
         )
+
+    @property
+    def _grace(self) -> float:
+        return float(getattr(self.command, "grace", 0.0)) + STUCK_S
+
+    def _cancel_of(self, stream: Stream) -> wire.Cancel:
+        return wire.Cancel(stream=stream.id, number=self.number, grace_s=self._grace)
 
     async def _ends_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):
@@ -240,7 +245,7 @@ class DeviceJob(Job):
     def resend_cancel(self) -> None:
         """A pending cancel is repeated when the line is back."""
         if self.cancelled_by and self.running and self.stream is not None:
-            self.send_cancel(wire.Cancel(stream=self.stream.id, number=self.number))
+            self.send_cancel(self._cancel_of(self.stream))
 
     # Inside.
     def _too_late(self, what: str) -> bool:

@@ -26,6 +26,7 @@ class LineUser(Protocol):
     """Who hears of the line: the sessions."""
 
     def line_up(self, device: Device, hello: wire.Hello) -> wire.Welcome: ...
+    def welcomed(self, device: Device, hello: wire.Hello) -> None: ...
     def line_lost(self, device: Device, reason: str) -> None: ...
     def stream_gone(self, device: Device, gone: wire.Gone) -> None: ...
     def session_ended(self, device: Device, ended: wire.Ended) -> None: ...
@@ -46,7 +47,7 @@ class DeviceLine:
     def open(self, hello: wire.Hello) -> None:
         """Takes over the device: its words are noted, it is welcomed."""
         device, socket = self.device, self.socket
-        device.line, device.policy = self, hello.policy
+        device.policy = hello.policy
         device.say_facts(hello.facts)
         device.platform, device.shim = hello.facts.platform, hello.shim
         device.declarations = hello.declarations
@@ -54,6 +55,9 @@ class DeviceLine:
         socket.on_text, socket.on_lost = self._on_text, self._on_lost
         socket.on_binary = lambda _: self._violate("sent bytes on its control line")
         self.send(self.user.line_up(device, hello))
+        # From here on others may send on it: a shim takes nothing before its Welcome.
+        device.line = self
+        self.user.welcomed(device, hello)
         self._tick()
 
     def send(self, message: wire.Down) -> None:

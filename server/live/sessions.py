@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
 END_WAIT_S = 15.0
+TOLD_S = 2.0
+"""A shim tells of the ends that it kept right after its welcome."""
 
 
 class Sessions:
@@ -272,22 +274,30 @@ class Sessions:
         self._record(
             LineUp(device=device.id, name=device.name, address=device.address, version=hello.shim)
         )
-        mine = [s for s in self.live.values() if s.device is device]
-        running = set(hello.running)
-        for stream in self.streams.of_device(device.id):
-            if stream.opened.done() and stream.id not in running:
-                stream.end("its worker ended while the line was down")
-        for session in mine:
-            session.away.device_back()
-        self.soon(self._after_welcome(device, mine, running))
-        self.broker.inventory.line_changed(device)
         return wire.Welcome(
             instance=self.broker.instance,
             streams=[s.id for s in self.streams.of_device(device.id)],
-            sessions=[s.id for s in mine],
+            sessions=[s.id for s in self.live.values() if s.device is device],
         )
 
-    async def _after_welcome(self, device: Device, mine: list[Session], running: set[str]) -> None:
+    def welcomed(self, device: Device, hello: wire.Hello) -> None:
+        """What it no longer runs it tells of now; what of that went with a line is ended here."""
+        mine = [s for s in self.live.values() if s.device is device]
+        running = set(hello.running)
+        loop = asyncio.get_running_loop()
+        for stream in self.streams.of_device(device.id):
+            if stream.opened.done() and stream.id not in running:
+                loop.call_later(TOLD_S, self._untold, device, stream.id)
+        for session in mine:
+            session.away.device_back(running)
+        self._order_again(device, mine, running)
+        self.broker.inventory.line_changed(device)
+
+    def _untold(self, device: Device, stream: str) -> None:
+        words = "its worker ended while the line was down"
+        self.stream_gone(device, wire.Gone(stream=stream, how="ended", message=words))
+
+    def _order_again(self, device: Device, mine: list[Session], running: set[str]) -> None:
         if device.line is None:
             return
         for session_id in sorted(self._unanswered.get(device.id, ())):

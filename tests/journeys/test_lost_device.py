@@ -108,6 +108,9 @@ def test_a_ctrl_c_while_it_is_silent_has_its_own_answer(house: House, hay: Path)
             )
             s.until(rf"^{DEVICE} lost \d\d:\d\d:\d\dZ: silent$", seconds=30)
         s.until(rf"^{DEVICE} back ", seconds=30)
-        s.until(r"^job 1 (?:cancelled|interrupted): findfile ", seconds=20)
+        s.until(rf"^job 1 cancelled: findfile stopped on {DEVICE} while running", seconds=20)
+        assert len(house.of_kind("line_lost")) == 1, (
+            "what went to it before its welcome cost a line"
+        )
         s.enter("exit")
         s.status(30)

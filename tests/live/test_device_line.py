@@ -17,6 +17,9 @@ class Sessions:
     def line_up(self, device: Device, hello: wire.Hello) -> wire.Welcome:
         raise NotImplementedError
 
+    def welcomed(self, device: Device, hello: wire.Hello) -> None:
+        raise NotImplementedError
+
     def line_lost(self, device: Device, reason: str) -> None:
         raise NotImplementedError
 

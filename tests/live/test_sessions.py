@@ -104,13 +104,13 @@ async def test_a_device_that_is_lost_and_back_is_told_once_each(rig: Rig) -> Non
     session = await sessions_of(rig).open(who("alice"), DEVICE)
     away = session.away
     assert isinstance(away, Away)
-    away.device_back()
+    away.device_back([])
     assert session.notices == [], "it was not away"
     away.device_lost("closed")
     away.device_lost("closed again")
     assert session.prompt_words == ["lost"]
-    away.device_back()
-    away.device_back()
+    away.device_back([])
+    away.device_back([])
     lost, back = (notice.split("Z  ", 1)[1] for notice in session.notices)
     assert lost.startswith(f"{DEVICE} lost ") and lost.endswith("Z: closed")
     assert back.startswith(f"{DEVICE} back ") and back.endswith("Z, after 0 s")
