@@ -9,7 +9,7 @@ from commands.language.errors import NotUnderstood
 from commands.language.items import Into, Item, Note
 
 
-class Token(DeskCommand, role=OPERATOR, group="broker", text=True, kept=False):
+class Token(DeskCommand, role=OPERATOR, group="broker", text=True, secret=True):
     """Make a token with which one device enrols, once.
 
     It is shown this one time, alone on standard output. On the device: fireline-endpoint enroll

@@ -109,6 +109,9 @@ class Spec:
     changes: bool
     text: bool
     kept: bool
+    """Its items are stored; else only who types it sees them."""
+    secret: bool
+    """What it gives is for its person's eyes: stored nowhere, not as evidence either."""
     needs: str | None
     most: str | None
     summary: str
@@ -136,6 +139,7 @@ class CommandMeta(StructMeta):
         changes: bool = False,
         text: bool = False,
         kept: bool = True,
+        secret: bool = False,
         needs: str | None = None,
         most: str | None = None,
     ) -> Any:
@@ -163,7 +167,8 @@ class CommandMeta(StructMeta):
                 rows,
                 changes,
                 text,
-                kept,
+                kept and not secret,
+                secret,
                 needs,
                 most,
                 summary.strip(),

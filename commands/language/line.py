@@ -162,6 +162,8 @@ def _line_options(words: list[Word], spec: Spec) -> tuple[list[Word], dict[str, 
         if word.bare and word.text == ">":
             if at != len(words) - 2:
                 raise NotUnderstood("> takes one NAME, as the last words of the line")
+            if spec.secret:
+                raise NotUnderstood(f"{spec.word} gives a secret, which is no evidence; type no >")
             options["keep"] = _kept(words[-1].text)
             return words[:at], options
     return words, options

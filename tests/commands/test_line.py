@@ -102,6 +102,16 @@ def test_marks_count_only_unquoted_and_alone() -> None:
     assert value("run x.sh a & b")["args"] == ["a", "&", "b"]
 
 
+def test_a_secret_does_not_go_into_the_evidence() -> None:
+    with pytest.raises(
+        NotUnderstood, match="token gives a secret, which is no evidence; type no >"
+    ):
+        parse("token new > t.txt")
+    with pytest.raises(NotUnderstood, match="token does not run behind"):
+        parse("token new &")
+    assert parse("status 1 > t.txt").options.keep == "t.txt"
+
+
 def test_a_line_is_at_most_64_kib() -> None:
     assert split("a" * MAX_LINE)
     with pytest.raises(NotUnderstood, match="longer than 65536 bytes"):
