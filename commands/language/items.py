@@ -31,6 +31,8 @@ class Column:
     identity: bool = False
     elastic: bool = False
     size: bool = False
+    duration: bool = False
+    """Seconds: told as `31 m`; a program gets the number."""
     wide: bool = False
 
 

@@ -26,7 +26,7 @@ class DeskRecords:
                 device=summary.device,
                 person=summary.person,
                 started=Time(int(clock.parse(summary.started).timestamp() * 1000)),
-                length_s=summary.length_s,
+                length=summary.length_s,
                 commands=summary.commands,
                 state=summary.state,
             )

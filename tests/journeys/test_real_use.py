@@ -209,7 +209,7 @@ def test_the_operator_lists_audits_and_verifies_and_needs_a_rule_for_the_library
 ) -> None:
     house.access()
     assert '"web-01"' in devices(house)
-    session = json.loads(house.fireline("sessions", "-output", "json").out)[-1]["session"]
+    session = json.loads(house.fireline("sessions", "-desk", "-output", "json").out)[-1]["session"]
     assert house.fireline("verify", session).status == 0
     whole = house.fireline("verify", "broker")
     assert whole.status == 0 and whole.out.rstrip().endswith(

@@ -13,7 +13,7 @@ class SessionRow(Row):
     device: Annotated[str, Column(1)]
     person: Annotated[str, Column(1)]
     started: Annotated[Time, Column(2)]
-    length_s: Annotated[float | None, Column(3)] = None
+    length: Annotated[float | None, Column(3, duration=True)] = None
     commands: Annotated[int, Column(3)] = 0
     state: Annotated[str, Column(2)] = ""
     door: Annotated[str, Column(wide=True)] = ""
@@ -31,7 +31,9 @@ class Verdict(Row):
 class Records(Protocol):
     """Sessions, their verification, a person's own history."""
 
-    def sessions(self) -> AsyncIterator[SessionRow]: ...
+    def sessions(self) -> AsyncIterator[SessionRow]:
+        """Newest first; what was done at the desk has the device `-`."""
+        ...
 
     async def verify(self, session: str) -> Verdict: ...
 

@@ -25,6 +25,15 @@ def moment(time: int, pieces: str = "seconds", between: str = " ") -> str:
     return at.isoformat(between, pieces) + "Z"
 
 
+def span(seconds: float) -> str:
+    """About how long, in one unit: `40 s`, `31 m`, `5 h`, `3 d`."""
+    whole = int(seconds)
+    for unit, word in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if whole >= 2 * unit or (whole >= unit and word == "m"):
+            return f"{whole // unit} {word}"
+    return f"{whole} s"
+
+
 def cell(field: Field, value: Any) -> str:
     """The value as visible text for tables and lists; `-` for nothing."""
     if value is None or value == "" or value == [] or value == ():
@@ -47,6 +56,8 @@ def _cell(field: Field, value: Any) -> str:
 
 
 def _number(field: Field, value: int | float) -> str:
+    if field.column.duration:
+        return span(value)
     if isinstance(value, float):
         value = round(value, 1) + 0.0  # plus nought: what rounds to -0.0 is 0.0
         return f"{value:,.1f}" if field.column.size else f"{value:.1f}"

@@ -9,6 +9,7 @@ NAME = Field("path", "name", Column(), False)
 NAMES = Field("arguments", "name", Column(), True)
 TIME = Field("modified", "time", Column(), False)
 SIZE = Field("size", "number", Column(size=True), False)
+LENGTH = Field("length", "number", Column(duration=True), False)
 FLAG = Field("hidden", "flag", Column(), False)
 TEXT = Field("user_name", "text", Column(), False)
 
@@ -71,3 +72,9 @@ def test_arguments_keep_their_borders() -> None:
 def test_a_newline_in_a_process_name_stays_in_its_row() -> None:
     assert cell(NAME, Name("x\nUid:\t0")) == r"x\x0aUid:\x090"
     assert cell(TEXT, "x\x1b[2J\r") == r"x\x1b[2J\x0d"
+
+
+def test_a_length_is_told_in_one_unit_and_exact_for_programs() -> None:
+    told = {4.2: "4 s", 59: "59 s", 246: "4 m", 3720: "62 m", 18_000: "5 h", 259_200: "3 d"}
+    assert {seconds: cell(LENGTH, seconds) for seconds in told} == told
+    assert dict(exact(LENGTH, 4.2)) == {"length": 4.2}
