@@ -12,7 +12,6 @@ import asyncio
 import logging
 import socket as sockets
 import ssl
-import traceback
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,7 +22,6 @@ from websockets.server import ServerProtocol
 from commands.language import wire
 from commands.language.errors import Refused
 from commands.language.framed import FramedSocket
-from commands.language.visible import visible
 from server.audit.records import LineRefused
 from server.identity.leaf import read_leaf
 from server.live.device_line import DeviceLine
@@ -178,8 +176,7 @@ class DeviceConnection(FramedSocket):
             try:
                 super().data_received(data)
             except Exception as error:  # the border: a defect costs the device this connection
-                told = visible("".join(traceback.format_exception(error)), keep="\n")
-                log.error("what %s sent was not taken: %s", device.name, told)
+                log.exception("what %s sent was not taken", device.name)
                 self._violate(f"sent what this broker could not take: {type(error).__name__}")
             broken = cast(ServerProtocol, self.protocol).parser_exc
             if broken is not None and not self._broke:

@@ -14,6 +14,7 @@ import uvloop
 from commands.language.errors import Failed
 from server.broker import Broker
 from server.config import load
+from server.operator import log_lines
 
 READY_FD = "FIRELINE_READY_FD"
 """A descriptor that gets one JSON line with the ports when all doors are open (the demo's wait)."""
@@ -21,13 +22,7 @@ READY_FD = "FIRELINE_READY_FD"
 
 def serve(state: Path) -> int:
     """Runs it; 0 after an ordered stop, 1 where the store failed."""
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
-    for library in ("asyncssh", "websockets"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+    log_lines.begin()
     os.umask(0o077)
     return uvloop.run(_serve(state))
 

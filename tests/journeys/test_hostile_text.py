@@ -8,8 +8,10 @@ import asyncio
 import csv
 import io
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +25,7 @@ from tests.journeys.scripted import Scripted, Wire, client
 pytestmark = [pytest.mark.needs("ssh", "ssh-keygen")]
 
 BAD = "bad-01"
+TRIPS = Path(__file__).parent / "broken" / "trips_on_goodbye.py"
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 PAYLOADS = [
     "\x1b[2J\x1b[H", "\x1b[31m", "\x1bc", "\x1b[6n", "\x1b[?1049h", "\x1b[?1000h", "\x1b[8;5;5t",
@@ -331,7 +334,22 @@ async def test_a_notice_is_not_obeyed(player: Player) -> None:
     obeyed_nothing(screen, FEW)
 
 
-async def test_no_log_line_is_split_or_obeyed(player: Player) -> None:
-    clean(player.house.log("broker"))
-    for record in player.house.records():
-        assert json.dumps(record).isascii()
+async def test_no_log_line_is_split_or_obeyed(tmp_path: Path) -> None:
+    """A broker with a defect: a device's own text stands in the traceback that it logs."""
+    with House(tmp_path / "house", {"reserve_bytes": 1 << 20}, program=[str(TRIPS)]) as house:
+        device, log = Scripted(house, BAD), house.state / "broker.log"
+        for text in MARKED:
+            async with device.dial("/control") as control:
+                await control.say(device.hello())
+                await control.hears("welcome")
+                await control.say({"m": "bye", "reason": text})
+                await control.closed()
+        written = [visible(text.replace("\n", " | ")) for text in MARKED]
+        until("the last is logged", lambda: written[-1] in log.read_text("utf-8"))
+        logged = log.read_bytes().decode("utf-8")
+    clean(logged)
+    told = [line for line in logged.splitlines() if "LookupError" in line]
+    assert len(told) == len(MARKED) and "Traceback" in told[0]
+    for line, text in zip(told, written, strict=True):
+        assert re.match(r"\d{4}-\d\d-\d\d [\d:,]+ ERROR server\.doors\.devices ", line), line
+        assert line.endswith(f"LookupError: {text}")
