@@ -30,6 +30,10 @@ class Limits:
     evidence_bytes: int = 20 * 1024 * MIB
     reserve_bytes: int = 512 * MIB
     violations_per_hour: int = 100
+    lines_per_minute: int = 120
+    """Control lines of one device that are let in; each is two records, fsynced."""
+    refusals_per_hour: int = 100
+    """Refused connections of one device that are recorded."""
     handshakes: int = 64
     enrolments_per_minute: int = 60
     logins: int = 64

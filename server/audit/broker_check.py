@@ -2,9 +2,12 @@
 
 import asyncio
 import hashlib
+import os
+import re
 
 import msgspec
 
+from commands.language.visible import visible
 from server.audit.chunks import Kind, Reader
 from server.audit.file_checks import Checked, Finding
 from server.audit.folders import Folders
@@ -12,6 +15,9 @@ from server.audit.journal import BROKER, Journal
 from server.audit.records import SessionSealed, decode_body
 from server.audit.sessions import begun
 from server.store import records
+
+RECORDING = re.compile(r"S\d+\.rec")
+NAMED = 20
 
 
 async def check_sessions(journal: Journal) -> Checked:
@@ -23,6 +29,7 @@ async def check_sessions(journal: Journal) -> Checked:
     found = [_finding(session, "missing: it has no record") for session in started - stored]
     found += [_finding(session, "missing: its recording") for session in started - set(recorded)]
     used = {session for session, holds in recorded.items() if holds}
+    found += await asyncio.to_thread(_strays, journal.folders)
     unknown = (stored | used) - await _started(journal)  # some began while this looked
     found += [_finding(session, "the broker has no record that it began") for session in unknown]
     for row in await records.sealed(store):
@@ -47,6 +54,16 @@ def _finding(session: str, what: str) -> Finding:
 
 async def _started(journal: Journal) -> set[str]:
     return {begun(row).session for row in await records.begun(journal.store)}
+
+
+def _strays(folders: Folders) -> list[Finding]:
+    """What lies among the recordings and is named as none is: a person put it there."""
+    names = sorted(os.listdir(folders.state / "recordings"))
+    strays = [name for name in names if not RECORDING.fullmatch(name)]
+    return [
+        Finding((2, 0, name), "recordings", f"{visible(name)} is no recording; no record names it")
+        for name in strays[:NAMED]
+    ]
 
 
 def _recordings(folders: Folders) -> dict[str, bool]:

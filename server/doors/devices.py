@@ -24,6 +24,7 @@ from commands.language.errors import Refused
 from commands.language.framed import FramedSocket
 from server.audit.records import LineRefused
 from server.identity.leaf import read_leaf
+from server.live.budget import Budget
 from server.live.device_line import DeviceLine
 from server.live.inventory import Device
 from server.live.streams import OVER
@@ -50,6 +51,9 @@ class DeviceDoor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[DeviceConnection] = set()
         self._listener: sockets.socket | None = None
+        limits = broker.config.limits
+        self.lines = Budget(limits.lines_per_minute, 60.0)
+        self._refusals = Budget(limits.refusals_per_hour, 3600.0)
 
     def listen(self) -> int:
         """Binds and starts accepting; the port."""
@@ -107,8 +111,11 @@ class DeviceDoor:
             self._turns.release()
 
     def refused(self, device: Device | None, device_id: str, source: str, reason: str) -> None:
-        """Journals a line that was not let in."""
-        self.own(self._record(device, device_id, source, reason))
+        """Journals a line that was not let in, so many an hour; the last one says that it is."""
+        left = self._refusals.spend(device_id, asyncio.get_running_loop().time())
+        if left > 0:
+            said = reason[:200] if left > 1 else f"{reason[:160]}; more this hour are not recorded"
+            self.own(self._record(device, device_id, source, said))
 
     async def _record(
         self, device: Device | None, device_id: str, source: str, reason: str
@@ -118,7 +125,7 @@ class DeviceDoor:
                 device=device_id,
                 name=device.name if device is not None else "",
                 address=source,
-                reason=reason[:200],
+                reason=reason,
             )
         )
 
@@ -270,6 +277,10 @@ class DeviceConnection(FramedSocket):
         self.close(1008, reason[:120])
 
     def _take_over(self, device: Device, hello: wire.Hello) -> None:
+        if not self.door.lines.spend(device.id, asyncio.get_running_loop().time()):
+            most = self.door.broker.config.limits.lines_per_minute
+            self._turn_away(device, f"it had {most} lines within a minute; wait one")
+            return
         device.address = self.source
         DeviceLine(self, device, self.door.broker.sessions).open(hello)
 

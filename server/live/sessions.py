@@ -1,6 +1,7 @@
 """All sessions: opening, attaching, ending; what a device's line means for them."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from server.audit.clock import now
 from server.audit.records import LineLost, LineUp, SessionOpened, Violation
 from server.evidence.incoming import Incoming
 from server.identity.access import Ask, comment_needed, decide, may_see, rule_on, unseen
+from server.live.budget import Budget
 from server.live.device_job import DeviceJob
 from server.live.device_words import at_device, refusal, since
 from server.live.inventory import Device
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
 END_WAIT_S = 15.0
+HOUR_S = 3600.0
+UNANSWERED = 100
 TOLD_S = 2.0
 """A shim tells of the ends that it kept right after its welcome."""
 
@@ -37,9 +41,11 @@ class Sessions:
         self.limits = broker.config.limits
         self.streams = Streams(self.limits.stream_dial_s, self.limits.stream_away_s)
         self.live: dict[str, Session] = {}
-        self._unanswered: dict[str, set[str]] = {}
+        self._unanswered: dict[str, deque[str]] = {}
+        """Device -> sessions whose End it has not confirmed, the newest. What is older ends there
+        as well: Welcome names those that live."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._violations: dict[str, list[float]] = {}
+        self._violations = Budget(self.limits.violations_per_hour, HOUR_S)
 
     # Opening.
     async def open(
@@ -206,13 +212,11 @@ class Sessions:
         return self.broker.library.read(sha256)
 
     def violated(self, device: Device, what: str) -> None:
-        """Journals a device's misbehaviour; after so many in an hour only their sum."""
-        at = asyncio.get_running_loop().time()
-        recent = [t for t in self._violations.get(device.id, []) if at - t < 3600]
-        recent.append(at)
-        self._violations[device.id] = recent[-1000:]
-        if len(recent) <= self.limits.violations_per_hour:
-            self._record(Violation(device=device.id, name=device.name, what=what[:500]))
+        """Journals a device's misbehaviour, so many an hour; the last one says that it is."""
+        left = self._violations.spend(device.id, asyncio.get_running_loop().time())
+        if left > 0:
+            said = what[:500] if left > 1 else f"{what[:460]}; more this hour are not recorded"
+            self._record(Violation(device=device.id, name=device.name, what=said))
 
     def _record(self, body: LineUp | LineLost | Violation) -> None:
         self.soon(self._append(body))
@@ -235,7 +239,7 @@ class Sessions:
         """Tells the device that the session ended, and waits a little for its commands' ends."""
         device = session.device
         if device is not None:
-            self._unanswered.setdefault(device.id, set()).add(session.id)
+            self._unanswered.setdefault(device.id, deque(maxlen=UNANSWERED)).append(session.id)
             if device.line is not None:
                 device.line.send(wire.End(session=session.id))
         for job in session.running:
@@ -300,7 +304,7 @@ class Sessions:
     def _order_again(self, device: Device, mine: list[Session], running: set[str]) -> None:
         if device.line is None:
             return
-        for session_id in sorted(self._unanswered.get(device.id, ())):
+        for session_id in tuple(self._unanswered.get(device.id, ())):
             device.line.send(wire.End(session=session_id))
         for session in mine:
             device.line.send(wire.Begin(session=session.id))
@@ -327,7 +331,9 @@ class Sessions:
                 stream.end(gone.message or f"its worker {gone.how}")
 
     def session_ended(self, device: Device, ended: wire.Ended) -> None:
-        self._unanswered.get(device.id, set()).discard(ended.session)
+        unanswered = self._unanswered.get(device.id, deque())
+        if ended.session in unanswered:
+            unanswered.remove(ended.session)
 
     def busy(self, device: Device) -> bool:
         return any(s.device is device for s in self.live.values())

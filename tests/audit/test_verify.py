@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands.language.errors import Failed
+from commands.language.visible import visible
 from server.audit.chain import envelope, seal
 from server.audit.chunks import Kind
 from server.audit.journal import Journal
@@ -243,6 +244,15 @@ async def test_a_missing_file_is_named_as_missing(
 async def test_a_missing_recording_is_listed_as_missing_by_the_broker_too(whole: Journal) -> None:
     whole.folders.recording("S1").unlink()
     assert "  S1       missing: its recording" in await failed(whole, "broker")
+
+
+@pytest.mark.parametrize("name", ["extra.bin", "S9.rec.bak", "\x1b[2J", "S1.REC"])
+async def test_a_file_that_is_no_recording_is_named_by_the_broker(
+    whole: Journal, name: str
+) -> None:
+    (whole.folders.state / "recordings" / name).write_bytes(b"x")
+    (found,) = (await failed(whole, "broker"))[1:]
+    assert found == f"  recordings  {visible(name)} is no recording; no record names it"
 
 
 @pytest.mark.parametrize("cut", [1, 40, 200])
