@@ -198,7 +198,8 @@ class Journal:
     async def _need_space(self, *, at_device: bool) -> None:
         """A session that only reads here writes little: it may have most of the reserve."""
         free = await (self.free_bytes() if at_device else self.look_at_space())
-        if free < (self.reserve if at_device else self.floor):
+        # Not also where the store waits: the next record would wait behind those.
+        if self.store.out_of_space or free < (self.reserve if at_device else self.floor):
             raise NoSpace(
                 f"no session can open, the journal has {free >> 20} MiB free and must keep"
                 f" {self.reserve >> 20}; an operator makes room; devices and actions can"

@@ -5,9 +5,15 @@ from typing import NamedTuple
 
 from server.audit import clock
 from server.audit.chain import ZEROS, seal
-from server.audit.errors import RecordingBroken
+from server.audit.errors import NoSpace, RecordingBroken
 from server.audit.records import Body
 from server.store.sqlite import RecordRow, Store
+
+PATIENCE_S = 1.5
+"""A full disk gives its ballast back and takes the record within that time, or will not soon."""
+
+
+NO_RECORD = "the broker's disk is full and takes no record of it; an operator makes room"
 
 
 class Appended(NamedTuple):
@@ -32,6 +38,23 @@ class JournalWriter:
         await self._store.room()
         appended, durable = self.submit(body)
         await durable
+        return appended
+
+    async def append_for_a_door(self, body: Body) -> Appended:
+        """The same for somebody who stands at a door: where the disk stays full, NoSpace.
+
+        The record keeps its place in the queue: who came is told of when there is space again.
+        """
+        if self._store.full and self._store.out_of_space:
+            raise NoSpace(NO_RECORD)
+        await self._store.room()
+        appended, durable = self.submit(body)
+        while not durable.done():
+            await asyncio.wait({durable}, timeout=PATIENCE_S)
+            if not durable.done() and self._store.out_of_space:
+                durable.add_done_callback(lambda done: done.cancelled() or done.exception())
+                raise NoSpace(NO_RECORD)
+        durable.result()
         return appended
 
     def submit(self, body: Body) -> tuple[Appended, asyncio.Future[None]]:

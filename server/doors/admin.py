@@ -8,6 +8,7 @@
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import pwd
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import msgspec
 
+from server.audit.errors import NoSpace
 from server.audit.records import LoginRefused
 from server.doors.batch import Batch
 from server.doors.client import Client, Nobody, Stdin, Taker
@@ -159,9 +161,12 @@ class AdminDoor:
 
     async def _refuse(self, account: str, writer: asyncio.StreamWriter) -> None:
         reason = f"account {account} is nobody that access.yaml names (people: NAME: accounts)"
-        await self.broker.journal.broker.append(
-            LoginRefused(person="", key=f"account {account}", source="admin socket", reason=reason)
-        )
+        with contextlib.suppress(NoSpace):  # the answer is the same, and the record comes later
+            await self.broker.journal.broker.append_for_a_door(
+                LoginRefused(
+                    person="", key=f"account {account}", source="admin socket", reason=reason
+                )
+            )
         text = f"refused: {reason}\n".encode()
         writer.write(FRAME.pack(ERROR, len(text)) + text + FRAME.pack(END, 4))
         writer.write(struct.pack(">i", 3))

@@ -16,6 +16,7 @@ import asyncssh
 from asyncssh.constants import MSG_IGNORE
 
 from commands.language.visible import visible
+from server.audit.errors import NoSpace
 from server.audit.records import LoggedOut, LoginRefused
 from server.audit.records import Login as LoginRecord
 from server.doors.channel import ServerChannel
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from server.doors.client import Client
 
 PERSON: Final = re.compile(r"[a-z][a-z0-9._-]{0,31}\Z")
+GOODBYE_S: Final = 1.0
 KEY_OPTION: Final = "fireline-key"
 """An option of ours in the authorized keys: which key asyncssh found, and then saw proven."""
 
@@ -64,7 +66,8 @@ class Login(asyncssh.SSHServer):
         self._clients: set[Client] = set()
         self._quick = True
         self.journaled = asyncio.Event()
-        """Set when the login's record is durable: nothing is served before."""
+        """Set when the login's record is durable, or `refused`: nothing is served before."""
+        self.refused: NoSpace | None = None
 
     # Coming and going.
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -184,7 +187,10 @@ class Login(asyncssh.SSHServer):
         self.judge(self._door.rules)
         if self._door.connections_of(name) > self._door.limits.connections_per_person:
             self.cut("too many connections of yours are open; end one first")
-        await self._door.journal(LoginRecord(name, key, self.source, self.version, "publickey"))
+        try:
+            await self._door.journal(LoginRecord(name, key, self.source, self.version, "publickey"))
+        except NoSpace as error:
+            self.refused = error
         self.journaled.set()
 
     def judge(self, rules: Rules) -> None:
@@ -198,6 +204,10 @@ class Login(asyncssh.SSHServer):
         for client in list(self._clients):
             client.show_error(f"refused: {why}; the connection ends\n".encode())
         self.conn.disconnect(asyncssh.DISC_BY_APPLICATION, why)
+
+    def leave_soon(self) -> None:
+        """Ends a refused connection, after its client had time to read the exit status."""
+        asyncio.get_running_loop().call_later(GOODBYE_S, self.conn.abort)
 
     def _refuse(self, why: str) -> None:
         self._why = why

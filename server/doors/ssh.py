@@ -25,6 +25,7 @@ class Journal(Protocol):
     """The broker's own journal, as this door writes it."""
 
     async def append(self, body: Any) -> Any: ...
+    async def append_for_a_door(self, body: Any) -> Any: ...
 
 
 class Front(Protocol):
@@ -122,7 +123,7 @@ class SshDoor:
         return Client(self, login)
 
     async def journal(self, body: Any) -> None:
-        await self._journal.append(body)
+        await self._journal.append_for_a_door(body)
 
     def journal_soon(self, body: Any) -> None:
         """For what has happened already: nobody waits for the record."""
@@ -152,7 +153,12 @@ class SshDoor:
         status = 1
         try:
             await client.login.journaled.wait()
-            status = await serve(client)
+            if client.login.refused is None:
+                status = await serve(client)
+            else:
+                status = client.login.refused.status
+                client.show_error(client.login.refused.shown().encode() + b"\n")
+                client.login.leave_soon()
         except asyncio.CancelledError:
             if not client.gone.is_set():
                 raise

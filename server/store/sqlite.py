@@ -62,6 +62,8 @@ class Store:
         self.failure = ""
         self.on_full: Callable[[], None] = lambda: None
         """Called in a thread at each try that finds no space."""
+        self.out_of_space = False
+        """What is queued waits for space on the disk."""
         self._waits_for_space = True
         self._lock = lock
         self._connection = connection
@@ -158,17 +160,19 @@ class Store:
                     done.set_result(result)
 
     async def _committed(self, group: tuple[Waiting, ...]) -> list[Any]:
-        loop, told = asyncio.get_running_loop(), False
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                return await loop.run_in_executor(self._thread, self._commit, group)
+                results = await loop.run_in_executor(self._thread, self._commit, group)
+                self.out_of_space = False
+                return results
             except sqlite3.OperationalError as error:
                 full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
                 if not full or not self._waits_for_space:
                     raise
-            if not told:
+            if not self.out_of_space:
                 log.error("the disk is full: records wait for space, in order")
-                told = True
+                self.out_of_space = True
             await asyncio.to_thread(self.on_full)
             await asyncio.sleep(FULL_AGAIN_S)
 

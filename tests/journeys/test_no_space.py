@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,8 @@ REFUSAL = (
     r"^refused: no session can open, the journal has \d+ MiB free and must keep 32; an operator "
     r"makes room; devices and actions can still be read$"
 )
+
+NO_RECORD = "refused: the broker's disk is full and takes no record of it; an operator makes room"
 
 
 class Disk:
@@ -177,12 +180,24 @@ def test_a_disk_that_somebody_fills_to_its_last_byte_ends_sessions_and_not_the_b
     assert status == 0, said
 
 
+def refused(house: House, disk: Disk) -> str:
+    """Logs in while nothing is left of the disk; the last that it was told."""
+    disk.brim()
+    ran = house.run("devices")
+    assert ran.status == 3, ran
+    return ran.err.splitlines()[-1]
+
+
 def test_a_disk_that_stays_full_makes_records_wait_and_a_stop_end(disk: Disk) -> None:
     with House(disk.place / "alone", {"reserve_bytes": RESERVE}) as house:
         until("room is held", lambda: (house.home / "ballast").exists(), 10)
         for _ in range(3):
             until("what was held has gone", lambda: brimmed(house, disk), 10)
         assert house.admin("devices")[0] == 3  # nothing can be recorded: refused, not hung
+        until("a login finds no room for its record", lambda: NO_RECORD in refused(house, disk), 60)
+        began = time.monotonic()
+        assert refused(house, disk) == NO_RECORD
+        assert time.monotonic() - began < 10, "it waited for space, and not a moment"
         assert house.broker is not None and house.broker.poll() is None
         disk.empty()
         assert "no device" in house.run("devices").out or house.run("devices").status == 0
