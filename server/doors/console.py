@@ -262,7 +262,11 @@ class Console(ConsoleScreen):
 
     def _put_behind(self, session: Session) -> Job | None:
         """The device was lost under what runs in front, if that is one of this session's."""
-        following = self._following
+        following, kept = self._following, self._keeping
+        if isinstance(kept, DeviceJob) and kept in session.running:
+            kept.behind = True
+            self._lost_under.set()
+            return None if kept.cancelled_by else kept  # that has its own answer
         if following is None or following.job not in session.running:
             return None
         on_device = isinstance(following.job, DeviceJob)

@@ -30,6 +30,7 @@ from server.doors.terminals import Terminals
 from server.live.job import Job
 from server.live.render.messages import wrapped
 from server.live.responder import Door
+from server.live.session import Session
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -51,6 +52,9 @@ class ConsoleScreen(Station):
         self._prompt: Prompt | PlainPrompt | None = None
         self._following: Following | None = None
         self._interrupt: Callable[[], None] | None = None
+        self._keeping: Job | None = None
+        """What runs in front for a file of the evidence, until its device is lost."""
+        self._lost_under = asyncio.Event()
         self._stop_asked = False
         self._warned = False
         self._terminals = Terminals(client, self.keys, self.say)
@@ -156,11 +160,23 @@ class ConsoleScreen(Station):
             self._player = None
 
     async def kept(self, job: Job) -> int:
+        session = self.here
         self._interrupt = lambda: self.broker.own(_cancelled(job))
+        self._keeping, self._lost_under = job, asyncio.Event()
+        keeping = asyncio.create_task(session.keep_output(job))
+        lost = asyncio.create_task(self._lost_under.wait())
         try:
-            return await super().kept(job)
+            await asyncio.wait({keeping, lost}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            keeping.cancel()
+            raise
         finally:
-            self._interrupt = None
+            self._keeping = self._interrupt = None
+            lost.cancel()
+        if keeping.done():
+            return self.told_of_kept(job, keeping.result())
+        self.broker.own(_told_later(session, keeping))
+        return 0
 
     async def watch(self, following: Following) -> str:
         self._following = following
@@ -235,6 +251,14 @@ class ConsoleScreen(Station):
     async def clear(self) -> None:
         if self.client.smart:
             self._write(CLEAR)
+
+
+async def _told_later(session: Session, keeping: asyncio.Task[str]) -> None:
+    """A file that is written on behind the prompt."""
+    try:
+        session.notify((await keeping).replace("\n", "; "))
+    except FirelineError as error:
+        session.notify(error.shown())
 
 
 async def _cancelled(job: Job) -> None:

@@ -152,7 +152,9 @@ class Station(ABC):
 
     async def kept(self, job: Job) -> int:
         """`> NAME`: the output goes into the evidence, and a sentence about it here."""
-        sentence = await self.here.keep_output(job)
+        return self.told_of_kept(job, await self.here.keep_output(job))
+
+    def told_of_kept(self, job: Job, sentence: str) -> int:
         if job.error is not None:
             self.show_error(job.error)
         self.say(sentence)

@@ -65,10 +65,10 @@ def rows(house: House) -> list[str]:
     return [Path(row["path"]).name for row in found]
 
 
-def find(s: Screen, house: House, hay: Path) -> None:
+def find(s: Screen, house: House, hay: Path, ending: str = "") -> None:
     """Types it; returns in the middle of the walk."""
     s.until(rf"^{DEVICE} .*>$")
-    s.enter(f"findfile needle-* -path {hay}")
+    s.enter(f"findfile needle-* -path {hay}{ending}")
     until("it has found something", lambda: rows(house))
 
 
@@ -94,6 +94,22 @@ def test_what_runs_in_front_goes_on_behind_and_no_row_is_missed(house: House, ha
         s.type("\x03")
         s.enter("exit")
         s.status(30)
+
+
+def test_what_is_kept_as_evidence_goes_on_behind_too(house: House, hay: Path) -> None:
+    with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=120) as s:
+        find(s, house, hay, " > found.txt")
+        with Silent(house.shims[DEVICE]):
+            s.until(
+                rf"^{DEVICE} lost \d\d:\d\d:\d\dZ; findfile goes on there as job 1$", seconds=30
+            )
+            s.until(rf"^{DEVICE} \[lost,? 1 job\] />$")
+        s.until(rf"^{DEVICE} back ", seconds=30)
+        s.until(r"^found\.txt kept: [\d,]+ bytes, sha256 ", seconds=90)
+        s.enter("exit")
+        s.status(30)
+    kept = house.home / "evidence" / house.sessions()[-1] / "found.txt"
+    assert sum("needle-" in line for line in kept.read_text().splitlines()) == NEEDLES
 
 
 def test_a_ctrl_c_while_it_is_silent_has_its_own_answer(house: House, hay: Path) -> None:
