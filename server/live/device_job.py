@@ -29,6 +29,7 @@ from server.audit.errors import RecordingBroken, RecordingFull
 from server.audit.records import CancelAnswered, CancelAsked, FileWritten
 from server.audit.session import SessionJournal
 from server.live.job import Job, failure
+from server.live.push import Push
 from server.live.stream import Stream
 
 if TYPE_CHECKING:
@@ -65,14 +66,11 @@ class DeviceJob(Job):
         self.started_there = False
         self.pushes: items.Progress | None = None
         """What goes to the device, where its size is known: none of it yet."""
-        self._pushed = 0
         self._incoming = incoming
         self._file: Incoming | None = None
-        self._data: AsyncIterator[bytes] | None = None
-        self._pump: asyncio.Task[None] | None = None
+        self._push: Push | None = None
         self._ending: asyncio.Task[None] | None = None
         self._backstop: asyncio.TimerHandle | None = None
-        self._may_write = asyncio.Event()
 
     @property
     def ending(self) -> bool:
@@ -84,8 +82,8 @@ class DeviceJob(Job):
         """Of a file that comes: what has; of one that goes: what the device has acknowledged."""
         if self._file is not None:
             return items.Progress(self._file.size, self._announced, self._file.name)
-        if self.pushes is not None and self.stream is not None:
-            done = max(0, self._pushed - self.stream.unacknowledged)
+        if self.pushes is not None and self._push is not None:
+            done = self._push.taken
             if done < (self.pushes.total or 0):  # then the device checks it, and says when done
                 return items.Progress(done, self.pushes.total, self.pushes.what)
         return super().progress
@@ -106,9 +104,7 @@ class DeviceJob(Job):
             loop = asyncio.get_running_loop()
             self._backstop = loop.call_later(start.limit_s + STUCK_S * 5, self._overdue)
         if data is not None:
-            self._data = data
-            self._may_write.set()
-            self._pump = asyncio.create_task(self._push(stream, data))
+            self._push = Push(stream, data, self._stop_at_limit)
 
     def _overdue(self) -> None:
         """The device's own limit did not end it: it is told once more, then given up."""
@@ -121,17 +117,6 @@ class DeviceJob(Job):
                     f"not end it{unknown}"
                 )
             )
-
-    async def _push(self, stream: Stream, data: AsyncIterator[bytes]) -> None:
-        async for piece in data:
-            await self._may_write.wait()
-            if not stream.alive or not self.running:
-                return
-            self._pushed += len(piece)
-            if not stream.send_bytes(piece):
-                self._may_write.clear()
-        if stream.alive:
-            stream.send(wire.Eof())
 
     # The stream's callbacks.
     def on_item(self, item: items.Sent) -> None:
@@ -165,12 +150,13 @@ class DeviceJob(Job):
             self.stopping = True
 
     def on_writing(self, may: bool) -> None:
-        self._may_write.set() if may else self._may_write.clear()
+        if self._push is not None:
+            self._push.writing(may)
 
     def on_away(self) -> None: ...
 
     def on_back(self) -> None:
-        self._may_write.set()
+        DeviceJob.on_writing(self, True)
         self.on_back_again(self)
 
     def on_stream_gone(self, reason: str) -> None:
@@ -294,8 +280,8 @@ class DeviceJob(Job):
             self._ending = asyncio.create_task(self._finish(error, done))
 
     async def _finish(self, error: FirelineError | None, done: items.Done | None) -> None:
-        if self._pump is not None:
-            self._pump.cancel()
+        if self._push is not None:
+            self._push.stop()
         if self._backstop is not None:
             self._backstop.cancel()
         if self._file is not None:

@@ -6,11 +6,12 @@
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -135,7 +136,18 @@ class LibraryRoom:
         return count
 
     async def read(self, sha256: str) -> AsyncIterator[bytes]:
-        """The bytes of a digest; Failed if they are not what they were."""
+        """The bytes of a digest; Failed if they are not what they were, or not there."""
+        try:
+            async with contextlib.aclosing(self._read(sha256)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except OSError as error:
+            raise Failed(
+                f"the library's bytes of {sha256} cannot be read "
+                f"({os.strerror(error.errno or 0).lower()}); restore them from backup"
+            ) from error
+
+    async def _read(self, sha256: str) -> AsyncGenerator[bytes]:
         path, digest = self._folder / sha256, hashlib.sha256()
 
         def following(file: BinaryIO) -> bytes:

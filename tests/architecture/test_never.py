@@ -17,6 +17,7 @@ MAY: dict[tuple[str, str], tuple[int, str]] = {
     ("wall_clock", "endpoint_shim/facts.py"): (1, "the device's clock, for the broker to compare"),
     # The three borders: runner (one on each side), session, device connection.
     ("catches_everything", "server/live/desk_job.py"): (1, "the runner's border on the broker"),
+    ("catches_everything", "server/live/push.py"): (1, "the same, for a command's input"),
     ("catches_everything", "endpoint_shim/runner.py"): (1, "the runner's border on the device"),
     ("catches_everything", "server/doors/ssh.py"): (1, "the session's border"),
     ("catches_everything", "server/doors/devices.py"): (1, "the device connection's border"),

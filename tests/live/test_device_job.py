@@ -9,6 +9,7 @@ import pytest
 
 from commands.language import items, wire
 from commands.language.command import discover
+from commands.language.errors import Failed
 from commands.language.items import Done
 from commands.language.line import parse
 from commands.language.names import Name
@@ -177,6 +178,24 @@ async def test_an_item_that_does_not_fit_ends_the_command_and_is_a_violation(
     running.job.on_item(said)
     assert await running.end() == "failed"
     assert told in running.violations[0] and not running.stream.alive
+
+
+async def test_an_input_that_breaks_ends_the_command_and_is_not_taken_for_whole(
+    journal: SessionJournal,
+) -> None:
+    running = Running(journal, "run x.sh", start=False)
+    start = wire.Start(command={"word": "run"}, number=1, folder="/", input=True)
+
+    async def damaged() -> AsyncIterator[bytes]:
+        yield b"#!/bin/sh"
+        raise Failed("the library's bytes are damaged")
+
+    running.job.start(running.stream, start, damaged())
+    assert await running.end() == "failed"
+    assert str(running.job.error) == "run on web-02: the library's bytes are damaged"
+    assert [cancel.number for cancel in running.asked] == [1] and not running.stream.alive
+    sent = [kept.data for kept in running.stream._sent.after(0) or []]
+    assert b"#!/bin/sh" in sent and not [data for data in sent if b'"eof"' in data]
 
 
 async def test_more_of_a_file_than_was_announced_is_a_violation(journal: SessionJournal) -> None:
