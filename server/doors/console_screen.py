@@ -12,6 +12,7 @@ from prompt_toolkit.output import Output
 from commands.language.errors import Cancelled, FirelineError, Refused
 from commands.language.line import TypedLine
 from server.audit.errors import RecordingBroken, RecordingFull
+from server.doors.border import showing
 from server.doors.client import Client
 from server.doors.completing import CommandCompleter
 from server.doors.console_face import ConsoleFace
@@ -163,7 +164,7 @@ class ConsoleScreen(Station):
         session = self.here
         self._interrupt = lambda: self.broker.own(_cancelled(job))
         self._keeping, self._lost_under = job, asyncio.Event()
-        keeping = asyncio.create_task(session.keep_output(job))
+        keeping = asyncio.create_task(showing(job, session.keep_output(job)))
         lost = asyncio.create_task(self._lost_under.wait())
         try:
             await asyncio.wait({keeping, lost}, return_when=asyncio.FIRST_COMPLETED)

@@ -16,6 +16,7 @@ from commands.language.desk import Desk
 from commands.language.errors import Failed, FirelineError, NeedsAnswer, NotUnderstood, Refused
 from commands.language.line import Output, TypedLine, parse
 from commands.status import Status
+from server.doors.border import showing
 from server.doors.client import Client
 from server.doors.following import Face, Following, Page
 from server.doors.player import Played
@@ -152,7 +153,7 @@ class Station(ABC):
 
     async def kept(self, job: Job) -> int:
         """`> NAME`: the output goes into the evidence, and a sentence about it here."""
-        return self.told_of_kept(job, await self.here.keep_output(job))
+        return self.told_of_kept(job, await showing(job, self.here.keep_output(job)))
 
     def told_of_kept(self, job: Job, sentence: str) -> int:
         if job.error is not None:
@@ -185,7 +186,7 @@ class Station(ABC):
     async def follow(self, job: Job) -> int:
         """Shows the command until its end; its status."""
         following = Following(job, self.renderer(job), self.style, self.face, self.pager(job))
-        outcome = await self.watch(following)
+        outcome = await showing(job, self.watch(following))
         return job.status if outcome == "ended" else 0
 
     async def watch(self, following: Following) -> str:

@@ -20,6 +20,7 @@ MAY: dict[tuple[str, str], tuple[int, str]] = {
     ("catches_everything", "server/live/push.py"): (1, "the same, for a command's input"),
     ("catches_everything", "endpoint_shim/runner.py"): (1, "the runner's border on the device"),
     ("catches_everything", "server/doors/ssh.py"): (1, "the session's border"),
+    ("catches_everything", "server/doors/border.py"): (1, "the same, for one command's showing"),
     ("catches_everything", "server/doors/devices.py"): (1, "the device connection's border"),
 }
 
