@@ -12,7 +12,15 @@ import msgspec
 
 from commands.language.names import Name
 
-Time = NewType("Time", int)
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""Any integer of a row: what a device's system can count, so that showing it cannot overflow."""
+
+Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+ExitCode = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**32 - 1)]
+"""As either system has it: a signal is negative, an NTSTATUS unsigned."""
+
+Time = NewType("Time", Integer)
 """Milliseconds since 1970 UTC, as the device's clock gives them; may lie outside any calendar."""
 
 Text = Annotated[str, msgspec.Meta(max_length=65_536)]
@@ -56,8 +64,8 @@ class RowItem(_Item, tag="row"):
 class Progress(_Item, tag="progress"):
     """How far it is; `total` in the same unit where known."""
 
-    done: Annotated[int, msgspec.Meta(ge=0)]
-    total: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    done: Size
+    total: Size | None = None
     what: Text = ""
 
 
@@ -66,15 +74,15 @@ class Into(_Item, tag="into"):
 
     where: Literal["stdout", "stderr", "text", "file"]
     name: Name = Name("")
-    size: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    size: Size | None = None
+    offset: Size = 0
     page: Text = "utf-8"
 
 
 class Taken(_Item, tag="taken"):
     """The end of a file's bytes, with the device's own count and SHA-256 of all of them."""
 
-    size: Annotated[int, msgspec.Meta(ge=0)]
+    size: Size
     sha256: Digest
 
 
@@ -82,7 +90,7 @@ class Written(_Item, tag="written"):
     """A file that the command made on the device, whole and synced, or found there already."""
 
     path: Name
-    size: Annotated[int, msgspec.Meta(ge=0)]
+    size: Size
     sha256: Digest
     already: bool = False
     """It was there with this digest; nothing was written."""
@@ -111,7 +119,7 @@ class Done(_Item, tag="done"):
 
     code: Annotated[str, msgspec.Meta(max_length=32)] = "done"
     message: Text = ""
-    exit_code: int | None = None
+    exit_code: ExitCode | None = None
 
 
 NOT_STARTED = "it had not started"

@@ -1,5 +1,8 @@
 """Row types as fields: kinds, lists, and the column that each declares."""
 
+import typing
+
+import msgspec
 import pytest
 
 from commands.language.columns import fields
@@ -25,3 +28,21 @@ def test_every_row_type_has_an_identity_and_at_most_one_elastic_column(row: type
     assert any(f.column.identity for f in fields(row))
     assert sum(f.column.elastic for f in fields(row)) <= 1
     assert not any(f.column.identity and f.column.wide for f in fields(row))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**400])
+def test_every_whole_number_of_a_row_has_64_bits_at_most(row: type[Row], number: int) -> None:
+    kinds = typing.get_type_hints(row, include_extras=True)
+    numbers = [f.name for f in fields(row) if f.kind in ("number", "time")]
+    for kind in [kinds[name] for name in numbers if _is_whole(kinds[name])]:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(str(number), type=kind)
+
+
+def _is_whole(kind: object) -> bool:
+    try:
+        msgspec.json.decode("0.5", type=kind)
+    except msgspec.ValidationError:
+        return True
+    return False

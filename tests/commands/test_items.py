@@ -59,3 +59,22 @@ def test_an_item_of_the_wrong_shape_is_refused() -> None:
     ):
         with pytest.raises(msgspec.DecodeError):
             items.decode(frame)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"item":"progress","done":%d,"total":1}',
+        '{"item":"progress","done":1,"total":%d}',
+        '{"item":"into","where":"file","size":%d}',
+        '{"item":"into","where":"file","offset":%d}',
+        '{"item":"taken","size":%d,"sha256":"' + "0" * 64 + '"}',
+        '{"item":"written","path":"/x","size":%d,"sha256":"' + "0" * 64 + '"}',
+        '{"item":"done","exit_code":%d}',
+    ],
+)
+def test_a_number_that_no_system_counts_to_is_refused(frame: str) -> None:
+    items.decode((frame % 1).encode())
+    for number in (2**63, 10**400):
+        with pytest.raises(msgspec.ValidationError):
+            items.decode((frame % number).encode())

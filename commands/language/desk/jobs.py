@@ -3,19 +3,19 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Protocol
 
-from commands.language.items import Column, Item, Row, Time
+from commands.language.items import Column, Integer, Item, Row, Time
 
 
 class JobRow(Row):
     """One command of the session."""
 
-    number: Annotated[int, Column(1, identity=True)]
+    number: Annotated[Integer, Column(1, identity=True)]
     state: Annotated[str, Column(1)]
     command: Annotated[str, Column(2, elastic=True)]
     started: Annotated[Time, Column(3)]
     took_s: Annotated[float | None, Column(3)] = None
-    rows: Annotated[int, Column(4)] = 0
-    bytes: Annotated[int, Column(5, size=True)] = 0
+    rows: Annotated[Integer, Column(4)] = 0
+    bytes: Annotated[Integer, Column(5, size=True)] = 0
     message: Annotated[str, Column(6)] = ""
 
 

@@ -5,15 +5,15 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-from commands.language.items import Column, Digest, Row, Time
+from commands.language.items import Column, Digest, Integer, Row, Time
 
 
 class LibraryRow(Row):
     """One version of a library file."""
 
     name: Annotated[str, Column(1, identity=True)]
-    version: Annotated[int, Column(1)]
-    size: Annotated[int, Column(3, size=True)]
+    version: Annotated[Integer, Column(1)]
+    size: Annotated[Integer, Column(3, size=True)]
     platform: Annotated[str, Column(3)] = ""
     changes: Annotated[bool | None, Column(4)] = None
     description: Annotated[str, Column(2, elastic=True)] = ""

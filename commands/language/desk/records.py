@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Protocol
 
-from commands.language.items import Column, Row, Time
+from commands.language.items import Column, Integer, Row, Time
 
 
 class SessionRow(Row):
@@ -14,7 +14,7 @@ class SessionRow(Row):
     person: Annotated[str, Column(1)]
     started: Annotated[Time, Column(2)]
     length: Annotated[float | None, Column(3, duration=True)] = None
-    commands: Annotated[int, Column(3)] = 0
+    commands: Annotated[Integer, Column(3)] = 0
     state: Annotated[str, Column(2)] = ""
     door: Annotated[str, Column(wide=True)] = ""
     comment: Annotated[str, Column(wide=True)] = ""

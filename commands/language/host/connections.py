@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Protocol
 
-from commands.language.items import Column, Row
+from commands.language.items import Column, Integer, Row
 from commands.language.names import Name
 
 
@@ -11,12 +11,12 @@ class ConnectionRow(Row):
     """One socket."""
 
     process: Annotated[Name | None, Column(1, identity=True)]
-    pid: Annotated[int | None, Column(1, identity=True)]
+    pid: Annotated[Integer | None, Column(1, identity=True)]
     protocol: Annotated[str, Column(2)]
     local_ip: Annotated[str, Column(2)]
-    local_port: Annotated[int, Column(2)]
+    local_port: Annotated[Integer, Column(2)]
     remote_ip: Annotated[str | None, Column(2)] = None
-    remote_port: Annotated[int | None, Column(2)] = None
+    remote_port: Annotated[Integer | None, Column(2)] = None
     status: Annotated[str, Column(3)] = ""
     namespace: Annotated[str, Column(wide=True)] = ""
     error: Annotated[str, Column(wide=True)] = ""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, ClassVar, Literal, Protocol
 
-from commands.language.items import Column, Row, Time
+from commands.language.items import Column, Integer, Row, Time
 from commands.language.names import Name
 
 Kind = Literal["file", "directory", "link", "pipe", "socket", "character", "block", "other"]
@@ -14,7 +14,7 @@ class FileRow(Row):
 
     path: Annotated[Name, Column(1, identity=True)]
     is_directory: Annotated[bool, Column(2)]
-    size: Annotated[int | None, Column(2, size=True)] = None
+    size: Annotated[Integer | None, Column(2, size=True)] = None
     created: Annotated[Time | None, Column(7)] = None
     modified: Annotated[Time | None, Column(3)] = None
     hidden: Annotated[bool | None, Column(4)] = None
@@ -35,7 +35,7 @@ class FileFactsRow(Row):
     kind: Annotated[str, Column()] = "file"
     content: Annotated[str, Column()] = ""
     """What the first bytes say it is: `ELF program`, `Windows program`, `script /bin/sh`, ..."""
-    size: Annotated[int | None, Column(size=True)] = None
+    size: Annotated[Integer | None, Column(size=True)] = None
     created: Annotated[Time | None, Column()] = None
     modified: Annotated[Time | None, Column()] = None
     accessed: Annotated[Time | None, Column()] = None
@@ -45,7 +45,7 @@ class FileFactsRow(Row):
     permissions: Annotated[str, Column()] = ""
     hidden: Annotated[bool | None, Column()] = None
     read_only: Annotated[bool | None, Column()] = None
-    links: Annotated[int | None, Column()] = None
+    links: Annotated[Integer | None, Column()] = None
     target: Annotated[Name | None, Column()] = None
     md5: Annotated[str, Column()] = ""
     sha1: Annotated[str, Column()] = ""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Protocol
 
-from commands.language.items import Column, Row, Time
+from commands.language.items import Column, Integer, Row, Time
 from commands.language.names import Name
 
 
@@ -11,16 +11,16 @@ class ProcessRow(Row):
     """One process; its identity is pid and `start_id` (boot and start ticks), not a wall time."""
 
     name: Annotated[Name, Column(1, identity=True)]
-    pid: Annotated[int, Column(1, identity=True)]
-    parent_id: Annotated[int | None, Column(4)] = None
+    pid: Annotated[Integer, Column(1, identity=True)]
+    parent_id: Annotated[Integer | None, Column(4)] = None
     user_name: Annotated[str, Column(2)] = ""
     status: Annotated[str, Column(6)] = ""
     creation_time: Annotated[Time | None, Column(2)] = None
     cpu: Annotated[float | None, Column(6)] = None
     """Seconds of processor time used."""
-    working_set: Annotated[int | None, Column(7, size=True)] = None
-    private_bytes: Annotated[int | None, Column(8, size=True)] = None
-    session_id: Annotated[int | None, Column(8)] = None
+    working_set: Annotated[Integer | None, Column(7, size=True)] = None
+    private_bytes: Annotated[Integer | None, Column(8, size=True)] = None
+    session_id: Annotated[Integer | None, Column(8)] = None
     path: Annotated[Name | None, Column(9)] = None
     command_line: Annotated[Name | None, Column(2, elastic=True)] = None
     start_id: Annotated[str, Column(wide=True)] = ""
