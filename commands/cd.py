@@ -9,7 +9,7 @@ from commands.language.items import Folder, Item
 from commands.language.names import Name
 
 
-class Cd(DeviceCommand, role=BASIC, group="here"):
+class Cd(DeviceCommand, role=BASIC, group="here", yields=(Folder,)):
     """Go to a folder of the device, or without one stay and show where you are."""
 
     path: Annotated[Name | None, "folder to go to"] = None

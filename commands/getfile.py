@@ -8,8 +8,8 @@ from commands.language.command import BASIC, DeviceCommand, minutes
 from commands.language.errors import Failed
 from commands.language.host import Host
 from commands.language.host.files import FileHandle
-from commands.language.items import Into, Item, Note, Taken
-from commands.language.names import Name, shown
+from commands.language.items import Into, Item, Note, Sent, Taken
+from commands.language.names import Name, is_same, shown
 
 PIECE = 65_536
 
@@ -32,6 +32,11 @@ class GetFile(
 
     path: Annotated[Name, "file on the device; quote it if it has spaces"]
     auto: Annotated[bool, "run first what has to run first: fileinfo PATH"] = False
+
+    def differs(self, item: Sent, folder: Name) -> str:
+        if isinstance(item, Into) and not is_same(folder, self.path, item.name):
+            return f"{shown(item.name)} where {shown(self.path)} was asked for"
+        return ""
 
     async def run(self, host: Host) -> AsyncIterator[Item]:
         handle = await host.files.open(self.path)

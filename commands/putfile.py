@@ -1,6 +1,7 @@
 """`putfile`: a library file onto the device."""
 
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -18,8 +19,8 @@ from commands.language.command import (
 from commands.language.desk import Desk
 from commands.language.errors import Failed, NotUnderstood, Refused
 from commands.language.host import Host
-from commands.language.items import Item, Written
-from commands.language.names import Name, shown
+from commands.language.items import Item, Sent, Written
+from commands.language.names import Name, is_same, last_part, shown
 
 
 class PutFile(
@@ -30,6 +31,7 @@ class PutFile(
     limit=minutes(30),
     aliases=("put",),
     changes=True,
+    yields=(Written,),
 ):
     """Put a library file into the session's folder on the device, or at -path.
 
@@ -56,6 +58,30 @@ class PutFile(
 
     def input_sha256(self) -> str | None:
         return self.sha256 or None
+
+    def differs(self, item: Sent, folder: Name) -> str:
+        if not isinstance(item, Written):
+            return ""
+        if (item.size, item.sha256) != (self.size, self.sha256):
+            return (
+                f"{item.size:,} bytes with sha256 {item.sha256} written where {self.size:,} with "
+                f"{self.sha256} were sent"
+            )
+        if not self._is_place(item.path, folder):
+            return (
+                f"{shown(item.path)} written where {shown(self.path or Name(self.name))} was meant"
+            )
+        return ""
+
+    def _is_place(self, path: Name, folder: Name) -> bool:
+        """In the session's folder it has its own name; among the kept ones -2 and so on with it."""
+        if self.path is not None:
+            return is_same(folder, self.path, path)
+        stem, suffix = os.path.splitext(self.name)
+        last = last_part(path)
+        return last == self.name or (
+            self.keep and last.startswith(f"{stem}-") and last.endswith(suffix)
+        )
 
     async def run(self, host: Host) -> AsyncIterator[Item]:
         name = Name(self.name)

@@ -24,7 +24,7 @@ from commands.language.desk import Desk
 from commands.language.errors import Failed, NeedsAnswer, TimedOut
 from commands.language.host import Host
 from commands.language.host.programs import Program
-from commands.language.items import Done, Into, Item, Note
+from commands.language.items import Done, Into, Item, Note, Sent
 from commands.language.names import Name, shown
 
 MAX_ARGUMENTS = 120_000
@@ -83,6 +83,12 @@ class Run(
 
     def input_sha256(self) -> str | None:
         return self.sha256 or None
+
+    def differs(self, item: Sent, folder: Name) -> str:
+        if isinstance(item, Done) and item.code == "done" and item.exit_code not in self.success:
+            code = "no exit code" if item.exit_code is None else f"exit code {item.exit_code}"
+            return f"done, with {code}"
+        return ""
 
     async def run(self, host: Host) -> AsyncIterator[Item]:
         size = sum(len(a.encode("utf-8", "surrogatepass")) + 1 for a in self.args)

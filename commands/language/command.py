@@ -3,7 +3,8 @@
 1. A command is a frozen value: fields are its parameters, in positional order.
 2. `bool` is a flag, `Literal` its choices, `Annotated[..., "text"]` its help.
 3. Class keywords say who may (role, right), where (platforms), how long (limit), what it yields.
-4. `most` names the broker's setting that bounds how many bytes it may bring.
+4. `most` names the broker's setting that bounds the file it brings; `yields` what else it says
+   of the device beside rows and text. What a word does not declare it may not yield.
 5. A parameter of a kind not known here, or a word declared twice, fails at import.
 """
 
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 import msgspec
 from msgspec import StructMeta
 
-from commands.language.items import Item, Row
+from commands.language.items import Folder, Item, Row, Sent, Written
+from commands.language.names import Name
 
 if TYPE_CHECKING:
     from commands.language.desk import Desk
@@ -114,6 +116,7 @@ class Spec:
     """What it gives is for its person's eyes: stored nowhere, not as evidence either."""
     needs: str | None
     most: str | None
+    yields: tuple[type[Folder] | type[Written], ...]
     summary: str
     details: str
     parameters: tuple[Parameter, ...]
@@ -142,6 +145,7 @@ class CommandMeta(StructMeta):
         secret: bool = False,
         needs: str | None = None,
         most: str | None = None,
+        yields: tuple[type[Folder] | type[Written], ...] = (),
     ) -> Any:
         word = name.lower()
         cls: Any = super().__new__(
@@ -171,6 +175,7 @@ class CommandMeta(StructMeta):
                 secret,
                 needs,
                 most,
+                yields,
                 summary.strip(),
                 _dedent(details),
                 _parameters(cls, word),
@@ -206,6 +211,10 @@ class DeviceCommand(Command, abstract=True):
     def input_sha256(self) -> str | None:
         """The library file whose bytes the broker sends as the command's input."""
         return None
+
+    def differs(self, item: Sent, folder: Name) -> str:
+        """How an item speaks of something else than was asked; empty where it need not."""
+        return ""
 
 
 class TerminalCommand(Command, abstract=True):

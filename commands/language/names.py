@@ -6,6 +6,8 @@ UTF-16 unit as `%uD800`. Text that itself begins with `raw:` is written in that 
 every Name means one thing.
 """
 
+import ntpath
+import posixpath
 import re
 from typing import NewType
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -104,6 +106,25 @@ def last_part(name: Name) -> Name:
         except NotUnderstood:
             pass  # units in a Linux name: a device that lies
     return from_text(re.split(r"[/\\]", to_units(name))[-1])
+
+
+def whole(folder: Name, path: Name | None) -> bytes:
+    """A Linux path as seen from `folder`, by its letters (`..` too), as a shell's `cd` has it."""
+    joined = posixpath.join(to_bytes(folder), to_bytes(path) if path is not None else b"")
+    is_whole = joined.startswith(b"/")
+    return b"/" + posixpath.normpath(joined).lstrip(b"/") if is_whole else joined
+
+
+def is_same(folder: Name, asked: Name, said: Name) -> bool:
+    """Whether a device's path may be the one asked for; on Windows, where one place has many
+    spellings, whether both end in the same name."""
+    if folder.removeprefix(RAW).startswith("/"):
+        try:
+            return whole(folder, asked) == whole(folder, said)
+        except NotUnderstood:
+            return False
+    ends = [ntpath.basename(ntpath.normpath(to_units(name))).lower() for name in (asked, said)]
+    return ends[0] == ends[1]
 
 
 def text(name: Name) -> str | None:

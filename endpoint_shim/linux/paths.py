@@ -12,8 +12,9 @@ import os
 import stat
 from typing import Protocol
 
+from commands.language import names
 from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused
-from commands.language.names import Name, from_bytes, shown, to_bytes
+from commands.language.names import Name, from_bytes, shown
 
 _PIECE = 3000
 _REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -70,12 +71,12 @@ def kind_of(mode: int) -> str:
 
 def joined(folder: Name, path: Name | None) -> bytes:
     """The whole path of `path` seen from `folder`."""
-    whole = os.path.join(to_bytes(folder), to_bytes(path) if path is not None else b"")
+    whole = names.whole(folder, path)
     if b"\0" in whole:
         raise NotUnderstood(f"{shown(from_bytes(whole))} holds a NUL, which no Linux path can")
     if not whole.startswith(b"/"):
         raise NotUnderstood(f"{shown(from_bytes(whole))} is no whole path")
-    return b"/" + os.path.normpath(whole).lstrip(b"/")
+    return whole
 
 
 def open_path(path: bytes, flags: int) -> int:

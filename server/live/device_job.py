@@ -4,6 +4,8 @@
 2. A command whose end is not known is interrupted; where it changes the device its message says
    'outcome unknown'. Never a re-run, never a success that nobody said.
 3. A file counts as taken only when both sides have the same digest.
+4. What the word cannot yield, or what speaks of something else than was asked, is a violation
+   (claims.py): its stream is closed, and nothing of it is taken.
 """
 
 import asyncio
@@ -25,9 +27,11 @@ from commands.language.errors import (
     on_device,
 )
 from commands.language.line import TypedLine
+from commands.language.names import Name
 from server.audit.errors import RecordingBroken, RecordingFull
 from server.audit.records import CancelAnswered, CancelAsked, FileWritten
 from server.audit.session import SessionJournal
+from server.live.claims import Claims
 from server.live.job import Job, failure
 from server.live.push import Push
 from server.live.stream import Stream
@@ -66,6 +70,7 @@ class DeviceJob(Job):
         self.started_there = False
         self.pushes: items.Progress | None = None
         """What goes to the device, where its size is known: none of it yet."""
+        self._claims = Claims(command)
         self._incoming = incoming
         self._file: Incoming | None = None
         self._push: Push | None = None
@@ -98,6 +103,7 @@ class DeviceJob(Job):
         """Runs it on an open stream; `data` is its input, pushed as the device takes it."""
         self.stream = stream
         stream.user = self
+        self._claims.folder = Name(start.folder)
         self.state = "running"
         stream.send(start)
         if start.limit_s is not None:
@@ -123,6 +129,7 @@ class DeviceJob(Job):
         if self._too_late("an item"):
             return
         try:
+            self._claims.check(item)
             self._take(item)
         except msgspec.ValidationError as error:
             self._violate(f"sent an item of {self.spec.word} that does not fit: {error}")
@@ -133,6 +140,7 @@ class DeviceJob(Job):
         if self._too_late("bytes"):
             return
         try:
+            self._claims.check_bytes()
             if self._file is None:
                 self.feed_bytes(data)
             elif self._announced is not None and self._file.size + len(data) > self._announced:
@@ -142,6 +150,8 @@ class DeviceJob(Job):
                 self.bytes += len(data)
                 if not room and self.stream is not None:
                     self.stream.pause()
+        except msgspec.ValidationError as error:
+            self._violate(f"sent bytes that do not fit: {error}")
         except (RecordingFull, RecordingBroken, Refused) as error:
             self._stop_at_limit(error)
 
@@ -246,8 +256,6 @@ class DeviceJob(Job):
                 self.on_folder(item.path)
                 self.feed(item)
             case items.Into(where="file"):
-                if self._file is not None:
-                    raise msgspec.ValidationError("a second file before the first was whole")
                 self._file = self._incoming(self, item)
                 self._file.on_drained = self._drained
                 self._announced = item.size
@@ -255,9 +263,7 @@ class DeviceJob(Job):
             case items.Done():
                 self._done = item
                 self._end(self._done_error(item), item)
-            case items.Taken():
-                if self._file is None:
-                    raise msgspec.ValidationError("the end of a file that was not begun")
+            case items.Taken() if self._file is not None:
                 self._file.expected = item
                 self.feed(item)
             case _:
@@ -350,7 +356,8 @@ class DeviceJob(Job):
     def _violate(self, what: str) -> None:
         self.on_violation(what)
         stream = self.stream
-        self._end(Failed(f"{self.device} {what}; its stream was closed"))
+        unknown = "; outcome unknown" if self.spec.changes else ""
+        self._end(Failed(f"{self.device} {what}; its stream was closed{unknown}"))
         if stream is not None:
             stream.user = None
             stream.end(what)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.journeys import hostile_claims  # noqa: F401  # its cases are among CASES
 from tests.journeys.hostile_cases import (
     BAD,
     CASES,

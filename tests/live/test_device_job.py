@@ -168,7 +168,7 @@ async def test_results_over_their_budget_end_the_command_here_and_there(
     ("said", "told"),
     [
         (items.RowItem(row=msgspec.Raw(b"{}")), "does not fit"),
-        (items.Taken(size=1, sha256="0" * 64), "the end of a file that was not begun"),
+        (items.Taken(size=1, sha256="0" * 64), "run gives no taken"),
     ],
 )
 async def test_an_item_that_does_not_fit_ends_the_command_and_is_a_violation(
