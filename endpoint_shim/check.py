@@ -116,7 +116,7 @@ async def _place(context: ssl.SSLContext, place: str) -> AsyncIterator[Line]:
     try:
         framed = await dial.connect(context, place, dial.CONTROL, wire.MAX_CONTROL)
     except Unreachable as error:
-        yield False, f"{error}{_clock_hint(str(error))}"
+        yield False, str(error)
         return
     yield _clock(framed.transport.get_extra_info("peercert") if framed.transport else None)
     framed.close()
@@ -132,12 +132,6 @@ def _clock(peer: dict[str, str] | None) -> Line:
     start = ssl.cert_time_to_seconds(peer["notBefore"])
     end = ssl.cert_time_to_seconds(peer["notAfter"])
     return start <= now <= end, f"this clock says {shown}, within the broker's certificate"
-
-
-def _clock_hint(reason: str) -> str:
-    if "not yet valid" in reason or "expired" in reason:
-        return f"; this clock says {datetime.fromtimestamp(facts.clock_ms() / 1000, UTC):%F %T} UTC"
-    return ""
 
 
 def _last_refusal(state: Path) -> Line:

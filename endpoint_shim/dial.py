@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import ssl
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from websockets.client import ClientProtocol
@@ -12,11 +13,14 @@ from websockets.uri import parse_uri
 from commands.language.errors import Unreachable
 from commands.language.framed import FramedSocket, SansIO
 from commands.language.visible import visible
+from endpoint_shim import facts
 from endpoint_shim.config import Config
 
 CONTROL, STREAM = "/control", "/stream"
 CONNECT_S = 10.0
 HANDSHAKE_S = 5.0
+DATES = (9, 10)
+"""X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED"""
 
 
 def tls(config: Config) -> ssl.SSLContext:
@@ -62,7 +66,7 @@ async def connect(context: ssl.SSLContext, dial: str, path: str, max_size: int) 
         raise Unreachable(f"{dial} does not answer within {CONNECT_S:g} s") from None
     except (OSError, ssl.SSLError) as error:
         framed.abort("not connected")
-        raise Unreachable(f"{dial}: {reason(error)}") from None
+        raise Unreachable(f"{dial}: {reason(error)}{clock_words(error, context)}") from None
     return framed
 
 
@@ -89,6 +93,24 @@ def reason(error: OSError) -> str:
     if error.errno:
         return os.strerror(error.errno)
     return error.strerror or str(error) or "it closed the connection at once"
+
+
+def clock_words(error: OSError, context: ssl.SSLContext) -> str:
+    """Where a certificate's dates do not fit: both times, for it is mostly this clock."""
+    if not isinstance(error, ssl.SSLCertVerificationError) or error.verify_code not in DATES:
+        return ""
+    now = facts.clock_ms() / 1000
+    said = f"; this clock says {_utc(now)}"
+    for ca in context.get_ca_certs():
+        made = ssl.cert_time_to_seconds(str(ca["notBefore"]))
+        days = round((now - made) / 86_400)
+        said += f", the broker's CA was made {_utc(made)}"
+        said += f", {abs(days):,} days {'earlier' if days >= 0 else 'later'}"
+    return f"{said}: is this clock right?"
+
+
+def _utc(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%F %T} UTC"
 
 
 def _answer(framed: FramedSocket, protocol: ClientProtocol) -> asyncio.Future[None]:

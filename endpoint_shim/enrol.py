@@ -29,7 +29,7 @@ from commands.language.enrolment import (
 )
 from commands.language.errors import Refused, Unreachable
 from endpoint_shim import VERSION, identity
-from endpoint_shim.dial import reason
+from endpoint_shim.dial import clock_words, reason
 
 CONNECT_S = 10.0
 EXCHANGE_S = 30.0
@@ -65,10 +65,10 @@ def enroll(state: Path, token: Token, name: str) -> EnrolAnswer:
 async def exchange(token: Token, asked: EnrolRequest) -> EnrolAnswer | EnrolRefused:
     """One question and its answer, over TLS that trusts the pinned CA alone."""
     host, port = enrolment_place(token.url)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         async with asyncio.timeout(CONNECT_S):
             ca = await _fetch_ca(host, port)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_verify_locations(cadata=_pinned(ca, token))
         async with asyncio.timeout(EXCHANGE_S):
@@ -88,7 +88,8 @@ async def exchange(token: Token, asked: EnrolRequest) -> EnrolAnswer | EnrolRefu
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         raise Unreachable(f"the broker at {token.url} gave no whole answer") from None
     except OSError as error:
-        raise Unreachable(f"the broker at {token.url}: {reason(error)}") from None
+        words = f"{reason(error)}{clock_words(error, context)}"
+        raise Unreachable(f"the broker at {token.url}: {words}") from None
 
 
 async def _fetch_ca(host: str, port: int) -> str:

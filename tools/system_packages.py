@@ -34,6 +34,7 @@ GROUPS: dict[str, tuple[Program, ...]] = {
         Program("strace", "strace", "what is on disk before it is shown"),
         Program("ps", "procps", "what is left on the device"),
         Program("ip", "iproute2", "test hosts in network namespaces"),
+        Program("faketime", "faketime", "devices with a wrong clock"),
         Program("nft", "nftables", "cut connections"),
         Program("unshare", "util-linux", "mounts of a test's own"),
         Program("git", "git", "the look at the commits"),

@@ -1,4 +1,7 @@
-"""Field reports k06: the folder, the environment and the mount that a script runs in."""
+"""Field reports k06: the folder, the environment and the mount that a script runs in.
+
+`helper-beside-zip` (a tool that is a folder, sent packed) waits for `putfile -unpack`.
+"""
 
 import os
 import shutil
