@@ -44,6 +44,7 @@ class ControlLine:
         self._echo = 0
         socket.on_text = self._text
         socket.on_binary = lambda _: self._violation("bytes on the control line")
+        socket.on_violation = lambda what: socket.abort(f"the broker {what}")
         socket.on_lost = self._on_lost
 
     async def hello(self, hello: wire.Hello) -> wire.Welcome:

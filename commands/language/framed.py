@@ -6,15 +6,28 @@
    `pause`/`resume` stop reading this socket.
 3. Bytes go out in the turn that sends them; texts at the end of it, together: a thousand rows are
    not a thousand packets.
-4. The protocol object is given by each side (client or server), so that this module knows only
+4. One connection takes FRAMES_A_TURN frames in a turn of the loop; the rest waits for the next turn
+   and reading with it, so that a flood here is not a stall elsewhere.
+5. A peer that floods pings, leaves our pongs unread or sends a message in pieces breaks the rules:
+   `on_violation` is told, once, and nothing more of it is taken.
+6. The protocol object is given by each side (client or server), so that this module knows only
    the standard library. RFC 6455 is its business, not ours.
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Generator
 from typing import Any, Protocol, cast
 
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+from commands.language.rate import Rate
+
+CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+FRAMES_A_TURN = 16
+"""The smallest frame is 6 bytes: one read of 256 KiB can hold 43,000, which take 0.4 s."""
+PINGS, PINGS_A_S = 100, 10.0
+"""Pings and pongs at once and in the long run; an honest side sends one a second, and seldom."""
+UNREAD = 32
+"""Pongs that may wait for a peer that does not read; silence ends an honest one after ten."""
 LONGEST_REASON = 123
 """RFC 6455, 5.5: 125 bytes, two of which are the code."""
 OPEN = 1
@@ -23,6 +36,8 @@ OPEN = 1
 
 class SansIO(Protocol):
     """What is used of websockets' `ClientProtocol` and `ServerProtocol`."""
+
+    reader: Any
 
     @property
     def state(self) -> int: ...
@@ -43,6 +58,26 @@ _RECEIVED = memoryview(bytearray(256 * 1024))
 loop. Without it each read, of a keystroke too, takes 256 KiB from the system and gives it back."""
 
 
+class _Turn:
+    """How many frames the parser may still take: it asks `at_eof` before each."""
+
+    def __init__(self, reader: Any) -> None:
+        self.left = FRAMES_A_TURN
+        self._reader, self._at_eof = reader, reader.at_eof
+        reader.at_eof = self._ask
+
+    @property
+    def behind(self) -> bool:
+        """Stopped before what came was through."""
+        return self.left <= 0 and bool(self._reader.buffer)
+
+    def _ask(self) -> Generator[None, None, bool]:
+        while self.behind:
+            yield
+        self.left -= 1
+        return bool((yield from self._at_eof()))
+
+
 class FramedSocket(asyncio.BufferedProtocol):
     """One WebSocket connection after or during its handshake.
 
@@ -58,11 +93,17 @@ class FramedSocket(asyncio.BufferedProtocol):
         self.on_binary: Callable[[bytes], None] = _ignore
         self.on_lost: Callable[[str], None] = _ignore
         self.on_writing: Callable[[bool], None] = _ignore
+        self.on_violation: Callable[[str], None] = lambda what: self.abort(f"it {what}")
         self.heard = 0.0
         self.writable = True
         self._close_reason = ""
         self._lost = False
         self._flushing: asyncio.Handle | None = None
+        self._turn = _Turn(protocol.reader)
+        self._next: asyncio.Handle | None = None
+        self._held = self._over = False
+        self._pings = Rate(PINGS, PINGS_A_S)
+        self._unread = 0
 
     # What asyncio calls.
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -78,16 +119,22 @@ class FramedSocket(asyncio.BufferedProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = asyncio.get_running_loop().time()
+        self._turn.left = FRAMES_A_TURN
         self.protocol.receive_data(data)
         self._events()
         self.flush()
+        if self._turn.behind:
+            self._later()
 
     def eof_received(self) -> None:
+        self._drain()
+        self._turn.left = FRAMES_A_TURN
         self.protocol.receive_eof()
         self._events()
         self.flush()
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._not_later()
         self._end(self._close_reason or (str(error) if error else "closed"))
 
     def pause_writing(self) -> None:
@@ -95,7 +142,7 @@ class FramedSocket(asyncio.BufferedProtocol):
         self.on_writing(False)
 
     def resume_writing(self) -> None:
-        self.writable = True
+        self.writable, self._unread = True, 0
         self.on_writing(True)
 
     # What the owner calls.
@@ -118,13 +165,16 @@ class FramedSocket(asyncio.BufferedProtocol):
             self.flush()
 
     def pause(self) -> None:
-        """Stops reading; what came already is still delivered."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
+        """Stops reading, and taking what came already."""
+        self._held = True
+        self._not_later()
+        self._read()
 
     def resume(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
+        self._held = False
+        if self._turn.behind:
+            self._later()
+        self._read()
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Closes in order; what was sent is flushed first."""
@@ -139,6 +189,7 @@ class FramedSocket(asyncio.BufferedProtocol):
 
     def abort(self, reason: str) -> None:
         """Drops the connection at once (a peer that does not read, a violation)."""
+        self._over = True
         self._close_reason = self._close_reason or reason
         if self.transport is not None:
             self.flush()
@@ -156,7 +207,8 @@ class FramedSocket(asyncio.BufferedProtocol):
         if ready:
             transport.write(ready[0] if len(ready) == 1 else b"".join(ready))
         if b"" in ready and transport.can_write_eof():  # websockets' word for the end
-            transport.write_eof()
+            with contextlib.suppress(OSError):  # the other side is gone: it needs no end
+                transport.write_eof()
         if self.protocol.close_expected():
             transport.close()
 
@@ -172,19 +224,74 @@ class FramedSocket(asyncio.BufferedProtocol):
             and self.protocol.state == OPEN
         )
 
+    def _later(self) -> None:
+        if self._next is None and not self._held and not self._ending:
+            self._next = asyncio.get_running_loop().call_soon(self._go_on)
+            self._read()
+
+    def _not_later(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _go_on(self) -> None:
+        self._next = None
+        if self._ending or self.transport is None:
+            return
+        try:
+            self.data_received(b"")
+            self._read()
+        except BaseException:  # as asyncio does with what a read raises
+            self.transport.abort()
+            raise
+
+    def _drain(self) -> None:
+        """Takes what is left when no turn comes any more: at most what one read held."""
+        left, buffer = -1, self.protocol.reader.buffer
+        while self._turn.behind and not self._ending and len(buffer) != left:
+            left = len(buffer)
+            self.data_received(b"")
+        self._not_later()
+
+    @property
+    def _ending(self) -> bool:
+        return self._over or self._lost or self.transport is None or self.transport.is_closing()
+
+    def _read(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            if self._held or self._next is not None:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+
     def _events(self) -> None:
         for event in self.protocol.events_received():
-            if self._lost:
+            if self._lost or self._over:
                 return
             opcode = getattr(event, "opcode", None)
-            if opcode == BINARY:
+            if opcode == CONT or not getattr(event, "fin", True):
+                self._break("sent a message in pieces")
+            elif opcode == BINARY:
                 self.on_binary(event.data)
             elif opcode == TEXT:
                 self.on_text(event.data)
             elif opcode == CLOSE:
                 self._close_reason = self._close_reason or "closed by the other side"
-            elif opcode not in (PING, PONG):
+            elif opcode in (PING, PONG):
+                self._pinged(opcode == PING)
+            else:
                 self.on_event(event)
+
+    def _pinged(self, answered: bool) -> None:
+        self._unread += answered and not self.writable
+        if not self._pings.take(self.heard):
+            self._break(f"sent more than {PINGS_A_S:g} pings a second")
+        elif self._unread > UNREAD:
+            self._break(f"left more than {UNREAD} answers to its pings unread")
+
+    def _break(self, what: str) -> None:
+        self._over = True
+        self.on_violation(what)
 
     def _end(self, reason: str) -> None:
         if not self._lost:

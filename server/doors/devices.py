@@ -147,6 +147,7 @@ class DeviceConnection(FramedSocket):
         self._first: asyncio.TimerHandle | None = None
         self.on_event, self.on_text = self._on_event, self._on_first
         self.on_binary = lambda _: self._violate("sent bytes before its first message")
+        self.on_violation = self._violate
         self._broke = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -188,7 +189,7 @@ class DeviceConnection(FramedSocket):
             broken = cast(ServerProtocol, self.protocol).parser_exc
             if broken is not None and not self._broke:
                 self._broke = True
-                self.door.broker.sessions.violated(device, f"broke the WebSocket: {broken}")
+                self._violate(f"broke the WebSocket: {broken}")
 
     def _silent(self) -> None:
         reason = f"no first message within {FIRST_S:g} s"

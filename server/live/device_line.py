@@ -5,6 +5,8 @@
 2. Cancel never waits behind bytes: it goes here, not on the stream.
 3. What a device said it no longer runs is ended here; what the broker no longer knows is ended
    there (Welcome).
+4. A device that does not read is not read: its echoes wait for nobody. One that says more than
+   MESSAGES_A_S is cut.
 """
 
 import asyncio
@@ -15,11 +17,14 @@ import msgspec
 
 from commands.language import wire
 from commands.language.framed import FramedSocket
+from commands.language.rate import Rate
 from server.live.inventory import Device
 
 BEAT_S, BEAT_BUSY_S = 25.0, 5.0
 MISSED = 2.4
 """Beats that may be missing before the line counts as dead: two, and the jitter of one."""
+MESSAGES, MESSAGES_A_S = 500, 100.0
+"""At once and in the long run; a device says two for each stream that ends, and a beat in 5 s."""
 
 
 class LineUser(Protocol):
@@ -43,6 +48,7 @@ class DeviceLine:
         self._heard = asyncio.get_running_loop().time()
         self._beat = BEAT_S
         self._pinged: asyncio.Future[None] | None = None
+        self._rate = Rate(MESSAGES, MESSAGES_A_S)
 
     def open(self, hello: wire.Hello) -> None:
         """Takes over the device: its words are noted, it is welcomed."""
@@ -54,6 +60,8 @@ class DeviceLine:
         device.clock_offset_s = _offset_s(hello.clock_ms)
         socket.on_text, socket.on_lost = self._on_text, self._on_lost
         socket.on_binary = lambda _: self._violate("sent bytes on its control line")
+        socket.on_violation = self._violate
+        socket.on_writing = lambda may: socket.resume() if may else socket.pause()
         self.send(self.user.line_up(device, hello))
         # From here on others may send on it: a shim takes nothing before its Welcome.
         device.line = self
@@ -80,6 +88,9 @@ class DeviceLine:
 
     def _on_text(self, data: bytes) -> None:
         self._heard = asyncio.get_running_loop().time()
+        if not self._rate.take(self._heard):
+            self._violate(f"sent more than {MESSAGES_A_S:g} control messages a second")
+            return
         if len(data) > wire.MAX_CONTROL:
             self._violate("sent a control message over 64 KiB")
             return
@@ -126,6 +137,7 @@ class DeviceLine:
         self._watch = loop.call_later(BEAT_BUSY_S, self._tick)
 
     def _violate(self, what: str) -> None:
+        self.socket.on_text = _ignore  # what came with it is not heard, and not journaled again
         self.user.violated(self.device, what)
         self.socket.abort(f"it {what}")
 
@@ -137,6 +149,10 @@ class DeviceLine:
         if self.device.line is self:
             self.device.line = None
             self.user.line_lost(self.device, reason)
+
+
+def _ignore(_: bytes) -> None:
+    pass
 
 
 def _offset_s(clock_ms: int) -> float:

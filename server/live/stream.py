@@ -160,7 +160,7 @@ class Stream:
     def _bind(self, socket: FramedSocket) -> None:
         self._socket = socket
         socket.on_text, socket.on_binary = self._on_text, self._on_binary
-        socket.on_writing = self._on_writing
+        socket.on_writing, socket.on_violation = self._on_writing, self._violate
         # One that was dialled anew is lost later than its successor came.
         socket.on_lost = lambda reason: self._on_lost(reason) if self._socket is socket else None
         if self._timer is not None:

@@ -19,11 +19,16 @@ from server.operator import log_lines
 READY_FD = "FIRELINE_READY_FD"
 """A descriptor that gets one JSON line with the ports when all doors are open (the demo's wait)."""
 
+SWITCH_S = 0.001
+"""The journal's thread comes back from each commit to an interpreter that a flood keeps busy: with
+Python's own 5 ms the record of a keystroke waits that long, more than once."""
+
 
 def serve(state: Path) -> int:
     """Runs it; 0 after an ordered stop, 1 where the store failed."""
     log_lines.begin()
     os.umask(0o077)
+    sys.setswitchinterval(SWITCH_S)
     return uvloop.run(_serve(state))
 
 

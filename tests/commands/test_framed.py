@@ -1,6 +1,7 @@
 """The WebSocket as callbacks, over a real loopback connection with websockets' own protocol."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,7 +10,9 @@ import websockets.client
 import websockets.server
 import websockets.uri
 
-from commands.language.framed import FramedSocket
+from commands.language.framed import FRAMES_A_TURN, PINGS, UNREAD, FramedSocket
+
+MANY = 1000
 
 
 class Ends:
@@ -139,3 +142,109 @@ async def test_what_was_said_before_an_abort_still_goes_out() -> None:
         ends.client.abort("that was all")
         await over.wait()
         assert [bytes(data) for data in got] == [b"the last word"]
+
+
+async def test_frames_that_come_at_once_are_taken_in_turns_whole_and_in_order() -> None:
+    async with connection() as ends:
+        loop, got, turns = asyncio.get_running_loop(), list[bytes](), list[int]()
+        done = asyncio.Event()
+
+        def on_text(data: bytes) -> None:
+            if not got:
+                loop.call_soon(look)
+            got.append(bytes(data))
+            if len(got) == MANY:
+                done.set()
+
+        def look() -> None:
+            """What else the loop has to do, between two turns."""
+            turns.append(len(got))
+            if not done.is_set():
+                loop.call_soon(look)
+
+        ends.server.on_text = on_text
+        for number in range(MANY):
+            ends.client.send_text(b"%d" % number)
+        await done.wait()
+        assert got == [b"%d" % number for number in range(MANY)]
+        steps = [after - before for before, after in itertools.pairwise([0, *turns])]
+        assert max(steps) <= FRAMES_A_TURN + 1  # the parser was waiting for one already
+
+
+async def test_what_came_at_once_is_kept_whole_when_the_other_side_closes_behind_it() -> None:
+    async with connection() as ends:
+        got: list[bytes] = []
+        over = asyncio.Event()
+        ends.server.on_text = got.append
+        ends.server.on_lost = lambda _: over.set()
+        for number in range(MANY):
+            ends.client.send_text(b"%d" % number)
+        ends.client.close()
+        await over.wait()
+        assert len(got) == MANY
+
+
+async def test_nothing_that_came_at_once_is_taken_while_paused() -> None:
+    async with connection() as ends:
+        got: list[bytes] = []
+        paused, done = asyncio.Event(), asyncio.Event()
+
+        def on_text(data: bytes) -> None:
+            got.append(data)
+            if len(got) == 1:
+                ends.server.pause()
+                paused.set()
+            if len(got) == MANY:
+                done.set()
+
+        ends.server.on_text = on_text
+        for number in range(MANY):
+            ends.client.send_text(b"%d" % number)
+        await paused.wait()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert len(got) <= FRAMES_A_TURN + 1
+        ends.server.resume()
+        await done.wait()
+
+
+async def test_a_flood_of_pings_breaks_the_rules_once_and_ends_it() -> None:
+    async with connection() as ends:
+        said, over = list[str](), asyncio.Event()
+        break_off = ends.server.on_violation
+
+        def on_violation(what: str) -> None:
+            said.append(what)
+            break_off(what)
+
+        ends.server.on_violation = on_violation
+        ends.server.on_lost = lambda _: over.set()
+        for _ in range(10 * PINGS):
+            ends.client.protocol.send_ping(b"x")
+        ends.client.flush()
+        await over.wait()
+        assert said == ["sent more than 10 pings a second"]
+
+
+async def test_pongs_that_the_other_side_leaves_unread_end_it() -> None:
+    async with connection() as ends:
+        said: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        ends.server.on_violation = said.set_result
+        ends.client.pause()
+        while ends.server.writable:
+            ends.server.send_binary(bytes(65_536))
+            await asyncio.sleep(0)
+        for _ in range(UNREAD + 1):
+            ends.client.ping()
+        assert await said == "left more than 32 answers to its pings unread"
+
+
+async def test_a_message_in_pieces_is_not_taken() -> None:
+    async with connection() as ends:
+        got: list[bytes] = []
+        said: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        ends.server.on_text, ends.server.on_violation = got.append, said.set_result
+        ends.client.protocol.send_text(b"{", fin=False)
+        ends.client.flush()
+        assert await said == "sent a message in pieces"
+        assert got == []
