@@ -10,7 +10,7 @@
 import msgspec
 
 from commands.language import items
-from commands.language.command import Command, DeviceCommand, Spec
+from commands.language.command import Command, DeviceCommand, Spec, TerminalCommand
 from commands.language.names import Name
 
 WITHOUT = {
@@ -33,7 +33,7 @@ class Claims:
 
     def check(self, item: items.Sent) -> None:
         """Raises msgspec.ValidationError for what this command cannot have yielded."""
-        if not _may(self._spec, item):
+        if not _may(self._spec, item) and not self._says_which(item):
             raise _wrong(f"{self._spec.word} gives no {_kind(item)}")
         if isinstance(item, items.Into) and item.where == "file":
             if self._begun:
@@ -50,6 +50,11 @@ class Claims:
         about = self._command
         if isinstance(about, DeviceCommand) and (differs := about.differs(item, self.folder)):
             raise _wrong(differs)
+
+    def _says_which(self, item: items.Sent) -> bool:
+        """A shell without a terminal says which of its two outputs comes next."""
+        streams = isinstance(item, items.Into) and item.where in ("stdout", "stderr")
+        return streams and isinstance(self._command, TerminalCommand)
 
     def check_bytes(self) -> None:
         """Raises msgspec.ValidationError for bytes that belong nowhere."""

@@ -11,6 +11,7 @@ from commands.language.line import parse
 from commands.language.names import Name
 from commands.putfile import PutFile
 from commands.run import Run
+from commands.shell import Shell
 from server.live.claims import Claims, wanted
 
 SHA, OTHER = "a" * 64, "b" * 64
@@ -172,3 +173,10 @@ def test_a_script_is_done_only_with_a_code_that_it_calls_success(
     assert refused(claims(command("run")), Done(exit_code=code)) == told
     claims(Run(script="x", success=(0, 3))).check(Done(exit_code=3))
     claims(command("run")).check(Done("failed", "it said no", exit_code=code))
+
+
+def test_a_shell_says_which_of_its_outputs_comes_and_nothing_else() -> None:
+    claims(Shell(terminal=False)).check(Into("stdout"))
+    claims(Shell(terminal=False)).check(Into("stderr"))
+    for item in (ROW, FILE, TEXT, WRITTEN, FOLDER):
+        assert refused(claims(Shell(terminal=False)), item).startswith("shell gives no ")
