@@ -22,6 +22,7 @@ class Mount:
     """The mounted folder, and the two processes behind it."""
 
     place: Path
+    source: Path
     sshfs: "subprocess.Popen[bytes]"
     far: int
 
@@ -55,7 +56,7 @@ def sshfs_mount(work: Path) -> Iterator[Mount]:
     )
     try:
         until("sshfs has mounted", lambda: os.path.ismount(place) and pid.read_text().strip())
-        mount = Mount(place, sshfs, int(pid.read_text()))
+        mount = Mount(place, far, sshfs, int(pid.read_text()))
         yield mount
         mount.speak()
     finally:
