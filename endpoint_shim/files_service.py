@@ -17,7 +17,7 @@ from commands.language import wire
 from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused
 from commands.language.host.files import FileHandle
 from commands.language.names import Name, to_bytes
-from endpoint_shim.linux.batches import made
+from endpoint_shim.batches import made
 from endpoint_shim.policy import Policy
 from endpoint_shim.stream import Stream
 

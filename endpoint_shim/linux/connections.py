@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 from commands.language.host.connections import ConnectionRow
 from commands.language.names import Name, from_bytes
+from endpoint_shim.batches import in_batches
 from endpoint_shim.linux import proc
-from endpoint_shim.linux.batches import in_batches
 from endpoint_shim.linux.processes import CUT, whole_name
 from endpoint_shim.linux.sockets import Socket, sockets_of
 

@@ -8,10 +8,10 @@ import threading
 from commands.language.host.files import FileFactsRow
 from commands.language.items import Time
 from commands.language.names import from_bytes
+from endpoint_shim.content import described
 from endpoint_shim.linux import kernel
-from endpoint_shim.linux.content import described, head_of
 from endpoint_shim.linux.paths import NotThere, PathPolicy, in_words, kind_of, look, real_path
-from endpoint_shim.linux.reading import Opened, open_plain, opened
+from endpoint_shim.linux.reading import Opened, head_of, open_plain, opened
 from endpoint_shim.linux.rows import out_of_range
 
 PIECE = 1024 * 1024

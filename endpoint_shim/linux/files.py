@@ -7,14 +7,15 @@ from contextlib import aclosing
 
 from commands.language.host.files import FileFactsRow, FileHandle, FileRow, FileWriter
 from commands.language.names import Name, from_bytes, to_bytes
+from endpoint_shim.batches import in_batches, made
 from endpoint_shim.linux.accounts import Accounts
-from endpoint_shim.linux.batches import in_batches, made
 from endpoint_shim.linux.facts import digest_of, facts_of
 from endpoint_shim.linux.listing import entered, listing
-from endpoint_shim.linux.paths import PathPolicy, joined
+from endpoint_shim.linux.paths import PathPolicy, in_words, joined
 from endpoint_shim.linux.reading import Opened, PlainFile, open_plain
 from endpoint_shim.linux.search import Search
-from endpoint_shim.linux.writing import Draft, NewFile
+from endpoint_shim.linux.writing import Draft
+from endpoint_shim.new_file import NewFile
 
 
 class LinuxFiles:
@@ -63,7 +64,8 @@ class LinuxFiles:
 
     async def create(self, path: Name) -> FileWriter:
         whole = joined(self._folder, path)
-        return NewFile(whole, await made(lambda: Draft(whole, self._policy), Draft.close))
+        draft = await made(lambda: Draft(whole, self._policy), Draft.close)
+        return NewFile(from_bytes(whole), draft, lambda error: in_words(error, whole))
 
     async def digest(self, path: Name) -> str | None:
         whole, stopped = joined(self._folder, path), threading.Event()

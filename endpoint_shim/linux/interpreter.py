@@ -9,11 +9,11 @@ import shutil
 import stat
 
 from commands.language.errors import Refused
-from endpoint_shim.linux.content import described, head_of, shebang
+from endpoint_shim.content import described, shebang
 from endpoint_shim.linux.login import PATH
 from endpoint_shim.linux.mounts import mount_of, read_mounts
 from endpoint_shim.linux.paths import in_words, real_path, text
-from endpoint_shim.linux.reading import open_plain
+from endpoint_shim.linux.reading import head_of, open_plain
 
 BY_ENDING = {b".sh": "bash", b".bash": "bash", b".py": "python3"}
 PROGRAM = 0o700

@@ -7,9 +7,9 @@ from contextlib import aclosing
 from commands.language.host.processes import ProcessRow
 from commands.language.items import Time
 from commands.language.names import from_bytes
+from endpoint_shim.batches import in_batches
 from endpoint_shim.linux import proc
 from endpoint_shim.linux.accounts import Accounts
-from endpoint_shim.linux.batches import in_batches
 
 CUT = 15
 """The kernel keeps so many bytes of a process's name."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from commands.language.errors import Refused
 from commands.language.names import Name, from_bytes
+from endpoint_shim.content import HEAD
 from endpoint_shim.linux import kernel
 from endpoint_shim.linux.paths import (
     SAID,
@@ -87,6 +88,11 @@ def opened(looking: int, path: bytes, real: bytes, facts: kernel.Inode) -> Opene
     except OSError:
         os.close(handle)
         raise
+
+
+def head_of(handle: int) -> bytes:
+    """The first bytes of an open file."""
+    return os.pread(handle, HEAD, 0)
 
 
 def refuse_unless_plain(path: bytes, handle: int, mode: int) -> None:

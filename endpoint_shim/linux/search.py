@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from commands.language.errors import FirelineError, NotUnderstood
 from commands.language.host.files import FileRow
 from commands.language.names import to_bytes, typed
-from endpoint_shim.linux.left_out import LeftOut
+from endpoint_shim.left_out import LeftOut
 from endpoint_shim.linux.listing import below, opened_at
 from endpoint_shim.linux.mounts import Mount, read_mounts, seen
-from endpoint_shim.linux.paths import PathPolicy, open_path
+from endpoint_shim.linux.paths import PathPolicy, open_path, text
 from endpoint_shim.linux.rows import row_of, row_of_mount
 
 KEPT = 32
@@ -91,11 +91,11 @@ class Search:
                     if self._wanted(entry.name):
                         yield self._row(name, mount)
                     if mount is not None:
-                        self._left_out.mount(below(self._path, name), mount)
+                        self._left_out.elsewhere(text(below(self._path, name)), mount.kind)
                     elif _is_folder(entry):
                         level.folders.append(name)
         except OSError as error:
-            self._left_out.refusing(self._path, error)
+            self._left_out.refusing(text(self._path), error)
         level.folders.sort(reverse=True)
 
     def _row(self, name: bytes, mount: Mount | None) -> FileRow:
@@ -110,15 +110,15 @@ class Search:
             self._policy.check_path(os.fsdecode(path))
             handle = os.open(name, _FOLDER, dir_fd=self._levels[-1].handle)
         except FirelineError:
-            self._left_out.policy(path)
+            self._left_out.policy(text(path))
             return False
         except (FileNotFoundError, NotADirectoryError):
             return False  # gone, or another thing by now
         except OSError as error:
-            self._left_out.refusing(path, error)
+            self._left_out.refusing(text(path), error)
             return False
         if not self._push(handle):
-            self._left_out.again(path)
+            self._left_out.again(text(path))
             return False
         self._path = path
         if len(self._levels) > KEPT:
@@ -144,7 +144,7 @@ class Search:
             level.handle = self._up(level, done)
             if level.handle < 0 and level.folders:
                 level.folders.clear()
-                self._left_out.moved(self._path)
+                self._left_out.moved(text(self._path))
         _close(done)
 
     def _up(self, level: _Level, below_it: _Level) -> int:

@@ -6,20 +6,16 @@
 3. A name that is taken is never replaced unless asked, and then only a plain file.
 """
 
-import asyncio
 import contextlib
 import errno
 import os
 import secrets
-import threading
 
 from commands.language.direct import DirectWriter
 from commands.language.errors import Failed, Refused
-from commands.language.names import Name, from_bytes
 from endpoint_shim.linux import kernel
 from endpoint_shim.linux.paths import SAID, PathPolicy, in_words, kind_of, real_path, text
 
-PIECE = 1024 * 1024
 MODE = 0o600
 _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 _NO_RENAME_NEW = (errno.EINVAL, errno.ENOSYS)
@@ -164,81 +160,3 @@ class Draft:
 
 def _random_name() -> bytes:
     return f".fireline-{secrets.token_hex(12)}.partial".encode()
-
-
-class NewFile:
-    """The protocol's FileWriter: every step in a thread, one at a time.
-
-    One piece is written while the next is gathered; an error is told with the next step.
-    """
-
-    def __init__(self, path: bytes, draft: Draft) -> None:
-        self._path = path
-        self._draft: Draft | None = draft
-        self._lock = threading.Lock()
-        self._kept: list[bytes] = []
-        self._size = 0
-        self._writing: asyncio.Future[None] | None = None
-
-    async def write(self, data: bytes) -> None:
-        self._kept.append(data)
-        self._size += len(data)
-        if self._size >= PIECE:
-            await self._written()
-            whole, self._kept, self._size = self._kept, [], 0
-            loop = asyncio.get_running_loop()
-            self._writing = loop.run_in_executor(None, self._write, whole)
-
-    async def finish(self, *, overwrite: bool) -> Name:
-        await self._written()
-        await asyncio.to_thread(self._finish, self._kept, overwrite)
-        return from_bytes(self._path)
-
-    async def _written(self) -> None:
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            await writing
-
-    async def abandon(self) -> None:
-        # Shielded: a cancel must not leave the half-made file; a thread inside is waited for.
-        if self._writing is not None:
-            self._writing.add_done_callback(_seen)
-        await asyncio.shield(asyncio.to_thread(self._close))
-
-    def _write(self, pieces: list[bytes]) -> None:
-        with self._lock:
-            try:
-                for piece in pieces:
-                    self._open().write(piece)
-            except OSError as error:
-                raise in_words(error, self._path) from error
-
-    def _finish(self, rest: list[bytes], overwrite: bool) -> None:
-        self._write(rest)
-        with self._lock:
-            try:
-                self._open().finish(overwrite)
-            except FileExistsError as error:
-                raise Refused(
-                    f"{text(self._path)} exists; it is replaced only when asked (-overwrite)"
-                ) from error
-            except OSError as error:
-                raise in_words(error, self._path) from error
-        self._close()
-
-    def _open(self) -> Draft:
-        if self._draft is None:
-            raise Failed(f"{text(self._path)} was given up already")
-        return self._draft
-
-    def _close(self) -> None:
-        with self._lock:
-            if self._draft is not None:
-                self._draft.close()
-                self._draft = None
-
-
-def _seen(writing: asyncio.Future[None]) -> None:
-    """What became of a piece of a file that is given up is nobody's."""
-    if not writing.cancelled():
-        writing.exception()

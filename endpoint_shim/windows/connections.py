@@ -9,7 +9,7 @@ import psutil
 
 from commands.language.host.connections import ConnectionRow
 from commands.language.names import from_text
-from endpoint_shim.linux.batches import in_batches
+from endpoint_shim.batches import in_batches
 from endpoint_shim.windows.processes import snapshot
 
 assert sys.platform == "win32"

@@ -6,7 +6,7 @@ import threading
 
 from commands.language.host.files import FileFactsRow
 from commands.language.names import from_text
-from endpoint_shim.linux.content import HEAD, described
+from endpoint_shim.content import HEAD, described
 from endpoint_shim.windows import entries, handles
 from endpoint_shim.windows.listing import target_of
 from endpoint_shim.windows.paths import NotThere, PathPolicy, in_words

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from commands.language.errors import Refused
 from commands.language.host.files import FileFactsRow, FileHandle, FileRow, FileWriter
 from commands.language.names import Name, from_text, to_units
-from endpoint_shim.linux.batches import in_batches, made
+from endpoint_shim.batches import in_batches, made
 from endpoint_shim.windows.facts import digest_of, facts_of
 from endpoint_shim.windows.listing import entered, listing
 from endpoint_shim.windows.paths import PathPolicy, joined

@@ -8,7 +8,7 @@ from ctypes import wintypes
 
 from commands.language.host.processes import ProcessRow
 from commands.language.names import Name, from_text
-from endpoint_shim.linux.batches import in_batches
+from endpoint_shim.batches import in_batches
 from endpoint_shim.windows.accounts import Accounts
 from endpoint_shim.windows.command_lines import command_line
 from endpoint_shim.windows.kernel import QUERY_LIMITED, close, failure, kernel32, ntdll

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from endpoint_shim.linux.content import HEAD, described, shebang
+from endpoint_shim.content import HEAD, described, shebang
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """What the first bytes of a file say it is, whatever its name says."""
 
-import os
 import re
 
 HEAD = 4096
@@ -105,8 +104,3 @@ def _is_utf8(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.reason == "unexpected end of data" and len(head) >= HEAD
     return True
-
-
-def head_of(handle: int) -> bytes:
-    """The first bytes of an open file."""
-    return os.pread(handle, HEAD, 0)
