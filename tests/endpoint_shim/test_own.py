@@ -210,11 +210,11 @@ async def test_the_python_that_runs_it_is_read_and_never_written(
             await words(place, policy)["create"]()
 
 
-@pytest.mark.parametrize("path", ["/proc/self/mem", f"/proc/{os.getpid()}/task/{os.getpid()}/mem"])
+@pytest.mark.parametrize("path", ["/proc/self/mem", "/proc/{pid}/task/{pid}/mem"])
 @pytest.mark.parametrize("word", ["open", "digest", "sftp open", "sftp open, followed"])
 async def test_no_memory_is_read_for_the_key_in_it(word: str, path: str, policy: Policy) -> None:
     with pytest.raises(Refused, match="is memory, not a file"):
-        await words(path, policy)[word]()
+        await words(path.format(pid=os.getpid()), policy)[word]()
 
 
 # The same through a real supervisor and its worker.
