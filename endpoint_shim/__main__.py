@@ -1,4 +1,4 @@
-"""`fireline-endpoint`: enroll this device, run its shim, check why it is offline."""
+"""`fireline-endpoint`: enroll this device, run its shim, check why it is offline, renew it."""
 
 import argparse
 import platform
@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state", type=_folder, default=config.DEFAULT_STATE, help="its folder (%(default)s)"
     )
-    words = parser.add_subparsers(required=True, metavar="enroll | run | check")
+    words = parser.add_subparsers(required=True, metavar="enroll | run | check | renew")
     enroll = words.add_parser("enroll", help="take this device's identity with a token")
     enroll.add_argument(
         "--token", metavar="FILE", default="-", help="file that holds the token; - is stdin"
@@ -40,7 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(run=_run)
     check = words.add_parser("check", help="say why this device is offline")
     check.set_defaults(run=_check)
-    for word in (enroll, run, check):
+    renew = words.add_parser(
+        "renew", help="take a new certificate where the last ran out; run does it by itself"
+    )
+    renew.set_defaults(run=_renew)
+    for word in (enroll, run, check, renew):
         # Before or after the word; SUPPRESS keeps the one from overwriting the other.
         word.add_argument("--state", type=_folder, default=argparse.SUPPRESS, help="its folder")
     return parser
@@ -69,6 +73,15 @@ def _run(arguments: argparse.Namespace) -> int:
     from endpoint_shim import supervisor
 
     supervisor.run(config.load(arguments.state))
+    return 0
+
+
+def _renew(arguments: argparse.Namespace) -> int:
+    from endpoint_shim import enrol
+
+    settings = config.load(arguments.state)
+    enrol.renew(settings)
+    print(f"{settings.identity.name} has a new certificate; the shim shows it when it dials next")
     return 0
 
 

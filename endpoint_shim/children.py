@@ -11,6 +11,8 @@ from endpoint_shim.groups import Group, Groups
 from endpoint_shim.pipe import Pipe
 
 WORKER = ("-I", "-m", "endpoint_shim.worker_start")
+RENEW = ("-I", "-m", "endpoint_shim", "renew", "--state")
+RENEW_S = 60.0
 
 
 class Child(Protocol):
@@ -36,6 +38,27 @@ async def start_worker(pipe: Pipe) -> Child:
     else:
         from endpoint_shim.linux.spawn import spawn
     return await spawn([sys.executable, *WORKER], pipe)
+
+
+async def renew(state: Path) -> str:
+    """Renews this device's certificate in a process of its own: it needs cryptography, and must
+    not wait in the supervisor's. What it said."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *RENEW,
+        str(state),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(RENEW_S):
+            said, _ = await child.communicate()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+        return f"the renewal was given up after {RENEW_S:g} s"
+    return said[-4096:].decode("utf-8", "replace").strip()
 
 
 def start_asker(mount: str) -> Child | None:

@@ -25,6 +25,8 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     device_id: DeviceId
     name: DeviceName
     dial: list[Url]
+    enrolment: str = ""
+    """Where it enrolled, and where a certificate that ran out is renewed."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -23,6 +23,15 @@ DATES = (9, 10)
 """X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED"""
 
 
+class ClosedInOpening(OSError):
+    """Before the answer to the request."""
+
+
+class Unsaid(Unreachable):
+    """The broker closed the line in its opening without a word: so its TLS does (asyncio sends no
+    alert) where a certificate ran out, by the broker's clock."""
+
+
 def tls(config: Config) -> ssl.SSLContext:
     """Trusts the pinned CA alone, checks the host's name, shows the device's certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -66,7 +75,8 @@ async def connect(context: ssl.SSLContext, dial: str, path: str, max_size: int) 
         raise Unreachable(f"{dial} does not answer within {CONNECT_S:g} s") from None
     except (OSError, ssl.SSLError) as error:
         framed.abort("not connected")
-        raise Unreachable(f"{dial}: {reason(error)}{clock_words(error, context)}") from None
+        kind = Unsaid if isinstance(error, ClosedInOpening) else Unreachable
+        raise kind(f"{dial}: {reason(error)}{clock_words(error, context)}") from None
     return framed
 
 
@@ -127,7 +137,7 @@ def _answer(framed: FramedSocket, protocol: ClientProtocol) -> asyncio.Future[No
 
     def on_lost(why: str) -> None:
         if not answered.done():
-            answered.set_exception(OSError(f"closed the line during its opening ({why})"))
+            answered.set_exception(ClosedInOpening(f"closed the line during its opening ({why})"))
 
     framed.on_event, framed.on_lost = on_event, on_lost
     # Where the connection itself fails nobody asks for the answer.

@@ -21,14 +21,16 @@ from commands.language.enrolment import (
     EnrolAnswer,
     EnrolRefused,
     EnrolRequest,
+    RenewRequest,
+    Request,
     Token,
     decode_answer,
     encode,
     enrolment_place,
     parse_token,
 )
-from commands.language.errors import Refused, Unreachable
-from endpoint_shim import VERSION, identity
+from commands.language.errors import Failed, Refused, Unreachable
+from endpoint_shim import VERSION, config, identity
 from endpoint_shim.dial import clock_words, reason
 
 CONNECT_S = 10.0
@@ -58,19 +60,44 @@ def enroll(state: Path, token: Token, name: str) -> EnrolAnswer:
     if isinstance(answer, EnrolRefused):
         raise Refused(f"{name} was not enrolled: {answer.message}")
     _pinned(answer.ca_pem, token)
-    identity.save(state, key, answer)
+    identity.save(state, key, answer, token.url)
     return answer
+
+
+def renew(settings: config.Config) -> None:
+    """One more certificate for this device's key, where the last one ran out."""
+    name, url = settings.identity.name, settings.identity.enrolment
+    if not url:
+        raise Failed(f"{name} does not know where it enrolled; enrol it again with a token")
+    asked = RenewRequest(
+        certificate_pem=settings.certificate.read_text("ascii"),
+        csr_pem=identity.request_again(settings),
+    )
+    answer = asyncio.run(_asked(url, settings.ca.read_text("ascii"), asked))
+    if isinstance(answer, EnrolRefused):
+        raise Refused(f"{name} was not renewed: {answer.message}")
+    identity.install(settings, answer.certificate_pem)
 
 
 async def exchange(token: Token, asked: EnrolRequest) -> EnrolAnswer | EnrolRefused:
     """One question and its answer, over TLS that trusts the pinned CA alone."""
     host, port = enrolment_place(token.url)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         async with asyncio.timeout(CONNECT_S):
             ca = await _fetch_ca(host, port)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_verify_locations(cadata=_pinned(ca, token))
+    except TimeoutError:
+        raise Unreachable(f"the broker at {token.url} does not answer in time") from None
+    except OSError as error:
+        raise Unreachable(f"the broker at {token.url}: {reason(error)}") from None
+    return await _asked(token.url, _pinned(ca, token), asked)
+
+
+async def _asked(url: str, ca: str, asked: Request) -> EnrolAnswer | EnrolRefused:
+    host, port = enrolment_place(url)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(cadata=ca)
+    try:
         async with asyncio.timeout(EXCHANGE_S):
             reader, writer = await asyncio.open_connection(
                 host, port, ssl=context, server_hostname=host, limit=MESSAGE_LIMIT
@@ -84,12 +111,12 @@ async def exchange(token: Token, asked: EnrolRequest) -> EnrolAnswer | EnrolRefu
                 with contextlib.suppress(OSError):  # what was said is said
                     await writer.wait_closed()
     except TimeoutError:
-        raise Unreachable(f"the broker at {token.url} does not answer in time") from None
+        raise Unreachable(f"the broker at {url} does not answer in time") from None
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        raise Unreachable(f"the broker at {token.url} gave no whole answer") from None
+        raise Unreachable(f"the broker at {url} gave no whole answer") from None
     except OSError as error:
         words = f"{reason(error)}{clock_words(error, context)}"
-        raise Unreachable(f"the broker at {token.url}: {words}") from None
+        raise Unreachable(f"the broker at {url}: {words}") from None
 
 
 async def _fetch_ca(host: str, port: int) -> str:

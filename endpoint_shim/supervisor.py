@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from commands.language import wire
-from commands.language.errors import Unreachable
-from endpoint_shim import VERSION, dial, facts, policy, refusal, sessions
+from commands.language.errors import Refused, Unreachable
+from endpoint_shim import VERSION, children, dial, facts, identity, policy, refusal, sessions
 from endpoint_shim.backoff import Backoff
 from endpoint_shim.children import hold, open_groups
 from endpoint_shim.config import Config
@@ -28,6 +28,7 @@ from endpoint_shim.workers import Workers
 
 LOST_S = 60.0
 LOOK_S = 2.0
+RENEW_EVERY_S = 60.0
 CLOCK_SET_MS = 1000
 """So much beside the monotonic clock is a clock that was set."""
 STOP_S = 5.0
@@ -54,6 +55,9 @@ class Supervisor:
         )
         self._line: ControlLine | None = None
         self._stopping = asyncio.Event()
+        self._unsaid = False
+        """Whether the broker closed the line before this one without a word."""
+        self._asked_at = -RENEW_EVERY_S
 
     async def run(self) -> None:
         """Until `stop`; then ends everything and says Bye."""
@@ -120,10 +124,13 @@ class Supervisor:
             welcome = await line.hello(hello)
         except (Unreachable, OSError, ssl.SSLError) as error:
             self._keep_refusal(place, str(error))
+            if isinstance(error, dial.Unsaid):
+                await self._perhaps_renew()
             return str(error)
         if ending is not None:
             ending.cancel()
         backoff.reset()
+        self._unsaid = False
         refusal.forget(self._config.state)
         log.info("line to %s, broker %s", place, welcome.instance)
         try:
@@ -161,6 +168,25 @@ class Supervisor:
                 self._workers.close(message.stream)
             case wire.End():
                 self._workers.end(message.session)
+            case wire.Renewed():
+                self._renewed(message)
+
+    async def _perhaps_renew(self) -> None:
+        """Its certificate may have run out; whether it did says the broker, at the other port."""
+        now = asyncio.get_running_loop().time()
+        if self._unsaid and now - self._asked_at > RENEW_EVERY_S:
+            self._asked_at = now
+            log.info("renewal: %s", await children.renew(self._config.state))
+        self._unsaid = True
+
+    def _renewed(self, message: wire.Renewed) -> None:
+        """Its own answer says that it counts; unanswered the broker sends another, later."""
+        try:
+            identity.install(self._config, message.certificate_pem)
+        except (Refused, OSError) as error:
+            log.warning("the certificate that the broker sent was not taken: %s", error)
+        else:
+            self._tell(wire.Installed(serial=message.serial))
 
     def _beat_changes(self) -> None:
         if self._line is not None:

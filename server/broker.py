@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 from collections.abc import Coroutine
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -132,14 +133,15 @@ class Broker:
 
     async def _open_doors(self) -> None:
         config = self.config
-        ca = await asyncio.to_thread(load_ca, config.state)
+        life = timedelta(days=config.limits.certificate_days)
+        ca = await asyncio.to_thread(load_ca, config.state, life)
         door_file = await asyncio.to_thread(ca.make_door, config.state, list(config.names))
         self.enrolment = Enrolment(self, ca)
         device_door = DeviceDoor(self, device_door_context(ca, door_file))
         self.ports.devices = device_door.listen()
         enrolment_door = EnrolmentDoor(self, enrolment_context(door_file), ca.pem)
         self.ports.enrolment = enrolment_door.listen()
-        await self.enrolment.look()
+        self.own(self.enrolment.renewal.run())
         front = Front(self)
         front.serve_sftp = SftpDoor(self).serve
         host_key = await asyncio.to_thread(load_host_key, config.state)

@@ -36,6 +36,10 @@ class Limits:
     """Refused connections of one device that are recorded."""
     handshakes: int = 64
     enrolments_per_minute: int = 60
+    certificate_days: float = 365
+    """How long a device's certificate lasts; it is renewed from two thirds of that on."""
+    renewals_per_hour: int = 10
+    """Certificates of one device that the enrolment port renews."""
     logins: int = 64
     logins_per_source: int = 16
     connections_per_person: int = 100

@@ -6,8 +6,9 @@
    `CA_ASK` and reads PEM to the end, at most `CA_LIMIT` bytes. Only when the SHA-256 of that
    certificate's SubjectPublicKeyInfo is the token's `ca` does it trust the CA, and then connects
    again by TLS 1.3 with full verification. Nothing secret leaves the device before that.
-3. Inside TLS: one EnrolRequest, one EnrolAnswer or EnrolRefused, each at most `MESSAGE_LIMIT`
-   bytes of JSON, ended by the sender's line feed.
+3. Inside TLS: one EnrolRequest (or RenewRequest, of a device whose certificate ran out), one
+   EnrolAnswer or EnrolRefused, each at most `MESSAGE_LIMIT` bytes of JSON, ended by the sender's
+   line feed.
 """
 
 import base64
@@ -62,6 +63,13 @@ class EnrolRequest(msgspec.Struct, frozen=True, tag_field="m", tag="enrol", kw_o
         return f"EnrolRequest(name={self.name!r}, platform={self.platform!r})"
 
 
+class RenewRequest(msgspec.Struct, frozen=True, tag_field="m", tag="renew", kw_only=True):
+    """An enrolled device asks for one more certificate: it shows its last, and signs."""
+
+    certificate_pem: Pem
+    csr_pem: Pem
+
+
 class EnrolAnswer(
     msgspec.Struct,
     frozen=True,
@@ -95,19 +103,20 @@ class EnrolRefused(
 
 _Message = TypeVar("_Message")
 
-_REQUEST = msgspec.json.Decoder(EnrolRequest)
+Request = EnrolRequest | RenewRequest
+_REQUEST: "msgspec.json.Decoder[Request]" = msgspec.json.Decoder(Request)
 _ANSWER: "msgspec.json.Decoder[EnrolAnswer | EnrolRefused]" = msgspec.json.Decoder(
     EnrolAnswer | EnrolRefused
 )
 _TOKEN = msgspec.json.Decoder(Token)
 
 
-def encode(message: EnrolRequest | EnrolAnswer | EnrolRefused) -> bytes:
+def encode(message: Request | EnrolAnswer | EnrolRefused) -> bytes:
     """A message as its line."""
     return msgspec.json.encode(message) + b"\n"
 
 
-def decode_request(line: bytes) -> EnrolRequest:
+def decode_request(line: bytes) -> Request:
     """What a device asks; NotUnderstood for anything else."""
     return _bounded(_REQUEST, line)
 

@@ -112,6 +112,12 @@ class Report(_Up, tag="report"):
     clock_ms: Moment | None = None
 
 
+class Installed(_Up, tag="installed"):
+    """The certificate of that serial number is on the device's disk."""
+
+    serial: Short
+
+
 class Bye(_Up, tag="bye"):
     """The shim stops in order."""
 
@@ -138,6 +144,13 @@ class Ping(_Down, tag="ping"):
     """Asks for a beat at once: does the first line of this identity still live?"""
 
     number: Count = 0
+
+
+class Renewed(_Down, tag="renewed"):
+    """A further certificate for the device's own key; its next connections show it."""
+
+    certificate_pem: Annotated[str, Meta(min_length=1, max_length=16_384)]
+    serial: Short
 
 
 class Begin(_Down, tag="begin"):
@@ -174,8 +187,8 @@ class End(_Down, tag="end"):
     session: Id
 
 
-Up = Hello | Beat | Gone | Ended | Report | Bye
-Down = Welcome | Echo | Ping | Begin | Open | Cancel | Close | End
+Up = Hello | Beat | Gone | Ended | Report | Installed | Bye
+Down = Welcome | Echo | Ping | Renewed | Begin | Open | Cancel | Close | End
 
 
 # A stream: the first frame, then messages in TEXT and bytes in BINARY frames.

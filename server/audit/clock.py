@@ -5,7 +5,12 @@ from datetime import UTC, datetime
 
 def now() -> str:
     """UTC with milliseconds: 2026-11-24T14:02:51.120Z."""
-    return stamp(datetime.now(UTC))
+    return stamp(moment())
+
+
+def moment() -> datetime:
+    """The moment itself, beside a certificate's dates."""
+    return datetime.now(UTC)
 
 
 def stamp(moment: datetime) -> str:

@@ -99,6 +99,16 @@ class EnrolRefused(Body, frozen=True):
     source: str
 
 
+class Renewed(Body, frozen=True):
+    """A device got a further certificate for its key."""
+
+    device: str
+    name: str
+    serial: str
+    not_after: str
+    door: str
+
+
 class Revoked(Body, frozen=True):
     """A device, certificate, token or key counts no more."""
 

@@ -23,7 +23,7 @@ from commands.language import wire
 from commands.language.errors import Refused
 from commands.language.framed import FramedSocket
 from server.audit.records import LineRefused
-from server.identity.leaf import read_leaf
+from server.identity.leaf import DeviceLeaf, read_leaf
 from server.live.budget import Budget
 from server.live.device_line import DeviceLine
 from server.live.inventory import Device
@@ -143,6 +143,7 @@ class DeviceConnection(FramedSocket):
         super().__init__(ServerProtocol(max_size=wire.MAX_ITEM))
         self.door, self.source = door, source
         self.device: Device | None = None
+        self._leaf: DeviceLeaf | None = None
         self.path = ""
         self._first: asyncio.TimerHandle | None = None
         self.on_event, self.on_text = self._on_event, self._on_first
@@ -158,6 +159,7 @@ class DeviceConnection(FramedSocket):
         except Refused as error:
             self._refuse("", str(error))
             return
+        self._leaf = leaf
         self.device = self.door.broker.inventory.valid(leaf.device_id, leaf.serial)
         if self.device is None:
             self._refuse(leaf.device_id, "its certificate is not valid here: revoked or unknown")
@@ -283,7 +285,7 @@ class DeviceConnection(FramedSocket):
             self._turn_away(device, f"it had {most} lines within a minute; wait one")
             return
         device.address = self.source
-        DeviceLine(self, device, self.door.broker.sessions).open(hello)
+        DeviceLine(self, device, self.door.broker.sessions, self._leaf).open(hello)
 
 
 def bound(host: str, port: int) -> sockets.socket:

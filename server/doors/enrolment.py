@@ -1,4 +1,5 @@
-"""The enrolment port: open only while an unused token exists; TLS without a client certificate.
+"""The enrolment port: open only while an unused token exists, or a device that is not revoked has
+no certificate left that lasts; TLS without a client certificate.
 
 One exchange a connection (commands/language/enrolment.py): in the clear the CA's certificate to
 whoever asks, and inside TLS one request for one answer. Everything is bounded in bytes and time,
@@ -36,7 +37,7 @@ class EnrolmentDoor:
         self._listener: sockets.socket | None = None
 
     def listen(self) -> int:
-        """Finds the port; it is accepted from only while a token waits. The port."""
+        """Finds the port; it is accepted from only while there is a reason. The port."""
         config = self.broker.config
         listener = bound(config.device_host, config.enrolment_port)
         port = int(listener.getsockname()[1])
@@ -51,7 +52,7 @@ class EnrolmentDoor:
             self._listener.close()
 
     async def _serve(self, port: int) -> None:
-        """Opens and closes the port as tokens come and go."""
+        """Opens and closes the port as reasons for it come and go."""
         enrolment = self.broker.enrolment
         while True:
             await enrolment.opened.wait()
@@ -102,7 +103,7 @@ class EnrolmentDoor:
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         try:
             request = decode_request(await reader.readuntil(b"\n"))
-            writer.write(encode(await self.broker.enrolment.enrol(request, source)))
+            writer.write(encode(await self.broker.enrolment.answered(request, source)))
             await writer.drain()
         except (NotUnderstood, asyncio.LimitOverrunError) as error:
             log.info("enrolment with %s: %s", source, error)

@@ -3,6 +3,7 @@
 1. The CA's key is private (0600, refused otherwise) and signs two kinds of leaf: a device's
    (clientAuth, URI `fireline:device:<id>`) and the door's (serverAuth, the broker's names).
 2. Of a device's request only the key counts, and that it signed: no name or extension is taken.
+   A renewal is for the key of the certificate that it follows, never for another.
 3. P-256 because every OpenSSL behind Python's `ssl`, on Linux and Windows, takes it in TLS 1.3.
 """
 
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from commands.language.errors import Refused
-from server.identity.leaf import device_uri, server_names
+from server.identity.leaf import DeviceLeaf, device_uri, read_leaf, server_names
 from server.identity.private_files import (
     NotPrivate,
     read_private,
@@ -53,20 +54,48 @@ class Issued:
 class DeviceCA:
     """The CA, loaded."""
 
-    def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+    def __init__(
+        self,
+        key: ec.EllipticCurvePrivateKey,
+        certificate: x509.Certificate,
+        life: datetime.timedelta = LEAF_LIFE,
+    ) -> None:
         self._key = key
+        self.life = life
         self.certificate = certificate
         self.pem = certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
         self.pin = spki_sha256(certificate)
 
     def sign_csr(self, csr_pem: str, device_id: str) -> Issued:
-        """A device's certificate of one year for the key that signed the request."""
+        """A device's certificate, of a year as a rule, for the key that signed the request."""
         request = _read_csr(csr_pem)
+        return self._issue(request.public_key(), device_id)
+
+    def renew(self, leaf: DeviceLeaf) -> Issued:
+        """One more for the same device and key; whoever asks has proved the key."""
+        return self._issue(x509.load_der_x509_certificate(leaf.der).public_key(), leaf.device_id)
+
+    def proved(self, certificate_pem: str, csr_pem: str) -> DeviceLeaf:
+        """The device of a certificate of this CA, expired or not, whose key signed the request."""
+        request = _read_csr(csr_pem)
+        try:
+            certificate = x509.load_pem_x509_certificate(certificate_pem.encode("utf-8"))
+            certificate.verify_directly_issued_by(self.certificate)
+        except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
+            raise BadRequest("the certificate to renew is none of this broker's") from None
+        if certificate.public_key() != request.public_key():
+            raise BadRequest("the request is not signed by the key of the certificate to renew")
+        return read_leaf(certificate.public_bytes(serialization.Encoding.DER))
+
+    def _issue(self, key: object, device_id: str) -> Issued:
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            raise BadRequest("the certificate's key is not P-256")
         leaf = self._sign(
-            request.public_key(),  # type: ignore[arg-type]  # _read_csr lets only P-256 through
+            key,
             device_id,
             x509.SubjectAlternativeName([x509.UniformResourceIdentifier(device_uri(device_id))]),
             ExtendedKeyUsageOID.CLIENT_AUTH,
+            self.life,
         )
         pem = leaf.public_bytes(serialization.Encoding.PEM).decode("ascii")
         return Issued(pem, serial_hex(leaf.serial_number), leaf.not_valid_after_utc)
@@ -82,6 +111,7 @@ class DeviceCA:
             "fireline broker",
             x509.SubjectAlternativeName(server_names(names)),
             ExtendedKeyUsageOID.SERVER_AUTH,
+            LEAF_LIFE,
         )
         chain = leaf.public_bytes(serialization.Encoding.PEM) + self.pem.encode("ascii")
         replace_private(folder / DOOR_FILE, _key_pem(key) + chain)
@@ -93,11 +123,12 @@ class DeviceCA:
         common_name: str,
         names: x509.SubjectAlternativeName,
         purpose: x509.ObjectIdentifier,
+        life: datetime.timedelta,
     ) -> x509.Certificate:
         issuer = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer.value)
         builder = (
-            _builder(_name(common_name), key, LEAF_LIFE)
+            _builder(_name(common_name), key, life)
             .issuer_name(self.certificate.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(ca=False), critical=True)
@@ -125,7 +156,7 @@ def create_ca(folder: Path) -> DeviceCA:
     return DeviceCA(key, certificate)
 
 
-def load_ca(folder: Path) -> DeviceCA:
+def load_ca(folder: Path, life: datetime.timedelta = LEAF_LIFE) -> DeviceCA:
     """The CA of `folder`; refused when its key is open to others or is not its certificate's."""
     try:
         key = serialization.load_pem_private_key(read_private(folder / KEY_FILE), password=None)
@@ -138,7 +169,7 @@ def load_ca(folder: Path) -> DeviceCA:
         certificate.public_key()
     ):
         raise NotPrivate(f"{KEY_FILE} is not the key of {CERT_FILE}; restore both together")
-    return DeviceCA(key, certificate)
+    return DeviceCA(key, certificate, life)
 
 
 def spki_sha256(certificate: x509.Certificate) -> str:
@@ -179,7 +210,7 @@ def _builder(
         .subject_name(subject)
         .public_key(key)
         .serial_number(x509.random_serial_number())  # 159 random bits
-        .not_valid_before(now - BACKDATE)
+        .not_valid_before(now - min(BACKDATE, life))
         .not_valid_after(now + life)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )

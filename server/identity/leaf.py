@@ -25,7 +25,14 @@ class DeviceLeaf:
 
     device_id: str
     serial: str
+    not_before: datetime.datetime
     not_after: datetime.datetime
+    der: bytes
+
+    @property
+    def due(self) -> datetime.datetime:
+        """From when on it is to be renewed: two thirds of its life."""
+        return self.not_before + (self.not_after - self.not_before) * 2 / 3
 
 
 def device_uri(device_id: str) -> str:
@@ -54,7 +61,13 @@ def read_leaf(der: bytes | None) -> DeviceLeaf:
     device_id = name.value[len(URI) :]
     if not _DEVICE_ID.fullmatch(device_id):
         raise NotADevice("the certificate names a device by no id")
-    return DeviceLeaf(device_id, f"{leaf.serial_number:x}", leaf.not_valid_after_utc)
+    return DeviceLeaf(
+        device_id,
+        f"{leaf.serial_number:x}",
+        leaf.not_valid_before_utc,
+        leaf.not_valid_after_utc,
+        der,
+    )
 
 
 def device_id_of(der: bytes | None) -> str:

@@ -10,6 +10,7 @@
 """
 
 import asyncio
+import ssl
 import time
 from typing import Protocol
 
@@ -18,6 +19,8 @@ import msgspec
 from commands.language import wire
 from commands.language.framed import FramedSocket
 from commands.language.rate import Rate
+from server.identity.device_ca import Issued
+from server.identity.leaf import DeviceLeaf, read_leaf
 from server.live.inventory import Device
 
 BEAT_S, BEAT_BUSY_S = 25.0, 5.0
@@ -42,8 +45,19 @@ class LineUser(Protocol):
 class DeviceLine:
     """One control line, from its Hello on."""
 
-    def __init__(self, socket: FramedSocket, device: Device, user: LineUser) -> None:
+    def __init__(
+        self,
+        socket: FramedSocket,
+        device: Device,
+        user: LineUser,
+        leaf: DeviceLeaf | None = None,
+    ) -> None:
         self.socket, self.device, self.user = socket, device, user
+        self.leaf = leaf
+        """What its next connection will show, as far as it said."""
+        self.renewed: Issued | None = None
+        """A further certificate that it was sent, and has not said to have installed."""
+        self.renewed_at = 0.0
         self._watch: asyncio.TimerHandle | None = None
         self._heard = asyncio.get_running_loop().time()
         self._beat = BEAT_S
@@ -75,6 +89,11 @@ class DeviceLine:
         """Ends it now: who comes next is the device's line from this turn on."""
         self.socket.abort(reason)
         self._on_lost(reason)
+
+    def renew(self, issued: Issued, at: float) -> None:
+        """A further certificate for it."""
+        self.renewed, self.renewed_at = issued, at
+        self.send(wire.Renewed(certificate_pem=issued.pem, serial=issued.serial))
 
     async def lives(self, within_s: float = 2.0) -> bool:
         """Asks for a beat; whether one came in time."""
@@ -117,6 +136,8 @@ class DeviceLine:
                 self.device.policy = message.policy or self.device.policy
                 if message.clock_ms is not None:
                     self.device.clock_offset_s = _offset_s(message.clock_ms)
+            case wire.Installed():
+                self._installed(message.serial)
             case wire.Bye():
                 reason = message.reason or "the shim stops"
                 self.socket.close(1000, reason)
@@ -124,6 +145,12 @@ class DeviceLine:
                 self._on_lost(reason)
             case _:
                 self._violate("said hello twice")
+
+    def _installed(self, serial: str) -> None:
+        if self.renewed is None or serial != self.renewed.serial:
+            self._violate("said to have installed a certificate that it was not sent")
+        else:
+            self.leaf, self.renewed = read_leaf(ssl.PEM_cert_to_DER_cert(self.renewed.pem)), None
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

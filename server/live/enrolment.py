@@ -1,4 +1,4 @@
-"""Devices that join and leave: tokens, certificates, revocation; every step journaled."""
+"""Devices that join and leave: tokens, first certificates, revocation; every step journaled."""
 
 import asyncio
 import secrets
@@ -6,15 +6,22 @@ import time
 from typing import TYPE_CHECKING
 
 from commands.language.desk.devices import MadeToken
-from commands.language.enrolment import EnrolAnswer, EnrolRefused, EnrolRequest
+from commands.language.enrolment import (
+    EnrolAnswer,
+    EnrolRefused,
+    EnrolRequest,
+    RenewRequest,
+    Request,
+)
 from commands.language.errors import FirelineError, NotUnderstood, Unreachable
 from commands.language.visible import visible
 from server.audit import clock
 from server.audit.records import Enrolled, Revoked, TokenMade
 from server.audit.records import EnrolRefused as EnrolRefusedRecord
-from server.identity.device_ca import DeviceCA
+from server.identity.device_ca import DeviceCA, Issued
 from server.identity.tokens import hash_secret, make_token
 from server.live.inventory import Device
+from server.live.renewal import Renewal
 from server.store import devices, tokens
 
 if TYPE_CHECKING:
@@ -29,11 +36,15 @@ class Enrolment:
     def __init__(self, broker: "Rooms", ca: DeviceCA) -> None:
         self._broker, self._ca = broker, ca
         self.opened = asyncio.Event()
-        """Set while an unused token exists: the enrolment port listens only then."""
+        """Set while an unused token exists, or a device whose certificate ran out: the enrolment
+        port listens only then."""
+        self.renewal = Renewal(broker, ca)
 
     async def look(self) -> None:
         """Whether the port has a reason to be open."""
-        if await tokens.unused(self._broker.store, time.time()):
+        now = clock.moment().isoformat(timespec="seconds")
+        store = self._broker.store
+        if await tokens.unused(store, time.time()) or await devices.expired(store, now):
             self.opened.set()
         else:
             self.opened.clear()
@@ -54,14 +65,18 @@ class Enrolment:
         self.opened.set()
         return MadeToken(made.text, names, shown)
 
-    async def enrol(self, request: EnrolRequest, source: str) -> EnrolAnswer | EnrolRefused:
-        """A certificate for a token, or the reason why not."""
+    async def answered(self, request: Request, source: str) -> EnrolAnswer | EnrolRefused:
+        """A certificate for a token, or for the key of one that ran out; or the reason why not."""
+        who = request.name if isinstance(request, EnrolRequest) else "renewal"
         try:
-            answer = await self._enrol(request)
+            if isinstance(request, RenewRequest):
+                answer = await self.renewal.at_port(request)
+            else:
+                answer = await self._enrol(request)
         except tokens.TokenRefused as refused:
             reason, code = str(refused), "token"
         except devices.NameTaken:
-            reason = f"the name {request.name} is taken; give the device another with --name"
+            reason = f"the name {who} is taken; give the device another with --name"
             code = "name"
         except FirelineError as refused:
             reason, code = str(refused), refused.code
@@ -69,7 +84,7 @@ class Enrolment:
             await self.look()
             return answer
         await self._broker.journal.broker.append(
-            EnrolRefusedRecord(reason=f"{request.name}: {reason}"[:300], source=source)
+            EnrolRefusedRecord(reason=f"{who}: {reason}"[:300], source=source)
         )
         return EnrolRefused(code=code, message=reason[:500])
 
@@ -99,9 +114,14 @@ class Enrolment:
         )
         device = Device(device_id, request.name, tuple(tags), request.platform)
         broker.inventory.add(device, [issued.serial])
+        return self.answer(device, issued)
+
+    def answer(self, device: Device, issued: Issued) -> EnrolAnswer:
+        """What the device keeps."""
+        broker = self._broker
         return EnrolAnswer(
-            device_id=device_id,
-            name=request.name,
+            device_id=device.id,
+            name=device.name,
             certificate_pem=issued.pem,
             ca_pem=self._ca.pem,
             dial=[f"{name}:{broker.ports.devices}" for name in broker.config.names],

@@ -93,6 +93,37 @@ def insert(connection: sqlite3.Connection, device: NewDevice) -> None:
     )
 
 
+async def add_certificate(
+    store: Store, device_id: str, serial: str, not_after: str, at: str
+) -> bool:
+    """One more certificate of a device; False where it was revoked meanwhile."""
+
+    def insert_it(connection: sqlite3.Connection) -> bool:
+        return bool(
+            connection.execute(
+                "INSERT INTO certificates (serial, device, issued_at, not_after)"
+                " SELECT ?, id, ?, ? FROM devices WHERE id = ? AND revoked_at IS NULL",
+                (serial, at, not_after, device_id),
+            ).rowcount
+        )
+
+    return await store.write(insert_it)
+
+
+async def expired(store: Store, now: str) -> bool:
+    """Whether a device that is not revoked has no certificate left that lasts beyond `now`."""
+
+    def select(connection: sqlite3.Connection) -> bool:
+        row = connection.execute(
+            "SELECT 1 FROM devices WHERE revoked_at IS NULL AND NOT EXISTS"
+            " (SELECT 1 FROM certificates WHERE device = devices.id AND not_after > ?) LIMIT 1",
+            (now,),
+        ).fetchone()
+        return row is not None
+
+    return await store.read(select)
+
+
 async def revoke(store: Store, device_id: str, at: str) -> None:
     """None of the device's certificates counts from here on."""
 

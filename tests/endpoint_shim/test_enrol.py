@@ -42,6 +42,7 @@ class Port:
     async def serve_tls(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = decode_request(await reader.readuntil(b"\n"))
+            assert isinstance(request, EnrolRequest)
             self.asked.append(request)
             answer: EnrolAnswer | EnrolRefused = EnrolAnswer(
                 device_id="d1",
@@ -122,7 +123,7 @@ async def test_a_token_buys_an_identity_that_is_private_and_whole(
     served, token = port
     await enrolled(tmp_path / "state", token)
     found = config.load(tmp_path / "state")
-    assert found.identity == config.Identity("d1", "web-01", ["127.0.0.1:8443"])
+    assert found.identity == config.Identity("d1", "web-01", ["127.0.0.1:8443"], token.url)
     assert served.asked[0].secret == token.secret
     assert "PRIVATE" not in served.asked[0].csr_pem
     for path in (tmp_path / "state").iterdir():

@@ -1,6 +1,7 @@
 """The device CA: its files, what it signs, and what it never takes over from a request."""
 
 import datetime
+import ssl
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from commands.language.errors import Refused
 from server.identity.device_ca import (
     CERT_FILE,
     KEY_FILE,
@@ -130,3 +132,38 @@ def test_the_door_s_file_is_private_and_renewed(tmp_path: Path) -> None:
     for wrong in ([], ["a b"], ["*.example"], ["-x"], ["a" * 64]):
         with pytest.raises(ValueError, match="name"):
             ca.make_door(tmp_path, wrong)
+
+
+def test_a_renewal_is_for_the_key_and_device_of_the_one_before(tmp_path: Path) -> None:
+    ca = create_ca(tmp_path)
+    first = ca.sign_csr(csr_of(ec.generate_private_key(ec.SECP256R1())), "d-1")
+    leaf = read_leaf(ssl.PEM_cert_to_DER_cert(first.pem))
+    second = read_leaf(ssl.PEM_cert_to_DER_cert(ca.renew(leaf).pem))
+    assert (second.device_id, second.serial == leaf.serial) == ("d-1", False)
+    keys = [x509.load_der_x509_certificate(one.der).public_key() for one in (leaf, second)]
+    assert keys[0] == keys[1]
+
+
+def test_a_certificate_is_due_from_two_thirds_of_its_life_on(tmp_path: Path) -> None:
+    create_ca(tmp_path)
+    ca = load_ca(tmp_path, datetime.timedelta(days=30))
+    made = ca.sign_csr(csr_of(ec.generate_private_key(ec.SECP256R1())), "d-1")
+    leaf = read_leaf(ssl.PEM_cert_to_DER_cert(made.pem))
+    assert leaf.not_after - leaf.due == datetime.timedelta(days=31) / 3
+
+
+def test_who_asks_for_a_renewal_has_to_prove_the_key_of_a_certificate_of_ours(
+    tmp_path: Path,
+) -> None:
+    create_ca(tmp_path)
+    ca = load_ca(tmp_path, datetime.timedelta(seconds=1))
+    key = ec.generate_private_key(ec.SECP256R1())
+    own = ca.sign_csr(csr_of(key), "d-1").pem
+    assert ca.proved(own, csr_of(key)).device_id == "d-1"
+    with pytest.raises(BadRequest, match="not signed by the key"):
+        ca.proved(own, csr_of(ec.generate_private_key(ec.SECP256R1())))
+    (tmp_path / "b").mkdir()
+    foreign = create_ca(tmp_path / "b").sign_csr(csr_of(key), "d-1").pem
+    for not_ours in (foreign, "no certificate", ca.pem):
+        with pytest.raises(Refused):
+            ca.proved(not_ours, csr_of(key))

@@ -53,3 +53,27 @@ async def test_when_it_was_seen_is_kept(store: Store) -> None:
     await devices.seen(store, "d1", 1795528971123)
     [device] = await devices.all_devices(store)
     assert device.last_seen_ms == 1795528971123
+
+
+async def test_a_further_certificate_counts_unless_its_device_was_revoked(store: Store) -> None:
+    await insert(store, new("web-01"))
+    until, at = "2028-11-24T00:00:00+00:00", "2027-08-01T00:00:00.000Z"
+    assert await devices.add_certificate(store, "d1", "02", until, at)
+    [device] = await devices.all_devices(store)
+    assert sorted(device.serials) == ["01", "02"]
+    await devices.revoke(store, "d1", at)
+    assert not await devices.add_certificate(store, "d1", "03", until, at)
+    assert not await devices.add_certificate(store, "d9", "04", until, at)
+    [device] = await devices.all_devices(store)
+    assert device.serials == ()
+
+
+async def test_a_device_with_no_certificate_that_lasts_is_told_apart(store: Store) -> None:
+    await insert(store, new("web-01"))
+    assert not await devices.expired(store, "2027-11-23T23:59:59+00:00")
+    assert await devices.expired(store, "2027-11-24T00:00:01+00:00")
+    until = "2028-11-24T00:00:00+00:00"
+    await devices.add_certificate(store, "d1", "02", until, "2027-08-01T00:00:00.000Z")
+    assert not await devices.expired(store, "2027-11-24T00:00:01+00:00")
+    await devices.revoke(store, "d1", "2027-08-01T00:00:00.000Z")
+    assert not await devices.expired(store, "2029-01-01T00:00:00+00:00")
