@@ -151,38 +151,47 @@ class FilesService:
 def _facts(path: Name, follow: bool, policy: Policy) -> wire.FileFacts:
     if sys.platform == "win32":
         from endpoint_shim.windows.stats import facts_at
-    else:
-        from endpoint_shim.linux.stats import facts_at
+
+        return facts_at(path, follow, policy)
+    from endpoint_shim.linux.stats import facts_at
+
     return facts_at(to_bytes(path), follow, policy)
 
 
 def _link(path: Name, policy: Policy) -> bytes:
     if sys.platform == "win32":
         from endpoint_shim.windows.stats import link_at
-    else:
-        from endpoint_shim.linux.stats import link_at
+
+        return link_at(path, policy)
+    from endpoint_shim.linux.stats import link_at
+
     return link_at(to_bytes(path), policy)
 
 
 def _entries(path: Name, policy: Policy) -> Iterator[wire.FileFacts]:
     if sys.platform == "win32":
         from endpoint_shim.windows.stats import entries
-    else:
-        from endpoint_shim.linux.stats import entries
+
+        return entries(path, policy)
+    from endpoint_shim.linux.stats import entries
+
     return entries(to_bytes(path), policy)
 
 
 def _opened(message: wire.OpenFile, policy: Policy) -> tuple[FileHandle, bytes, Callable[[], None]]:
     """A file, all of its bytes if they are so few (one turn of a thread for both), and how it is
     closed where nobody waits for it any more."""
-    path = to_bytes(Name(message.path))
+    path = Name(message.path)
     if sys.platform == "win32":
         from endpoint_shim.windows.reading import PlainFile
         from endpoint_shim.windows.stats import open_at
+
+        opened = open_at(path, message.follow, policy)
     else:
         from endpoint_shim.linux.reading import PlainFile
         from endpoint_shim.linux.stats import open_at
-    opened = open_at(path, message.follow, policy)
+
+        opened = open_at(to_bytes(path), message.follow, policy)
     file, data = PlainFile(opened), b""
     if file.sized and 0 < file.size <= message.whole:
         with contextlib.suppress(OSError):  # who reads it is told

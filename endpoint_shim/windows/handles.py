@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from endpoint_shim.windows import entries
+from endpoint_shim.windows.drives import refuse_network
 from endpoint_shim.windows.kernel import INVALID, close, failure, kernel32
 from endpoint_shim.windows.paths import PREFIX, PathPolicy, in_words, without_prefix
 
@@ -46,6 +47,7 @@ def looked_at(
 ) -> Iterator[tuple[int, str]]:
     """A handle and its real path, both checked by the policy; failures are told in words."""
     policy.check_path(path)
+    refuse_network(path)
     try:
         handle = look(path, read=read, follow=follow)
         try:

@@ -62,6 +62,8 @@ _PROTOTYPES: tuple[tuple[str, Any, list[Any]], ...] = (
             POINTER(ctypes.c_size_t),
         ],
     ),
+    ("GetLogicalDrives", wintypes.DWORD, []),
+    ("GetDriveTypeW", wintypes.UINT, [wintypes.LPCWSTR]),
     ("GetFileType", wintypes.DWORD, [wintypes.HANDLE]),
     ("GenerateConsoleCtrlEvent", wintypes.BOOL, [wintypes.DWORD, wintypes.DWORD]),
     ("WTSGetActiveConsoleSessionId", wintypes.DWORD, []),

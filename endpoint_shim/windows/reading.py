@@ -45,7 +45,7 @@ def open_plain(path: str, policy: PathPolicy) -> Opened:
     with handles.looked_at(path, policy) as (looking, real):
         found = handles.facts(looking)
         refuse_unless_plain(path, found)
-        handle = handles.look(real, read=True)
+        handle = handles.look(path, read=True)
         try:
             if kernel32.GetFileType(handle) != DISK:
                 raise Refused(f"{text(path)} is a device, not a plain file")

@@ -1,7 +1,6 @@
 """A path's facts and a folder's entries as SFTP wants them: POSIX mode, times in seconds."""
 
 import ntpath
-import os
 import stat
 import sys
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from collections.abc import Iterator
 from commands.language.errors import Failed
 from commands.language.names import Name, from_text, to_units
 from commands.language.wire import FileFacts
-from endpoint_shim.windows import handles
+from endpoint_shim.windows import drives, handles
 from endpoint_shim.windows.entries import READ_ONLY, Facts
 from endpoint_shim.windows.listing import target_of
 from endpoint_shim.windows.paths import PathPolicy, joined, text
@@ -20,23 +19,25 @@ assert sys.platform == "win32"
 
 MODES = {"directory": stat.S_IFDIR, "file": stat.S_IFREG, "link": stat.S_IFLNK}
 ROOT = Name("C:\\")
+DRIVES = Name("\\")
+"""Where the drives themselves are listed; no path of Windows' own."""
 
 
-def facts_at(path: bytes, follow: bool, policy: PathPolicy) -> FileFacts:
+def facts_at(path: Name, follow: bool, policy: PathPolicy) -> FileFacts:
     """The facts of what is at a path; of the link itself unless `follow`."""
-    whole = joined(ROOT, from_text(os.fsdecode(path)))
+    whole = joined(ROOT, path)
     with handles.looked_at(whole, policy, follow=follow) as (handle, _):
         return _facts(ntpath.basename(whole) or whole, handles.facts(handle))
 
 
-def open_at(path: bytes, follow: bool, policy: PathPolicy) -> Opened:
+def open_at(path: Name, follow: bool, policy: PathPolicy) -> Opened:
     """The plain file at a path; a reparse point is refused by name, whether to `follow` or not."""
-    return open_plain(joined(ROOT, from_text(os.fsdecode(path))), policy)
+    return open_plain(joined(ROOT, path), policy)
 
 
-def link_at(path: bytes, policy: PathPolicy) -> bytes:
+def link_at(path: Name, policy: PathPolicy) -> bytes:
     """What a link says; nobody goes there."""
-    whole = joined(ROOT, from_text(os.fsdecode(path)))
+    whole = joined(ROOT, path)
     with handles.looked_at(whole, policy) as (handle, _):
         target = target_of(whole) if handles.facts(handle).kind == "link" else None
     if target is None:
@@ -44,9 +45,12 @@ def link_at(path: bytes, policy: PathPolicy) -> bytes:
     return to_units(target).encode("utf-8", "surrogatepass")
 
 
-def entries(path: bytes, policy: PathPolicy) -> Iterator[FileFacts]:
-    """The entries of a folder."""
-    whole = joined(ROOT, from_text(os.fsdecode(path)))
+def entries(path: Name, policy: PathPolicy) -> Iterator[FileFacts]:
+    """The entries of a folder, or the local drives."""
+    if path == DRIVES:
+        yield from (FileFacts(name=one, mode=stat.S_IFDIR | 0o555) for one in drives.local())
+        return
+    whole = joined(ROOT, path)
     with handles.looked_at(whole, policy, read=True, follow=True) as (handle, _):
         for one in handles.listed(handle):
             yield _facts(one.name, one)

@@ -67,6 +67,11 @@ def bytes_of(name: Name) -> bytes | None:
     return None if data in (b"", b".", b"..") or b"/" in data or b"\0" in data else data
 
 
+def units_of(name: Name) -> bytes | None:
+    """The same of a Windows device: text, or the raw form where units of it are none."""
+    return None if name in ("", ".", "..") or any(c in name for c in "/\\\0") else name.encode()
+
+
 def no_link() -> asyncssh.SFTPError:
     """The answer to a READLINK of what is a folder or a file of the broker's."""
     return asyncssh.SFTPFailure("it is no link")

@@ -3,7 +3,8 @@
 1. A path is bytes. It is taken from `/`, `.` and `..` are walked here and never leave the tree,
    empty parts do not count, NUL is refused.
 2. `/devices/NAME/root/…` is a Linux device's `/…`; what follows `root` stays as the bytes are.
-   A Windows device's `/devices/NAME/C/…` has its place in `on_device`.
+   `/devices/NAME/C/…` is a Windows device's `C:\\…`; its names are text, those that hold half
+   surrogates are listed and typed in their raw form (`raw:a%uD800b`).
 3. A part may be typed in its raw form (`raw:i%FF%FEj`); it means that only where nothing is called
    `raw:…` itself, so that what a client has listed it gets.
 4. What is no part of the tree is nowhere, and answered like a file that is not there.
@@ -34,7 +35,7 @@ class DeviceTop:
 
 @dataclass(frozen=True)
 class OnDevice:
-    """Below `/devices/NAME/root`; `path` is the device's own."""
+    """Below `/devices/NAME/root` or a drive; `rest` is as it came."""
 
     name: str
     root: str
@@ -116,9 +117,23 @@ def on_device(place: OnDevice, platform: str) -> bytes | None:
     return None
 
 
-def roots(platform: str) -> list[str]:
-    """The entries of `/devices/NAME`."""
-    return ["root"] if platform == "linux" else []
+def on_drive(place: OnDevice) -> names.Name | None:
+    """A Windows device's own path; None for what is no path there."""
+    if not (len(place.root) == 1 and place.root.isalpha()):
+        return None
+    parts = [_units(part) for part in place.rest.split(b"/")] if place.rest else []
+    if any(part is None for part in parts):
+        return None
+    return names.from_text(f"{place.root.upper()}:\\" + "\\".join(filter(None, parts)))
+
+
+def _units(part: bytes) -> str | None:
+    """A name on Windows; there `\\` is no part of one, and none begins with `raw:` itself."""
+    try:
+        name = names.to_units(names.typed(part.decode("utf-8")))
+    except (NotUnderstood, UnicodeDecodeError):
+        return None
+    return None if name in ("", ".", "..") or any(c in name for c in "\\/\0") else name
 
 
 def _device(name: str, rest: list[bytes]) -> Place:

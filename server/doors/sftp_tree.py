@@ -20,9 +20,9 @@ from server.doors.sftp_paths import (
     OnDevice,
     Top,
     on_device,
+    on_drive,
     place_of,
     raw_part,
-    roots,
 )
 from server.live.device_files import DeviceFile, DeviceFiles
 from server.live.inventory import Device
@@ -31,6 +31,8 @@ from server.live.responder import Responder
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
+DRIVES = names.Name("\\")
+"""Of a Windows device: where its drives are listed."""
 Entries = AsyncIterator[asyncssh.SFTPName]
 
 
@@ -99,8 +101,8 @@ class Tree:
                 for entry in await self._evidence.sessions():
                     yield entry
             case DeviceTop(name):
-                for root in roots(self._seen(name).platform):
-                    yield answers.named(root.encode(), answers.of_folder())
+                async for entry in self._roots(self._seen(name)):
+                    yield entry
             case OnDevice() as place:
                 async for entry in self._listed(*await self._at(place, "dir")):
                     yield entry
@@ -137,20 +139,38 @@ class Tree:
     async def _at(self, place: OnDevice, word: str) -> tuple[DeviceFiles, names.Name]:
         """The device's files and what a path means there; `word` is what is asked for."""
         device = self._seen(place.name)
+        if device.platform == "windows":
+            at = on_drive(place)
+            if at is None:
+                raise answers.no_such_file()
+            return self._files(device), at
         path = on_device(place, device.platform)
         if path is None:
             raise answers.no_such_file()
+        files = self._files(device)
+        return files, await _meant(files, path, word)
+
+    def _files(self, device: Device) -> DeviceFiles:
         if device.id not in self._devices:
             self._devices[device.id] = DeviceFiles(self._broker.sessions, self._responder, device)
-        files = self._devices[device.id]
-        return files, await _meant(files, path, word)
+        return self._devices[device.id]
+
+    async def _roots(self, device: Device) -> Entries:
+        """The entries of `/devices/NAME`: which drives there are, only the device knows."""
+        if device.platform != "windows":
+            yield answers.named(b"root", answers.of_folder())
+            return
+        async for entry in self._listed(self._files(device), DRIVES):
+            yield entry
 
     async def _listed(self, files: DeviceFiles, path: names.Name) -> Entries:
         for dots in (b".", b".."):
             yield answers.named(dots, answers.of_folder())
+        is_windows = files.device.platform == "windows"
+        spelled = answers.units_of if is_windows else answers.bytes_of
         async for part in files.list(path):
             for facts in part:
-                if (name := answers.bytes_of(names.Name(facts.name))) is None:
+                if (name := spelled(names.Name(facts.name))) is None:
                     files.lied(f"listed an entry that is no name: {facts.name[:100]}")
                     continue
                 yield answers.named(name, answers.of_device(facts))

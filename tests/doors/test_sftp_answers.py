@@ -62,6 +62,16 @@ def test_any_other_name_is_its_bytes() -> None:
     assert answers.bytes_of(names.from_bytes(b"b\xffc")) == b"b\xffc"
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", "raw:a\\%uD800", "a\0"])
+def test_what_can_be_no_entry_of_a_windows_folder_is_no_name(name: str) -> None:
+    assert answers.units_of(Name(name)) is None
+
+
+def test_a_windows_name_that_is_no_text_is_listed_as_it_is_typed() -> None:
+    assert answers.units_of(names.from_text("a\ud800b")) == b"raw:a%uD800b"
+    assert answers.units_of(Name("\u00fc.")) == "\u00fc.".encode()
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [

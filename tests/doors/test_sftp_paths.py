@@ -12,9 +12,9 @@ from server.doors.sftp_paths import (
     OnDevice,
     Top,
     on_device,
+    on_drive,
     place_of,
     raw_part,
-    roots,
     walked,
     whole,
 )
@@ -97,5 +97,34 @@ def test_a_root_of_another_platform_is_not_there() -> None:
     drive = OnDevice("web-01", "C", b"Users")
     assert on_device(drive, "linux") is None
     assert on_device(OnDevice("win-1", "root", b""), "windows") is None
-    assert roots("linux") == ["root"]
-    assert roots("windows") == []
+    assert on_drive(OnDevice("win-1", "root", b"etc")) is None
+
+
+@pytest.mark.parametrize(
+    ("root", "rest", "path"),
+    [
+        ("C", b"", "C:\\"),
+        ("c", b"Users/x", "C:\\Users\\x"),
+        ("D", "\u00fc. ".encode(), "D:\\\u00fc. "),
+        ("C", b"x.txt:stream", "C:\\x.txt:stream"),
+        ("C", b"d/raw:a%uD800b", "raw:C:\\d\\a%uD800b"),
+        ("C", b"raw:%uD83D%uDE00", "C:\\\U0001f600"),
+    ],
+)
+def test_a_drives_path_is_text_and_half_surrogates_have_their_raw_form(
+    root: str, rest: bytes, path: str
+) -> None:
+    assert on_drive(OnDevice("win-1", root, rest)) == path
+
+
+@pytest.mark.parametrize(
+    ("root", "rest"),
+    [
+        *(("C:", b"x"), ("CC", b"x"), ("1", b"x"), ("", b"x")),
+        *(("C", b"a\\b"), ("C", b"\xff"), ("C", b"raw:%"), ("C", b"raw:a%5Cb")),
+        *(("C", b"raw:.."), ("C", b"raw:%2E%2E"), ("C", b"raw:a%00"), ("C", b"raw:a%2Fb")),
+        ("C", b"raw:"),
+    ],
+)
+def test_what_can_be_no_path_on_a_drive_is_nowhere(root: str, rest: bytes) -> None:
+    assert on_drive(OnDevice("win-1", root, rest)) is None

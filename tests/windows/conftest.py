@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.windows.live import Live
 from tests.windows.rig import Rig, RigMissing, rig
 
 INSIDE = Path(__file__).parent / "inside"
@@ -34,6 +35,18 @@ def windows() -> Iterator[Rig]:
         pytest.skip(f"the Windows half did not run: {missing}")
     with started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def live(windows: Rig) -> Iterator[Live]:
+    """One for all journeys: a Windows takes its time to come up."""
+    # A Unix socket's path is short; pytest's own folders are not.
+    with tempfile.TemporaryDirectory() as folder:
+        started = Live(Path(folder) / "s")
+        try:
+            yield started.up()
+        finally:
+            started.down()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

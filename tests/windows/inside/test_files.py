@@ -134,7 +134,7 @@ async def test_the_shims_own_files_are_reached_by_no_spelling(tmp_path: Path) ->
             with pytest.raises(Refused, match="is the shim's own"):
                 await word(Name(path))
         with pytest.raises(Refused, match="is the shim's own"):
-            open_at(os.fsencode(f"{tmp_path}\\hard" if path == "hard" else path), True, policy)
+            open_at(Name(f"{tmp_path}\\hard" if path == "hard" else path), True, policy)
     for path in (str(state), short, f"{short}\\sessions"):
         with pytest.raises(Refused, match="is the shim's own"):
             await guarded.enter(Name(path))
@@ -205,7 +205,7 @@ async def test_a_file_that_another_program_does_not_share_is_named(tmp_path: Pat
 
 def test_sftp_opens_a_file_and_says_of_it_that_it_is_no_link(tmp_path: Path) -> None:
     place(tmp_path, "x", b"hello")
-    path, policy = os.fsencode(f"{tmp_path}\\x"), Policy()
+    path, policy = Name(f"{tmp_path}\\x"), Policy()
     opened = open_at(path, True, policy)
     try:
         assert (opened.facts.size, opened.piece(5, 0)) == (5, b"hello")
@@ -214,4 +214,4 @@ def test_sftp_opens_a_file_and_says_of_it_that_it_is_no_link(tmp_path: Path) -> 
     with pytest.raises(Failed, match="is no link that can be read"):
         link_at(path, policy)
     with pytest.raises(Failed, match="does not exist"):
-        open_at(path + b"y", True, policy)
+        open_at(Name(f"{path}y"), True, policy)
