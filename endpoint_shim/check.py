@@ -39,7 +39,7 @@ async def lines(state: Path) -> AsyncIterator[Line]:
         yield line
     try:
         found = config.load(state)
-        context = dial.tls(found)
+        way = dial.way(found)
     except FirelineError as error:
         yield False, str(error)
         return
@@ -50,7 +50,7 @@ async def lines(state: Path) -> AsyncIterator[Line]:
     yield _certificate(found)
     yield _policy(found)
     for place in found.identity.dial:
-        async for line in _place(context, place):
+        async for line in _place(way, place):
             yield line
     yield _last_refusal(state)
 
@@ -100,7 +100,7 @@ def _policy(found: config.Config) -> Line:
     return True, f"the policy denies {len(read.deny)} words and {len(read.off_limits)} paths"
 
 
-async def _place(context: ssl.SSLContext, place: str) -> AsyncIterator[Line]:
+async def _place(way: dial.Way, place: str) -> AsyncIterator[Line]:
     host, port = dial.place(place)
     loop = asyncio.get_running_loop()
     try:
@@ -114,7 +114,7 @@ async def _place(context: ssl.SSLContext, place: str) -> AsyncIterator[Line]:
         return
     yield True, f"{host} is {', '.join(sorted({str(one[4][0]) for one in found}))}"
     try:
-        framed = await dial.connect(context, place, dial.CONTROL, wire.MAX_CONTROL)
+        framed = await dial.connect(way, place, dial.CONTROL, wire.MAX_CONTROL)
     except Unreachable as error:
         yield False, str(error)
         return

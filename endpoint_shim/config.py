@@ -1,7 +1,8 @@
 """Where the shim keeps what it is: one private state folder, and an optional `shim.toml`.
 
-`shim.toml` knows `policy` (where policy.toml lies) and `terminal_prefix` (words before a
-terminal's program, which the Windows test rig needs); an unknown key is refused.
+`shim.toml` knows `policy` (where policy.toml lies), `proxy` (`http://HOST:PORT`; its login lies in
+`proxy.login`, see proxy.py) and `terminal_prefix` (words before a terminal's program, which the
+Windows test rig needs); an unknown key is refused.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import msgspec
 from commands.language.enrolment import DeviceId, DeviceName, Url
 from commands.language.errors import Failed, Refused
 from endpoint_shim import durable
+from endpoint_shim.proxy import Proxy, parse
 
 KEY, CERTIFICATE, CA, IDENTITY = "key.pem", "device.pem", "ca.pem", "identity.json"
 SETTINGS, POLICY, REFUSAL = "shim.toml", "policy.toml", "last-refusal.json"
@@ -33,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`shim.toml`."""
 
     policy: str = ""
+    proxy: str = ""
     terminal_prefix: list[str] = []
 
 
@@ -61,6 +64,10 @@ class Config:
         return Path(self.settings.policy) if self.settings.policy else self.state / POLICY
 
     @property
+    def proxy(self) -> Proxy | None:
+        return parse(self.settings.proxy, self.state)
+
+    @property
     def sessions(self) -> Path:
         return self.state / SESSIONS
 
@@ -76,7 +83,14 @@ def load(state: Path) -> Config:
         identity = msgspec.json.decode((state / IDENTITY).read_bytes(), type=Identity)
     except msgspec.DecodeError:
         raise Failed(f"{state / IDENTITY} is damaged; enrol this device again") from None
-    return Config(state, identity, _settings(state / SETTINGS))
+    found = Config(state, identity, _settings(state / SETTINGS))
+    _ = found.proxy  # a mistake in it is told at the start, not at the first dial
+    return found
+
+
+def proxy_before(state: Path) -> Proxy | None:
+    """The proxy that enrolment takes: `shim.toml` may lie there before the identity does."""
+    return parse(_settings(state / SETTINGS).proxy, state)
 
 
 def _settings(path: Path) -> Settings:

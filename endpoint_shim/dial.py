@@ -4,16 +4,17 @@ import asyncio
 import os
 import socket
 import ssl
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
-from commands.language.errors import Unreachable
+from commands.language.errors import Refused, Unreachable
 from commands.language.framed import FramedSocket, SansIO
 from commands.language.visible import visible
-from endpoint_shim import facts
+from endpoint_shim import facts, proxy
 from endpoint_shim.config import Config
 
 CONTROL, STREAM = "/control", "/stream"
@@ -32,6 +33,18 @@ class Unsaid(Unreachable):
     alert) where a certificate ran out, by the broker's clock."""
 
 
+@dataclass(frozen=True)
+class Way:
+    """How the broker is reached: whom TLS trusts and shows, and the proxy between, if any."""
+
+    tls: ssl.SSLContext
+    proxy: "proxy.Proxy | None" = None
+
+
+def way(config: Config) -> Way:
+    return Way(tls(config), config.proxy)
+
+
 def tls(config: Config) -> ssl.SSLContext:
     """Trusts the pinned CA alone, checks the host's name, shows the device's certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -47,7 +60,7 @@ def place(dial: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-async def connect(context: ssl.SSLContext, dial: str, path: str, max_size: int) -> FramedSocket:
+async def connect(way: Way, dial: str, path: str, max_size: int) -> FramedSocket:
     """One open WebSocket; raises Unreachable with the reason. The other side speaks second."""
     host, port = place(dial)
     protocol = ClientProtocol(
@@ -59,9 +72,8 @@ async def connect(context: ssl.SSLContext, dial: str, path: str, max_size: int) 
         async with asyncio.timeout(CONNECT_S):
             await asyncio.get_running_loop().create_connection(
                 lambda: framed,
-                host,
-                port,
-                ssl=context,
+                **await target(way.proxy, host, port),
+                ssl=way.tls,
                 server_hostname=host,
                 ssl_handshake_timeout=HANDSHAKE_S,
                 ssl_shutdown_timeout=1.0,
@@ -73,11 +85,22 @@ async def connect(context: ssl.SSLContext, dial: str, path: str, max_size: int) 
     except TimeoutError:
         framed.abort("timed out")
         raise Unreachable(f"{dial} does not answer within {CONNECT_S:g} s") from None
-    except (OSError, ssl.SSLError) as error:
+    except (OSError, Refused) as error:
         framed.abort("not connected")
+        said = str(error)
+        if isinstance(error, OSError):
+            said = f"{reason(error)}{clock_words(error, way.tls)}"
         kind = Unsaid if isinstance(error, ClosedInOpening) else Unreachable
-        raise kind(f"{dial}: {reason(error)}{clock_words(error, context)}") from None
+        raise kind(f"{dial}: {said}") from None
     return framed
+
+
+async def target(by: "proxy.Proxy | None", host: str, port: int) -> dict[str, Any]:
+    """What asyncio connects to: the host itself, or a way to it that a proxy has made."""
+    if by is None:
+        return {"host": host, "port": port}
+    named = f"[{host}]" if ":" in host else host
+    return {"sock": await proxy.tunnel(by, f"{named}:{port}")}
 
 
 def closed_by_peer(framed: FramedSocket) -> bool:

@@ -31,7 +31,8 @@ from commands.language.enrolment import (
 )
 from commands.language.errors import Failed, Refused, Unreachable
 from endpoint_shim import VERSION, config, identity
-from endpoint_shim.dial import clock_words, reason
+from endpoint_shim.dial import clock_words, reason, target
+from endpoint_shim.proxy import Proxy
 
 CONNECT_S = 10.0
 EXCHANGE_S = 30.0
@@ -56,7 +57,7 @@ def enroll(state: Path, token: Token, name: str) -> EnrolAnswer:
         platform="windows" if sys.platform == "win32" else "linux",
         version=VERSION,
     )
-    answer = asyncio.run(exchange(token, asked))
+    answer = asyncio.run(exchange(token, asked, config.proxy_before(state)))
     if isinstance(answer, EnrolRefused):
         raise Refused(f"{name} was not enrolled: {answer.message}")
     _pinned(answer.ca_pem, token)
@@ -73,26 +74,28 @@ def renew(settings: config.Config) -> None:
         certificate_pem=settings.certificate.read_text("ascii"),
         csr_pem=identity.request_again(settings),
     )
-    answer = asyncio.run(_asked(url, settings.ca.read_text("ascii"), asked))
+    answer = asyncio.run(_asked(url, settings.ca.read_text("ascii"), asked, settings.proxy))
     if isinstance(answer, EnrolRefused):
         raise Refused(f"{name} was not renewed: {answer.message}")
     identity.install(settings, answer.certificate_pem)
 
 
-async def exchange(token: Token, asked: EnrolRequest) -> EnrolAnswer | EnrolRefused:
+async def exchange(
+    token: Token, asked: EnrolRequest, by: Proxy | None = None
+) -> EnrolAnswer | EnrolRefused:
     """One question and its answer, over TLS that trusts the pinned CA alone."""
     host, port = enrolment_place(token.url)
     try:
         async with asyncio.timeout(CONNECT_S):
-            ca = await _fetch_ca(host, port)
+            ca = await _fetch_ca(host, port, by)
     except TimeoutError:
         raise Unreachable(f"the broker at {token.url} does not answer in time") from None
     except OSError as error:
         raise Unreachable(f"the broker at {token.url}: {reason(error)}") from None
-    return await _asked(token.url, _pinned(ca, token), asked)
+    return await _asked(token.url, _pinned(ca, token), asked, by)
 
 
-async def _asked(url: str, ca: str, asked: Request) -> EnrolAnswer | EnrolRefused:
+async def _asked(url: str, ca: str, asked: Request, by: Proxy | None) -> EnrolAnswer | EnrolRefused:
     host, port = enrolment_place(url)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -100,7 +103,10 @@ async def _asked(url: str, ca: str, asked: Request) -> EnrolAnswer | EnrolRefuse
     try:
         async with asyncio.timeout(EXCHANGE_S):
             reader, writer = await asyncio.open_connection(
-                host, port, ssl=context, server_hostname=host, limit=MESSAGE_LIMIT
+                **await target(by, host, port),
+                ssl=context,
+                server_hostname=host,
+                limit=MESSAGE_LIMIT,
             )
             try:
                 writer.write(encode(asked))
@@ -119,8 +125,8 @@ async def _asked(url: str, ca: str, asked: Request) -> EnrolAnswer | EnrolRefuse
         raise Unreachable(f"the broker at {url}: {words}") from None
 
 
-async def _fetch_ca(host: str, port: int) -> str:
-    reader, writer = await asyncio.open_connection(host, port, limit=CA_LIMIT)
+async def _fetch_ca(host: str, port: int, by: Proxy | None) -> str:
+    reader, writer = await asyncio.open_connection(**await target(by, host, port), limit=CA_LIMIT)
     try:
         writer.write(CA_ASK)
         await writer.drain()

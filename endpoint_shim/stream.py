@@ -8,7 +8,6 @@
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +34,7 @@ class Stream:
 
     def __init__(
         self,
-        context: ssl.SSLContext,
+        way: dial.Way,
         places: list[str],
         opening: wire.Open,
         on_message: Callable[[wire.StreamDown], None],
@@ -43,7 +42,7 @@ class Stream:
         wanted: Callable[[], bool],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._context = context
+        self._way = way
         self._places = places
         self._opening = opening
         self._on_message = on_message
@@ -146,7 +145,7 @@ class Stream:
         error = Unreachable("the dial list is empty")
         for place in self._places:
             try:
-                socket = await dial.connect(self._context, place, dial.STREAM, LARGEST)
+                socket = await dial.connect(self._way, place, dial.STREAM, LARGEST)
             except Unreachable as failed:
                 error = failed
                 continue

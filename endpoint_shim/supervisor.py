@@ -108,7 +108,7 @@ class Supervisor:
         """One connection from dialling to its loss; gives the reason."""
         try:
             socket = await dial.connect(
-                dial.tls(self._config), place, dial.CONTROL, wire.MAX_CONTROL
+                dial.way(self._config), place, dial.CONTROL, wire.MAX_CONTROL
             )
             hello, later = self._hello()
 

@@ -93,7 +93,7 @@ class Worker:
             tuple(settings.settings.terminal_prefix),
         )
         stream = Stream(
-            dial.tls(settings),
+            dial.way(settings),
             settings.identity.dial,
             opening,
             self._order,

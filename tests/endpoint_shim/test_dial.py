@@ -16,7 +16,7 @@ from tests.endpoint_shim.door import Door
 async def dialled(state: Path) -> None:
     found = config.load(state)
     framed = await dial.connect(
-        dial.tls(found), found.identity.dial[0], dial.CONTROL, wire.MAX_CONTROL
+        dial.way(found), found.identity.dial[0], dial.CONTROL, wire.MAX_CONTROL
     )
     framed.close()
 
@@ -75,7 +75,7 @@ async def test_nobody_there_and_no_such_name_are_told_apart(
         await dialled(state)
     found = config.load(state)
     with pytest.raises(Unreachable, match="does not resolve"):
-        await dial.connect(dial.tls(found), "no.invalid:1", dial.CONTROL, 1000)
+        await dial.connect(dial.way(found), "no.invalid:1", dial.CONTROL, 1000)
 
 
 def test_a_place_may_be_an_address_of_version_6() -> None:

@@ -24,6 +24,7 @@ from commands.language.enrolment import (
 from commands.language.errors import FirelineError, NotUnderstood, Refused, Unreachable
 from endpoint_shim import config, enrol
 from tests.endpoint_shim.authority import Authority
+from tests.endpoint_shim.connect_proxy import ConnectProxy
 
 
 class Port:
@@ -130,6 +131,22 @@ async def test_a_token_buys_an_identity_that_is_private_and_whole(
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(Refused, match="holds an identity already"):
         await enrolled(tmp_path / "state", token)
+
+
+async def test_enrolment_goes_through_the_proxy_that_the_settings_name(
+    port: tuple[Port, Token], tmp_path: Path
+) -> None:
+    between = ConnectProxy("me:word")
+    url = await between.listen()
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    for name, text in (("shim.toml", f'proxy = "{url}"\n'), ("proxy.login", "me:word\n")):
+        (state / name).write_text(text)
+        (state / name).chmod(0o600)
+    await enrolled(state, port[1])
+    assert len(between.ways) == 2 and between.turned_away == 0
+    assert config.load(state).identity.name == "web-01"
+    between.close()
 
 
 async def test_another_ca_than_the_tokens_is_told_nothing(

@@ -25,7 +25,7 @@ async def lined(
     door: Door, state: Path
 ) -> AsyncIterator[tuple[ControlLine, Peer, list[wire.Down]]]:
     found = config.load(state)
-    framed = await dial.connect(dial.tls(found), found.identity.dial[0], dial.CONTROL, 65_536)
+    framed = await dial.connect(dial.way(found), found.identity.dial[0], dial.CONTROL, 65_536)
     came: list[wire.Down] = []
     line = ControlLine(framed, came.append, came.append, lambda: True)
     asked = asyncio.create_task(line.hello(hello()))
@@ -74,7 +74,7 @@ async def test_orders_in_the_bytes_of_the_welcome_come_after_it(door: Door, tmp_
 
 async def test_a_line_turned_away_says_why(door: Door, tmp_path: Path) -> None:
     found = config.load(tmp_path / "state")
-    framed = await dial.connect(dial.tls(found), found.identity.dial[0], dial.CONTROL, 65_536)
+    framed = await dial.connect(dial.way(found), found.identity.dial[0], dial.CONTROL, 65_536)
     line = ControlLine(framed, lambda _: None, lambda _: None, lambda: False)
     asked = asyncio.create_task(line.hello(hello()))
     async with asyncio.timeout(10):
