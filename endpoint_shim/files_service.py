@@ -1,9 +1,10 @@
-"""`files`: an SFTP connection's requests on a stream of its own, read only; answers go by id.
+"""`files`: an SFTP connection's requests on a stream of its own; answers go by id.
 
 1. At most UNDER_WAY requests at once and HANDLES open; one more is the broker's fault.
 2. The device's policy checks every path, as asked and as found, and each request as the word that
    does the same: what `getfile` or `dir` may not, this may not.
 3. A list comes in several answers with `more`; while the stream has no room it waits.
+4. What writes is in files_changes.py; a stream that ends drops what was not finished.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from commands.language.errors import Failed, FirelineError, NotUnderstood, Refus
 from commands.language.host.files import FileHandle
 from commands.language.names import Name, to_bytes
 from endpoint_shim.batches import made
+from endpoint_shim.files_changes import FilesChanges
 from endpoint_shim.policy import Policy
 from endpoint_shim.stream import Stream
 
@@ -26,6 +28,8 @@ HANDLES = 16
 A_LIST = 200
 WORDS: dict[type[wire.FileRequest], str] = {
     wire.Stat: "dir", wire.ListFolder: "dir", wire.ReadLink: "dir", wire.OpenFile: "getfile",
+    wire.OpenWrite: "putfile", wire.MakeFolder: "putfile", wire.Rename: "putfile",
+    wire.SetFacts: "putfile",
 }  # fmt: skip
 REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -37,6 +41,9 @@ class FilesService:
         self._policy = policy
         self._stream = stream
         self._handles: dict[int, FileHandle] = {}
+        self._changes = FilesChanges(policy, stream.took)
+        self._filling: tuple[wire.Write, list[bytes]] | None = None
+        self._left = 0
         self._next = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = 0
@@ -44,13 +51,38 @@ class FilesService:
     @property
     def open(self) -> bool:
         """Whether a broken stream would lose something."""
-        return bool(self._handles or self._tasks)
+        return bool(self._handles or self._tasks or len(self._changes))
 
     def request(self, message: wire.FileRequest | wire.Free) -> None:
+        if self._filling is not None:
+            self._stream.violation("a request where the bytes of a write belong")
+            return
+        if isinstance(message, wire.Write):
+            self._filling, self._left = (message, []), message.length
+            return
+        self._begin(message, [])
+
+    def data(self, data: bytes) -> None:
+        """The bytes of a write, which is begun when it has all of them."""
+        if self._filling is None or len(data) > self._left:
+            self._stream.violation("bytes that no write announced")
+            return
+        message, frames = self._filling
+        frames.append(data)
+        self._left -= len(data)
+        if self._left == 0:
+            self._filling = None
+            self._begin(message, frames)
+
+    async def drop(self) -> None:
+        """Nobody asks for anything any more: what was not finished is not there."""
+        await self._changes.drop_all()
+
+    def _begin(self, message: wire.FileRequest | wire.Free, frames: list[bytes]) -> None:
         if isinstance(message, wire.Free):
             work = self._close(message.handles)
         elif len(self._tasks) < UNDER_WAY:
-            work = self._answer(message)
+            work = self._answer(message, frames)
         else:
             self._stream.violation(f"more than {UNDER_WAY} file requests at once")
             return
@@ -58,16 +90,16 @@ class FilesService:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, message: wire.FileRequest) -> None:
+    async def _answer(self, message: wire.FileRequest, frames: list[bytes]) -> None:
         try:
-            await self._work(message)
+            await self._work(message, frames)
         except FirelineError as error:
             self._fail(message, str(error), error.code, _number(error))
         except OSError as error:
             code = Refused.code if error.errno in REFUSALS else Failed.code
             self._fail(message, error.strerror or str(error), code, error.errno or errno.EIO)
 
-    def _work(self, message: wire.FileRequest) -> Coroutine[None, None, None]:
+    def _work(self, message: wire.FileRequest, frames: list[bytes]) -> Coroutine[None, None, None]:
         if word := WORDS.get(type(message)):
             self._policy.check_word(word)
         match message:
@@ -81,9 +113,35 @@ class FilesService:
                 return self._open(message)
             case wire.Read():
                 return self._read(message)
+            case wire.OpenWrite():
+                return self._open_to_write(message)
+            case wire.Write():
+                return self._change(self._changes.write(message, frames))
+            case _:
+                return self._change(self._changes.change(message))
+
+    async def _change(self, work: Coroutine[None, None, wire.Answer]) -> None:
+        self._say(await work)
+
+    async def _open_to_write(self, message: wire.OpenWrite) -> None:
+        self._refuse_many()
+        self._opening += 1
+        self._next += 1
+        try:
+            self._say(await self._changes.open(message, self._next))
+        finally:
+            self._opening -= 1
+
+    def _refuse_many(self) -> None:
+        if len(self._handles) + len(self._changes) + self._opening >= HANDLES:
+            raise Refused(f"{HANDLES} files are open already on this connection")
 
     async def _stat(self, message: wire.Stat) -> None:
-        found = await asyncio.to_thread(_facts, Name(message.path), message.follow, self._policy)
+        if (written := self._changes.at(message.path)) is not None:
+            found = await self._changes.facts(written)
+        else:
+            path = Name(message.path)
+            found = await asyncio.to_thread(_facts, path, message.follow, self._policy)
         self._say(wire.Answer(id=message.id, files=[found]))
 
     async def _list(self, message: wire.ListFolder) -> None:
@@ -103,8 +161,7 @@ class FilesService:
 
     async def _open(self, message: wire.OpenFile) -> None:
         await self._close(message.closing)
-        if len(self._handles) + self._opening >= HANDLES:
-            raise Refused(f"{HANDLES} files are open already on this connection")
+        self._refuse_many()
         self._opening += 1
         try:
             handle, data, _ = await made(lambda: _opened(message, self._policy), lambda m: m[2]())
@@ -121,7 +178,10 @@ class FilesService:
             self._say(answer)
 
     async def _read(self, message: wire.Read) -> None:
-        data = await self._of(message.handle).read(message.offset, message.length)
+        if message.handle in self._changes:
+            data = await self._changes.read(message.handle, message.offset, message.length)
+        else:
+            data = await self._of(message.handle).read(message.offset, message.length)
         await self._stream.wait_room()
         self._say_bytes(wire.Answer(id=message.id), data)
 
@@ -129,6 +189,7 @@ class FilesService:
         for number in numbers:
             if (handle := self._handles.pop(number, None)) is not None:
                 await handle.close()
+            await self._changes.drop(number)
 
     def _of(self, number: int) -> FileHandle:
         if number not in self._handles:

@@ -183,6 +183,9 @@ class Worker:
 
     def _input(self, data: bytes) -> None:
         assert self._stream is not None
+        if self._files is not None:
+            self._files.data(data)
+            return
         if self._runner is None:
             # The command ended while this was under way.
             self._stream.took(len(data))
@@ -249,6 +252,8 @@ class Worker:
                 self._command_group.kill()
             # A file half written is given up; more than that is not waited for.
             await asyncio.wait({self._running}, timeout=REST_S)
+        if self._files is not None:
+            await asyncio.wait({asyncio.create_task(self._files.drop())}, timeout=REST_S)
         if self._stream is not None:
             self._stream.close(reason)
         stream = self._opening.result().stream if self._opening.done() else "none"

@@ -4,6 +4,7 @@
    the field it does not know. What comes *from* a device may carry more than is known.
 2. The control line carries small messages only; a stream carries one command at a time.
 3. Supervisor and worker exchange the same messages over their own pipe, length-prefixed.
+4. An SFTP connection's messages stand in wire_files.py; here is the one door to all of them.
 """
 
 from typing import Annotated, Any
@@ -11,21 +12,68 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from commands.language.wire_files import (
+    Answer,
+    Change,
+    CloseFile,
+    FileFacts,
+    FileRequest,
+    Free,
+    ListFolder,
+    MakeFolder,
+    OpenFile,
+    OpenWrite,
+    Read,
+    ReadLink,
+    Rename,
+    SetFacts,
+    Stat,
+    Sync,
+    Write,
+)
+from commands.language.wire_forms import (
+    MAX_BYTES,
+    PIECE,
+    Count,
+    Digest,
+    Id,
+    Moment,
+    Short,
+    Side,
+    Text,
+)
+
+__all__ = [
+    "MAX_BYTES",
+    "PIECE",
+    "Answer",
+    "Change",
+    "CloseFile",
+    "FileFacts",
+    "FileRequest",
+    "Free",
+    "ListFolder",
+    "MakeFolder",
+    "Moment",
+    "OpenFile",
+    "OpenWrite",
+    "Read",
+    "ReadLink",
+    "Rename",
+    "SetFacts",
+    "Short",
+    "Stat",
+    "Sync",
+    "Write",
+]
+"""What others find here, though it stands in the two modules above."""
+
 VERSION = 1
 MAX_CONTROL = 65_536
 MAX_BEFORE_HELLO = 4_096
 MAX_ITEM = 4 * 1024 * 1024
-MAX_BYTES = 65_536
 ACK_BYTES = 256 * 1024
 WINDOW = 1024 * 1024
-
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+\Z")]
-Short = Annotated[str, Meta(max_length=256)]
-Text = Annotated[str, Meta(max_length=4096)]
-Count = Annotated[int, Meta(ge=0, le=2**53)]
-Moment = Annotated[int, Meta(ge=-(2**53), le=2**53)]
-Side = Annotated[int, Meta(ge=0, le=65_535)]
-Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class _Up(msgspec.Struct, tag_field="m", kw_only=True):
@@ -263,77 +311,7 @@ class Stopping(_Up, tag="stopping"):
     number: Count
 
 
-# An SFTP connection's stream runs `files`: one request, one answer, by id.
-class Stat(_Down, tag="stat"):
-    id: Count
-    path: Text
-    follow: bool = True
-
-
-class ListFolder(_Down, tag="list"):
-    id: Count
-    path: Text
-
-
-class ReadLink(_Down, tag="readlink"):
-    """What a link says, answered as its bytes; nobody follows it."""
-
-    id: Count
-    path: Text
-
-
-class OpenFile(_Down, tag="openfile"):
-    id: Count
-    path: Text
-    follow: bool = False
-    """Through links, as a stock SFTP client opens; getfile itself never follows."""
-    whole: Annotated[int, Meta(ge=0, le=MAX_BYTES)] = 0
-    """A file of at most so many bytes is answered with them."""
-    closing: Annotated[list[Count], Meta(max_length=16)] = []
-    """Handles that are closed first."""
-
-
-class Read(_Down, tag="read"):
-    id: Count
-    handle: Count
-    offset: Count
-    length: Annotated[int, Meta(ge=1, le=262_144)]
-
-
-class Free(_Down, tag="free"):
-    """Closes handles; nothing answers it."""
-
-    handles: Annotated[list[Count], Meta(min_length=1, max_length=16)]
-
-
-class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as SFTP wants it: POSIX mode with type bits, times in seconds."""
-
-    name: Text
-    mode: Count
-    size: Count = 0
-    uid: Count = 0
-    gid: Count = 0
-    atime: int = 0
-    mtime: int = 0
-
-
-class Answer(_Up, tag="answer"):
-    """The answer to the request `id`; with `bytes` the next BINARY frame of that length is it."""
-
-    id: Count
-    error: Text = ""
-    code: Short = ""
-    """The error's class, by its code."""
-    errno: int = 0
-    files: Annotated[list[FileFacts], Meta(max_length=2000)] = []
-    more: bool = False
-    handle: Count = 0
-    bytes: Count | None = None
-
-
 StreamUp = AckUp | Quiet | Stopping | Answer
-FileRequest = Stat | ListFolder | ReadLink | OpenFile | Read
 StreamDown = Start | Resize | Eof | Ack | Resumed | FileRequest | Free
 First = Dialled | Resume
 

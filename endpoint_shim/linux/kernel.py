@@ -19,7 +19,7 @@ _EMPTY_PATH = 0x1000
 _BASIC_AND_BTIME = 0xFFF
 _HAS_BTIME = 0x800
 _COMPRESSED, _IMMUTABLE = 0x4, 0x10
-_NOREPLACE = 1
+_NOREPLACE, _EXCHANGE = 1, 2
 # linux/stat.h: mask blksize attributes nlink uid gid mode ino size blocks attributes_mask,
 # then accessed, born, changed, modified, then four device numbers.
 _STATX = struct.Struct("=IIQIIIHxxQQQQ" + "qIxxxx" * 4 + "IIII")
@@ -42,6 +42,11 @@ class Inode(NamedTuple):
     modified: int
     compressed: bool | None
     immutable: bool
+
+    @property
+    def identity(self) -> tuple[int, int, int | None]:
+        """Device, number and birth: a number alone is given to another file in time."""
+        return self.device, self.number, self.created
 
 
 def inode(name: bytes = b"", dir_fd: int | None = None) -> Inode:
@@ -101,9 +106,18 @@ def _plain(name: bytes, dir_fd: int | None) -> Inode:
     )
 
 
-def rename_new(dir_fd: int, old: bytes, new: bytes) -> None:
-    """Renames inside one folder; FileExistsError if the new name is taken."""
-    if _libc.renameat2(dir_fd, old, dir_fd, new, _NOREPLACE) != 0:
+def rename_new(old_dir: int, old: bytes, new_dir: int, new: bytes) -> None:
+    """Renames; FileExistsError if the new name is taken."""
+    _rename(old_dir, old, new_dir, new, _NOREPLACE)
+
+
+def rename_exchange(one_dir: int, one: bytes, other_dir: int, other: bytes) -> None:
+    """Two files change names at once."""
+    _rename(one_dir, one, other_dir, other, _EXCHANGE)
+
+
+def _rename(old_dir: int, old: bytes, new_dir: int, new: bytes, how: int) -> None:
+    if _libc.renameat2(old_dir, old, new_dir, new, how) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), new)
 

@@ -22,7 +22,7 @@ def facts_at(path: bytes, follow: bool, policy: PathPolicy) -> FileFacts:
         handle = look(path, follow=follow)
         try:
             policy.check_path(os.fsdecode(real_path(handle, path)))
-            return _facts(os.path.basename(path) or b"/", os.fstat(handle))
+            return facts_of_stat(os.path.basename(path) or b"/", os.fstat(handle))
         finally:
             os.close(handle)
     except OSError as error:
@@ -77,7 +77,7 @@ def entries(path: bytes, policy: PathPolicy) -> Iterator[FileFacts]:
                     yield FileFacts(name=from_bytes(name), mode=stat.S_IFDIR)
                     continue
                 try:
-                    yield _facts(name, entry.stat(follow_symlinks=False))
+                    yield facts_of_stat(name, entry.stat(follow_symlinks=False))
                 except FileNotFoundError:
                     continue
                 except OSError:
@@ -88,7 +88,7 @@ def entries(path: bytes, policy: PathPolicy) -> Iterator[FileFacts]:
         os.close(folder)
 
 
-def _facts(name: bytes, found: os.stat_result) -> FileFacts:
+def facts_of_stat(name: bytes, found: os.stat_result) -> FileFacts:
     return FileFacts(
         name=from_bytes(name),
         mode=found.st_mode,

@@ -18,7 +18,7 @@ from endpoint_shim.linux.paths import SAID, PathPolicy, in_words, kind_of, real_
 
 MODE = 0o600
 _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
-_NO_RENAME_NEW = (errno.EINVAL, errno.ENOSYS)
+NO_RENAME = (errno.EINVAL, errno.ENOSYS)
 
 
 def open_folder_of(path: bytes) -> tuple[int, bytes]:
@@ -52,26 +52,20 @@ def _refuse_unless_folder(path: bytes, handle: int) -> None:
         raise Failed(f"{text(path)} is {SAID[kind]}, not a folder")
 
 
-class Draft:
-    """The blocking half: one file that is being made."""
+class Place:
+    """A name in a folder that is open: where a file is to be made or changed."""
 
     def __init__(self, path: bytes, policy: PathPolicy) -> None:
         policy.check_written(os.fsdecode(path))
-        self._path = path
-        self._policy = policy
-        self._folder, self._name = open_folder_of(path)
-        self._file = -1
-        self._beside = b""
+        self.path, self.policy = path, policy
+        self.folder, self.name = open_folder_of(path)
         try:
-            real = os.fsdecode(os.path.join(real_path(self._folder, b""), self._name))
+            real = os.fsdecode(os.path.join(real_path(self.folder, b""), self.name))
             policy.check_written(real)
-            folder = os.fstat(self._folder)
+            folder = os.fstat(self.folder)
             policy.check_made(os.fsdecode(path), folder.st_dev, folder.st_ino)
-            if not self._name:
+            if not self.name:
                 raise Refused("/ is a folder; name the file that is to be made")
-            self._there()
-            self._file = self._begun()
-            self._writer = DirectWriter(self._file, kernel.set_direct, lambda _: None)
         except OSError as error:
             self.close()
             raise in_words(error, path) from error
@@ -79,83 +73,145 @@ class Draft:
             self.close()
             raise
 
+    def there(self) -> kernel.Inode | None:
+        """What has the name now; raises Refused for anything but a plain file."""
+        try:
+            facts = kernel.inode(self.name, self.folder)
+        except FileNotFoundError:
+            return None
+        kind = kind_of(facts.mode)
+        if kind != "file":
+            raise Refused(f"{text(self.path)} is {SAID[kind]}; only a plain file is replaced")
+        self.policy.check_open(os.fsdecode(self.path), facts.device, facts.number)
+        return facts
+
+    def close(self) -> None:
+        if self.folder >= 0:
+            os.close(self.folder)
+        self.folder = -1
+
+
+class Unplaced:
+    """A file that has no name yet, or a random one beside its place; gone unless it is put."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self.file = -1
+        self._beside = b""
+        flags = os.O_RDWR | os.O_CLOEXEC
+        try:
+            self.file = os.open(b".", flags | os.O_TMPFILE, MODE, dir_fd=place.folder)
+            return
+        except OSError as error:
+            if error.errno not in _NO_TMPFILE:
+                raise
+        name = _random_name()
+        self.file = os.open(
+            name, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE, dir_fd=place.folder
+        )
+        self._beside = name
+
+    def put_new(self) -> None:
+        """In its place, where FileExistsError says that the name is taken."""
+        place = self._place
+        if not self._beside:
+            self._link(place.name)
+            return
+        try:
+            kernel.rename_new(place.folder, self._beside, place.folder, place.name)
+        except OSError as error:
+            if error.errno not in NO_RENAME:
+                raise
+            self._link(place.name)
+            os.unlink(self._beside, dir_fd=place.folder)
+        self._beside = b""
+
+    def put_over(self) -> None:
+        """In its place, whatever plain file has the name."""
+        place = self._place
+        os.rename(self.beside(), place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+        self._beside = b""
+
+    def put_instead(self, before: kernel.Inode) -> None:
+        """In its place if that very file still has the name: the two change names first, so what
+        came in between is never lost."""
+        place = self._place
+        beside = self.beside()
+        try:
+            kernel.rename_exchange(place.folder, beside, place.folder, place.name)
+        except OSError as error:
+            if error.errno not in NO_RENAME:
+                raise
+            self.put_over()
+            return
+        if kernel.inode(beside, place.folder).identity != before.identity:
+            kernel.rename_exchange(place.folder, beside, place.folder, place.name)
+            raise Refused(f"{text(place.path)} is another file by now; it was not replaced")
+        os.unlink(beside, dir_fd=place.folder)
+        self._beside = b""
+
+    def beside(self) -> bytes:
+        """A name beside its place, so that it can be renamed."""
+        if not self._beside:
+            self._link(beside := _random_name())
+            self._beside = beside
+        return self._beside
+
+    def close(self) -> None:
+        if self._beside:
+            # Gone already, or the file system is: there is nothing left to undo.
+            with contextlib.suppress(OSError):
+                os.unlink(self._beside, dir_fd=self._place.folder)
+            self._beside = b""
+        if self.file >= 0:
+            os.close(self.file)
+        self.file = -1
+
+    def _link(self, name: bytes) -> None:
+        # linkat(2): the way to give a name to a file that has none; fails where one is taken.
+        source = f"/proc/self/fd/{self.file}".encode()
+        os.link(source, name, dst_dir_fd=self._place.folder, follow_symlinks=True)
+
+
+class Draft:
+    """The blocking half of a NewFile: one file that is being made, from its start to its end."""
+
+    def __init__(self, path: bytes, policy: PathPolicy) -> None:
+        self._place = Place(path, policy)
+        try:
+            self._place.there()
+            self._new = Unplaced(self._place)
+        except OSError as error:
+            self._place.close()
+            raise in_words(error, path) from error
+        except BaseException:
+            self._place.close()
+            raise
+        self._writer = DirectWriter(self._new.file, kernel.set_direct, lambda _: None)
+
     def write(self, data: bytes) -> None:
         self._writer.write(data)
 
     def finish(self, overwrite: bool) -> None:
         """Synced, put into place, and the place synced."""
         self._writer.finish()
-        os.fsync(self._file)
-        before = self._there()
+        os.fsync(self._new.file)
+        before = self._place.there()
         if before is not None and not overwrite:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         if before is not None:
-            os.fchown(self._file, before.uid, before.gid)
-            os.fchmod(self._file, before.mode & 0o777)
+            os.fchown(self._new.file, before.uid, before.gid)
+            os.fchmod(self._new.file, before.mode & 0o777)
         if not overwrite:
-            self._place_new()
+            self._new.put_new()
         else:
-            if not self._beside:
-                self._link(beside := _random_name())
-                self._beside = beside
-            os.rename(self._beside, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
-        self._beside = b""
-        os.fsync(self._folder)
+            self._new.put_over()
+        os.fsync(self._place.folder)
 
     def close(self) -> None:
         """Lets go; what was not finished is gone."""
-        if self._beside:
-            # Gone already, or the file system is: there is nothing left to undo.
-            with contextlib.suppress(OSError):
-                os.unlink(self._beside, dir_fd=self._folder)
-            self._beside = b""
-        for handle in (self._file, self._folder):
-            if handle >= 0:
-                os.close(handle)
-        self._file = self._folder = -1
-
-    def _begun(self) -> int:
-        flags = os.O_RDWR | os.O_CLOEXEC
-        try:
-            return os.open(b".", flags | os.O_TMPFILE, MODE, dir_fd=self._folder)
-        except OSError as error:
-            if error.errno not in _NO_TMPFILE:
-                raise
-        name = _random_name()
-        handle = os.open(
-            name, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, MODE, dir_fd=self._folder
-        )
-        self._beside = name
-        return handle
-
-    def _there(self) -> kernel.Inode | None:
-        """What has the name now; raises Refused for anything but a plain file."""
-        try:
-            facts = kernel.inode(self._name, self._folder)
-        except FileNotFoundError:
-            return None
-        kind = kind_of(facts.mode)
-        if kind != "file":
-            raise Refused(f"{text(self._path)} is {SAID[kind]}; only a plain file is replaced")
-        self._policy.check_open(os.fsdecode(self._path), facts.device, facts.number)
-        return facts
-
-    def _place_new(self) -> None:
-        if not self._beside:
-            self._link(self._name)
-            return
-        try:
-            kernel.rename_new(self._folder, self._beside, self._name)
-        except OSError as error:
-            if error.errno not in _NO_RENAME_NEW:
-                raise
-            self._link(self._name)
-            os.unlink(self._beside, dir_fd=self._folder)
-
-    def _link(self, name: bytes) -> None:
-        # linkat(2): the way to give a name to a file that has none; fails where one is taken.
-        source = f"/proc/self/fd/{self._file}".encode()
-        os.link(source, name, dst_dir_fd=self._folder, follow_symlinks=True)
+        self._new.close()
+        self._place.close()
 
 
 def _random_name() -> bytes:

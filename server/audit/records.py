@@ -290,6 +290,27 @@ class FileWritten(Body, frozen=True):
     sha256: str
 
 
+class ChangeBegun(Body, frozen=True):
+    """What SFTP or scp is about to change on the device; durable before the device hears of it."""
+
+    change: int
+    what: str
+    path: str
+    to: str
+    rule: str
+
+
+class ChangeEnded(Body, frozen=True):
+    """What became of it. Where a session has none for a change, its outcome is unknown."""
+
+    change: int
+    state: str
+    message: str
+    bytes: int
+    sha256: str
+    ranges: list[tuple[int, int]]
+
+
 class Note(Body, frozen=True):
     """A sentence worth keeping."""
 

@@ -2,20 +2,25 @@
 
 1. asyncssh's own server speaks the protocol, one request after another; before each the client
    must have read what was sent, so that one who does not read costs a few pieces and no more.
+   Only writes overlap: a distant device must not cost a round trip a piece. Whatever else is asked
+   waits until they are answered.
 2. The status goes out when the channel's server returns: 0 when the client ended in order. Stock
    scp copies all and fails without it.
-3. Version 3, and of the extended requests only `limits`.
+3. Version 3, and of the extended requests those that are right here.
+4. A file that was not closed by its client is dropped: it is not taken for a whole one.
 """
 
+import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 import asyncssh
+from asyncssh.constants import FXP_WRITE
 from asyncssh.sftp import SFTPLimits, SFTPServerHandler
 
 from commands.language.errors import FirelineError, NotUnderstood
 from server.doors.channel import ServerChannel
 from server.doors.client import Client, Stdin
-from server.doors.sftp_server import ReadOnlyServer
+from server.doors.sftp_server import TreeServer
 from server.doors.sftp_tree import Tree
 from server.live.responder import Responder
 
@@ -25,6 +30,14 @@ if TYPE_CHECKING:
 VERSION = 3
 PACKET = 256 * 1024
 READ = PACKET - 1024
+WRITES, WRITTEN = 64, 4 << 20
+"""Writes under way at once, and their bytes."""
+EXTENSIONS = (
+    b"limits@openssh.com",
+    b"fsync@openssh.com",
+    b"posix-rename@openssh.com",
+    b"lsetstat@openssh.com",
+)
 
 
 class SftpDoor:
@@ -48,15 +61,16 @@ class SftpDoor:
 
     async def _serve(self, client: Client, responder: Responder, stdin: Stdin) -> int:
         tree = Tree(self._broker, responder)
-        server = ReadOnlyServer(
+        server = TreeServer(
             client.channel, tree, lambda line: client.show_error(f"{line}\n".encode())
         )
         handler = _Handler(server, client, stdin)
         try:
             await handler.run()
         finally:
+            await handler.stop_writes()
             for file in list(server.files):
-                await _closed(file.close)
+                await _closed(file.drop)
             await tree.end(client.login.cut_for or "connection closed")
         return handler.status
 
@@ -101,13 +115,45 @@ class _Wire:
 class _Handler(SFTPServerHandler):
     """asyncssh's handler with its bounds and its extensions cut down."""
 
-    _extensions = [(b"limits@openssh.com", b"1")]  # noqa: RUF012 (asyncssh's own form)
+    _extensions = [(name, b"1") for name in EXTENSIONS]  # noqa: RUF012 (asyncssh's own form)
 
-    def __init__(self, server: ReadOnlyServer, client: Client, stdin: Stdin) -> None:
+    def __init__(self, server: TreeServer, client: Client, stdin: Stdin) -> None:
         wire = cast(Any, _Wire(client, stdin))
         super().__init__(server, wire, wire, VERSION)
         self.status = 0
         self._wire: _Wire = wire
+        self._writes: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+
+    async def _process_packet(
+        self, pkttype: int, pktid: int, packet: asyncssh.packet.SSHPacket
+    ) -> None:
+        if pkttype != FXP_WRITE:
+            await self._waited(0, 0)
+            await super()._process_packet(pkttype, pktid, packet)
+            return
+        size = len(packet.get_remaining_payload())
+        await self._waited(WRITES - 1, WRITTEN - size)
+        self._under_way += size
+        task = asyncio.create_task(super()._process_packet(pkttype, pktid, packet))
+        self._writes.add(task)
+        task.add_done_callback(lambda done: self._wrote(done, size))
+
+    async def _waited(self, many: int, size: int) -> None:
+        """Until no more than so many writes of so many bytes are under way."""
+        while self._writes and (len(self._writes) > many or self._under_way > size):
+            await asyncio.wait(self._writes, return_when=asyncio.FIRST_COMPLETED)
+
+    def _wrote(self, task: asyncio.Task[None], size: int) -> None:
+        self._writes.discard(task)
+        self._under_way -= size
+
+    async def stop_writes(self) -> None:
+        """Nobody waits for their answers any more."""
+        for task in list(self._writes):
+            task.cancel()
+        if self._writes:
+            await asyncio.wait(self._writes)
 
     async def recv_packet(self) -> asyncssh.packet.SSHPacket:
         await self._wire.drain()
@@ -122,9 +168,14 @@ class _Handler(SFTPServerHandler):
 
     async def _cleanup(self, exc: Exception | None) -> None:
         self.status = 0 if exc is None else 1
+        self._file_handles.clear()  # `close` would finish what the client did not
         await super()._cleanup(exc)
 
     _packet_handlers = {  # noqa: RUF012 (asyncssh's own form)
-        **{k: v for k, v in SFTPServerHandler._packet_handlers.items() if isinstance(k, int)},
+        **{
+            k: v
+            for k, v in SFTPServerHandler._packet_handlers.items()
+            if isinstance(k, int) or k in EXTENSIONS
+        },
         b"limits@openssh.com": cast(Any, _process_limits),
     }

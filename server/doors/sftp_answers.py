@@ -7,6 +7,7 @@ form in which it is typed back.
 import errno
 import os
 import stat
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import asyncssh
@@ -15,6 +16,7 @@ from commands.language import names, wire
 from commands.language.errors import FirelineError, Refused
 from commands.language.names import Name
 from commands.language.visible import visible
+from server.live.device_files import Wanted
 
 _UINT32 = 0xFFFFFFFF
 _TYPES = {
@@ -27,7 +29,47 @@ _TYPES = {
     stat.S_IFIFO: asyncssh.FILEXFER_TYPE_FIFO,
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-WRITING = "writing by SFTP comes later; putfile places files"
+WRITES = (
+    asyncssh.FXF_WRITE | asyncssh.FXF_APPEND | asyncssh.FXF_CREAT | asyncssh.FXF_TRUNC
+    | asyncssh.FXF_EXCL
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a client sets of a file; None for what stays."""
+
+    size: int | None
+    mode: int | None
+    times: tuple[int, int] | None
+
+
+def wanted(pflags: int, attrs: asyncssh.SFTPAttrs) -> Wanted | None:
+    """How a file is to be opened for writing; None where it is only read."""
+    if not pflags & WRITES:
+        return None
+    return Wanted(
+        create=bool(pflags & asyncssh.FXF_CREAT),
+        exclusive=bool(pflags & asyncssh.FXF_EXCL),
+        truncate=bool(pflags & asyncssh.FXF_TRUNC),
+        append=bool(pflags & asyncssh.FXF_APPEND),
+        read=bool(pflags & asyncssh.FXF_READ),
+        mode=mode_of(attrs),
+    )
+
+
+def facts_of(attrs: asyncssh.SFTPAttrs) -> Facts | None:
+    """What a client asks for; None for nothing."""
+    times = None
+    if attrs.mtime is not None:
+        times = (int(attrs.mtime if attrs.atime is None else attrs.atime), int(attrs.mtime))
+    facts = Facts(attrs.size, mode_of(attrs), times)
+    return None if facts == Facts(None, None, None) else facts
+
+
+def mode_of(attrs: asyncssh.SFTPAttrs) -> int | None:
+    """The nine bits of a mode; the others are not set here."""
+    return None if attrs.permissions is None else attrs.permissions & 0o777
 
 
 def of_device(facts: wire.FileFacts) -> asyncssh.SFTPAttrs:

@@ -9,6 +9,7 @@ import asyncssh
 
 from server.audit.records import Note
 from server.doors import sftp_answers as answers
+from server.doors.sftp_read_only import ReadOnly
 from server.evidence.shelf import Shelf
 from server.identity.access import may_see
 from server.live.file_record import FileRecord, SentBytes
@@ -101,7 +102,7 @@ class EvidenceBranch:
             return self._desk
 
 
-class OpenEvidence:
+class OpenEvidence(ReadOnly):
     """A file of the evidence, open for reading."""
 
     def __init__(

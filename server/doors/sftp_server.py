@@ -1,11 +1,13 @@
-"""The read-only SFTP server of one connection: asyncssh's requests, answered from the tree.
+"""The SFTP server of one connection: asyncssh's requests, answered from the tree.
 
-A stock client shows only its own words for a status, so a refusal's sentence goes to standard
-error as well, once each.
+1. A stock client shows only its own words for a status, so a refusal's sentence goes to standard
+   error as well, once each.
+2. Nothing is removed and no link is made here: that is `remediate`'s, which can be undone.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import asyncssh
 
@@ -17,14 +19,12 @@ from server.doors.sftp_paths import whole
 from server.doors.sftp_tree import OpenFile, Tree
 
 SENTENCES = 100
-WRITES = (
-    asyncssh.FXF_WRITE | asyncssh.FXF_APPEND | asyncssh.FXF_CREAT | asyncssh.FXF_TRUNC
-    | asyncssh.FXF_EXCL
-)  # fmt: skip
+REMOVING = "refused: nothing is removed by sftp or scp; use remediate"
+LINKING = "refused: no links are made by sftp or scp; use run or shell"
 
 
-class ReadOnlyServer(asyncssh.SFTPServer):
-    """Reads; what would change something is refused in one sentence, its place for later."""
+class TreeServer(asyncssh.SFTPServer):
+    """What a person may see and change, by path and by open file."""
 
     def __init__(self, channel: ServerChannel, tree: Tree, tell: Callable[[str], None]) -> None:
         super().__init__(channel)
@@ -36,9 +36,11 @@ class ReadOnlyServer(asyncssh.SFTPServer):
     # Reading.
     async def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> OpenFile:
         with self._answered():
-            if pflags & WRITES:
-                self._refuse()
-            file = await self._tree.open(path)
+            if wanted := answers.wanted(pflags, attrs):
+                self._tell_of_bits(attrs)
+                file = await self._tree.open_to_write(path, wanted)
+            else:
+                file = await self._tree.open(path)
             self.files.add(file)
             return file
         raise AssertionError
@@ -84,32 +86,60 @@ class ReadOnlyServer(asyncssh.SFTPServer):
             return whole(path)
         raise AssertionError
 
-    # Writing: the next issue's.
-    def write(self, file_obj: object, offset: int, data: bytes) -> int:
-        return self._refuse()
+    # Writing.
+    async def write(self, file_obj: object, offset: int, data: bytes) -> int:
+        with self._answered():
+            await self._file(file_obj).write(offset, data)
+        return len(data)
 
-    def setstat(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
-        self._refuse()
+    async def fsync(self, file_obj: object) -> None:
+        with self._answered():
+            await self._file(file_obj).sync()
+
+    async def fsetstat(self, file_obj: object, attrs: asyncssh.SFTPAttrs) -> None:
+        with self._answered():
+            if facts := self._facts(attrs):
+                await self._file(file_obj).set(facts)
+
+    async def setstat(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
+        with self._answered():
+            if facts := self._facts(attrs):
+                await self._tree.set(path, facts)
 
     lsetstat = setstat
 
-    def fsetstat(self, file_obj: object, attrs: asyncssh.SFTPAttrs) -> None:
-        self._refuse()
+    async def mkdir(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
+        with self._answered():
+            self._tell_of_bits(attrs)
+            await self._tree.make_folder(path, answers.mode_of(attrs))
 
+    async def rename(self, oldpath: bytes, newpath: bytes) -> None:
+        with self._answered():
+            await self._tree.move(oldpath, newpath, replace=False)
+
+    async def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        with self._answered():
+            await self._tree.move(oldpath, newpath, replace=True)
+
+    # Refused.
     def remove(self, path: bytes) -> None:
-        self._refuse()
-
-    def mkdir(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
-        self._refuse()
+        self._refuse(REMOVING)
 
     def rmdir(self, path: bytes) -> None:
-        self._refuse()
-
-    def rename(self, oldpath: bytes, newpath: bytes) -> None:
-        self._refuse()
+        self._refuse(REMOVING)
 
     def symlink(self, oldpath: bytes, newpath: bytes) -> None:
-        self._refuse()
+        self._refuse(LINKING)
+
+    def _facts(self, attrs: asyncssh.SFTPAttrs) -> answers.Facts | None:
+        if attrs.uid is not None or attrs.gid is not None:
+            self._refuse("refused: sftp and scp give no file another owner; use run or shell")
+        self._tell_of_bits(attrs)
+        return answers.facts_of(attrs)
+
+    def _tell_of_bits(self, attrs: asyncssh.SFTPAttrs) -> None:
+        if (attrs.permissions or 0) & 0o7000:
+            self._say("note: setuid, setgid and sticky bits are left out by sftp and scp")
 
     def _file(self, file_obj: object) -> OpenFile:
         """asyncssh gives back what `open` gave it."""
@@ -118,9 +148,9 @@ class ReadOnlyServer(asyncssh.SFTPServer):
                 return file
         raise asyncssh.SFTPFailure("the file is closed")
 
-    def _refuse(self) -> int:
-        self._say(answers.WRITING)
-        raise asyncssh.SFTPPermissionDenied(answers.WRITING)
+    def _refuse(self, sentence: str) -> NoReturn:
+        self._say(sentence)
+        raise asyncssh.SFTPPermissionDenied(sentence)
 
     @contextmanager
     def _answered(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import asyncssh
 
 from commands.language import names
-from commands.language.errors import Unreachable
+from commands.language.errors import Refused, Unreachable
 from server.doors import sftp_answers as answers
 from server.doors.sftp_evidence import EvidenceBranch
 from server.doors.sftp_paths import (
@@ -24,7 +24,9 @@ from server.doors.sftp_paths import (
     place_of,
     raw_part,
 )
-from server.live.device_files import DeviceFile, DeviceFiles
+from server.doors.sftp_read_only import ReadOnly
+from server.live.device_files import DeviceFile, DeviceFiles, Wanted
+from server.live.device_upload import DeviceUpload
 from server.live.inventory import Device
 from server.live.responder import Responder
 
@@ -37,25 +39,50 @@ Entries = AsyncIterator[asyncssh.SFTPName]
 
 
 class OpenFile(Protocol):
-    """A file of the tree, open for reading."""
+    """A file of the tree, open for reading, writing or both."""
 
     async def attrs(self) -> asyncssh.SFTPAttrs: ...
     async def read(self, offset: int, length: int) -> bytes: ...
+    async def write(self, offset: int, data: bytes) -> None: ...
+    async def set(self, facts: answers.Facts) -> None: ...
+    async def sync(self) -> None: ...
     async def close(self) -> None: ...
 
+    async def drop(self) -> None:
+        """Its client went without closing it."""
+        ...
 
-class OpenDeviceFile:
+
+class OpenDeviceFile(ReadOnly):
     """A device's file; its attributes are asked for only by a client that wants them."""
 
     def __init__(self, files: DeviceFiles, path: names.Name, file: DeviceFile) -> None:
         self._files, self._path, self._file = files, path, file
-        self.read, self.close = file.read, file.close
+        self.read = file.read
 
     async def attrs(self) -> asyncssh.SFTPAttrs:
         attrs = answers.of_device(await self._files.stat(self._path, follow=True))
         if self._file.size is not None:
             attrs.size = self._file.size
         return attrs
+
+    async def close(self) -> None:
+        await self._file.close()
+
+
+class OpenUpload:
+    """A device's file that the client writes."""
+
+    def __init__(self, files: DeviceFiles, path: names.Name, upload: DeviceUpload) -> None:
+        self._files, self._path, self._upload = files, path, upload
+        self.read, self.write, self.sync = upload.read, upload.write, upload.sync
+        self.close, self.drop = upload.close, upload.drop
+
+    async def attrs(self) -> asyncssh.SFTPAttrs:
+        return answers.of_device(await self._files.stat(self._path, follow=False))
+
+    async def set(self, facts: answers.Facts) -> None:
+        await self._upload.set(facts.size, facts.mode, facts.times)
 
 
 class Tree:
@@ -123,6 +150,32 @@ class Tree:
                 await self.attrs(path, follow=True)
                 raise asyncssh.SFTPFailure("it is a folder")
         raise answers.no_such_file()
+
+    async def open_to_write(self, path: bytes, wanted: Wanted) -> OpenFile:
+        files, at = await self._to_change(path)
+        return OpenUpload(files, at, await files.open_to_write(at, wanted))
+
+    async def make_folder(self, path: bytes, mode: int | None) -> None:
+        files, at = await self._to_change(path)
+        await files.make_folder(at, mode)
+
+    async def move(self, path: bytes, to: bytes, *, replace: bool) -> None:
+        files, at = await self._to_change(path)
+        others, new = await self._to_change(to)
+        if files is not others:
+            raise Refused("a file is renamed on its own device; get it and put it on the other one")
+        await files.move(at, new, replace=replace)
+
+    async def set(self, path: bytes, facts: answers.Facts) -> None:
+        files, at = await self._to_change(path)
+        await files.set(at, facts.size, facts.mode, facts.times)
+
+    async def _to_change(self, path: bytes) -> tuple[DeviceFiles, names.Name]:
+        match place_of(path):
+            case OnDevice() as place:
+                return await self._at(place, "putfile")
+            case _:
+                raise Refused("nothing is written here; only below /devices/NAME")
 
     async def end(self, reason: str) -> None:
         for files in self._devices.values():

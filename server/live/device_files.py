@@ -2,19 +2,25 @@
 
 1. The session opens with the first request, not before; a device that may not be seen is one that
    does not exist.
-2. Listing and looking need the right of `dir`, reading that of `getfile`, at every request (while
-   a file is read, once a second): rules that change take effect on what is open.
+2. Listing and looking need the right of `dir`, reading that of `getfile`, writing that of `putfile`
+   at every request (while a file is read or written, once a second): rules that change take effect
+   on what is open.
+3. What changes the device is a record before the device hears of it (change_record.py). What this
+   connection did not make is changed only where the rule has `overwrite: allow`.
 """
 
 import asyncio
 import errno
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from commands.language import wire
 from commands.language.command import find
 from commands.language.errors import FirelineError, NotUnderstood, Refused, Unreachable
 from commands.language.names import Name
+from server.live.change_record import ChangeRecord
+from server.live.device_upload import DeviceUpload
 from server.live.device_words import not_here
 from server.live.file_record import FileRecord, SentBytes
 from server.live.files_user import PIECE, FilesUser, Opened
@@ -30,6 +36,18 @@ JUDGED_S = 1.0
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """How a file is opened for writing."""
+
+    create: bool
+    exclusive: bool
+    truncate: bool
+    append: bool
+    read: bool
+    mode: int | None
+
+
 class DeviceFiles:
     """One device, for one connection."""
 
@@ -38,6 +56,7 @@ class DeviceFiles:
         self._opening = asyncio.Lock()
         self._session: Session | None = None
         self._record: FileRecord | None = None
+        self._changes: ChangeRecord | None = None
         self._user: FilesUser | None = None
 
     async def is_there(self, word: str, path: Name) -> bool:
@@ -74,8 +93,60 @@ class DeviceFiles:
         user, record = await self._ready("getfile", path)
         return DeviceFile(self, user, await user.open(path), SentBytes(record, path))
 
-    def judge(self, word: str) -> None:
-        """Raises what the rules, the device's policy or its absence say to the word, now."""
+    async def open_to_write(self, path: Name, wanted: Wanted) -> DeviceUpload:
+        user, record, changes, rule = await self._ready_to_change(path)
+        if wanted.read:
+            self.judge("getfile")
+        number = await changes.begun("write", path, rule)
+        try:
+            answer = await user.one(
+                lambda n: wire.OpenWrite(
+                    id=n,
+                    path=path,
+                    create=wanted.create,
+                    exclusive=wanted.exclusive,
+                    truncate=wanted.truncate,
+                    append=wanted.append,
+                    overwrite=self._may_overwrite(),
+                    mode=wanted.mode,
+                )
+            )
+        except FirelineError as error:
+            await changes.ended(number, error)
+            raise
+        return DeviceUpload(
+            user, path, answer.handle, changes, number, self.judge, lambda: SentBytes(record, path)
+        )
+
+    async def make_folder(self, path: Name, mode: int | None) -> None:
+        user, _, changes, rule = await self._ready_to_change(path)
+        async with changes.of("mkdir", path, rule):
+            await user.one(lambda n: wire.MakeFolder(id=n, path=path, mode=mode))
+
+    async def move(self, path: Name, to: Name, *, replace: bool) -> None:
+        user, _, changes, rule = await self._ready_to_change(path)
+        overwrite = self._may_overwrite()
+        async with changes.of("rename", path, rule, to):
+            await user.one(
+                lambda n: wire.Rename(id=n, path=path, to=to, replace=replace, overwrite=overwrite)
+            )
+
+    async def set(
+        self, path: Name, size: int | None, mode: int | None, times: tuple[int, int] | None
+    ) -> None:
+        """Of what this connection made."""
+        user, _, changes, rule = await self._ready_to_change(path)
+        atime, mtime = times or (None, None)
+        async with changes.of("set", path, rule):
+            await user.one(
+                lambda n: wire.SetFacts(
+                    id=n, path=path, size=size, mode=mode, atime=atime, mtime=mtime
+                )
+            )
+
+    def judge(self, word: str) -> str:
+        """Raises what the rules, the device's policy or its absence say to the word, now; gives
+        the rule that allows it."""
         self._sessions.visible_device(self._responder.person, self.device.name)
         spec = find(word)
         session = self._session
@@ -87,6 +158,18 @@ class DeviceFiles:
         if reason := not_here(self.device, spec.spec):
             raise Refused(reason)
         session.touch()
+        return judged.rule_text
+
+    def _may_overwrite(self) -> bool:
+        session = self._session
+        assert session is not None
+        right = self._sessions.decide_right(session, "putfile", "overwrite:allow", self.device)
+        return right.error is None
+
+    async def _ready_to_change(self, path: Name) -> tuple[FilesUser, FileRecord, ChangeRecord, str]:
+        user, record = await self._ready("putfile", path)
+        assert self._changes is not None
+        return user, record, self._changes, self.judge("putfile")
 
     def lied(self, what: str) -> None:
         """Journals what the device claims against the form of things."""
@@ -119,6 +202,7 @@ class DeviceFiles:
                 )
             self._session = await self._sessions.open(self._responder, name)
             self._record = FileRecord(self._session.journal.recording)
+            self._changes = ChangeRecord(self._session.journal)
         if self._session.sealing:
             raise Unreachable(f"{self._session.id} on {self.device.name} has ended; connect again")
         return self._record

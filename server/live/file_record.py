@@ -58,51 +58,71 @@ class FileRecord:
         self._recording.write(Kind.FILE, 0, msgspec.json.encode(chunk))
 
 
+class Tally:
+    """Bytes as they go by: their ranges, merged, their number, and the sha256 of them in order."""
+
+    def __init__(self) -> None:
+        self._digest, self.bytes = hashlib.sha256(), 0
+        self.ranges: list[tuple[int, int]] = []
+        self._hashing: asyncio.Future[None] | None = None
+
+    async def add(self, offset: int, data: bytes) -> None:
+        await self.rest()
+        if len(data) < SMALL:
+            self._digest.update(data)
+        else:
+            loop = asyncio.get_running_loop()
+            self._hashing = loop.run_in_executor(None, self._digest.update, data)
+        self.bytes += len(data)
+        end = offset + len(data)
+        if self.ranges and self.ranges[-1][1] == offset:
+            self.ranges[-1] = (self.ranges[-1][0], end)
+        elif len(self.ranges) < RANGES:
+            self.ranges.append((offset, end))
+        else:  # too scattered to be told one by one: the last one covers the rest
+            first, last = self.ranges[-1]
+            self.ranges[-1] = (min(first, offset), max(last, end))
+
+    async def rest(self) -> None:
+        """Waits until all of it is hashed."""
+        hashing, self._hashing = self._hashing, None
+        if hashing is not None:
+            await hashing
+
+    @property
+    def sha256(self) -> str:
+        """After `rest`."""
+        return self._digest.hexdigest()
+
+
 class SentBytes:
     """What of one open file was sent; hashed in a thread, in order."""
 
     def __init__(self, record: FileRecord, path: str) -> None:
         self._record, self._path = record, path
-        self._hashing: asyncio.Future[None] | None = None
-        self._begin()
+        self._tally = Tally()
         record.write(FileChunk("open", path))
 
     async def add(self, offset: int, data: bytes) -> None:
         """Before it is sent."""
-        if self._hashing is not None:
-            await self._hashing
-        if len(self._ranges) >= RANGES:
-            self._end(more=True)
-            self._begin()
-        if len(data) < SMALL:
-            self._hashing = None
-            self._digest.update(data)
-        else:
-            loop = asyncio.get_running_loop()
-            self._hashing = loop.run_in_executor(None, self._digest.update, data)
-        self._bytes += len(data)
-        if self._ranges and self._ranges[-1][1] == offset:
-            self._ranges[-1] = (self._ranges[-1][0], offset + len(data))
-        else:
-            self._ranges.append((offset, offset + len(data)))
+        if len(self._tally.ranges) >= RANGES:
+            await self._end(more=True)
+            self._tally = Tally()
+        await self._tally.add(offset, data)
 
     async def end(self) -> None:
-        if self._hashing is not None:
-            await self._hashing
-        self._end(more=False)
+        await self._end(more=False)
 
-    def _begin(self) -> None:
-        self._digest, self._bytes = hashlib.sha256(), 0
-        self._ranges: list[tuple[int, int]] = []
-
-    def _end(self, *, more: bool) -> None:
+    async def _end(self, *, more: bool) -> None:
+        tally = self._tally
+        await tally.rest()
         self._record.write(
             FileChunk(
                 "read",
                 self._path,
-                ranges=self._ranges,
-                bytes=self._bytes,
-                sha256=self._digest.hexdigest(),
+                ranges=tally.ranges,
+                bytes=tally.bytes,
+                sha256=tally.sha256,
                 more=more,
             )
         )

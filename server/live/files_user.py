@@ -72,13 +72,15 @@ class FilesUser:
         self._held = 0
         self._waiting = 0
         self._paused = False
+        self._may_write = asyncio.Event()
+        self._may_write.set()
         self.gone = ""
         """Why no request can be made any more; empty while one can."""
         stream.user = self
 
     # Requests.
     async def stat(self, path: Name, *, follow: bool) -> wire.FileFacts:
-        answer = await self._one(lambda n: wire.Stat(id=n, path=path, follow=follow))
+        answer = await self.one(lambda n: wire.Stat(id=n, path=path, follow=follow))
         if len(answer.files) != 1:
             self._violate("answered a stat with no facts")
             raise Failed(f"{self._device} gave no facts")
@@ -142,8 +144,18 @@ class FilesUser:
             self._give_up(request)
         return bytes(request.data)
 
-    async def _one(self, make: Callable[[int], wire.StreamDown]) -> wire.Answer:
-        request = await self._ask(make)
+    async def one(self, make: Callable[[int], wire.StreamDown]) -> wire.Answer:
+        """A request that is answered once."""
+        return await self.answered(await self._ask(make))
+
+    async def write(self, handle: int, offset: int, data: bytes) -> "_Request":
+        """Sends a write, after those before it; whoever asks awaits `answered`."""
+        return await self._ask(
+            lambda n: wire.Write(id=n, handle=handle, offset=offset, length=len(data)), data=data
+        )
+
+    async def answered(self, request: "_Request") -> wire.Answer:
+        """The one answer to a request; raises what the device says instead."""
         try:
             return await self._next(request)
         finally:
@@ -155,20 +167,35 @@ class FilesUser:
         bytes_at_most: int = 0,
         many: bool = False,
         may_be_without: bool = False,
+        data: bytes = b"",
     ) -> _Request:
         if self._slots.locked():
             async with self._in_time():
                 await self._slots.acquire()
         else:
             await self._slots.acquire()
-        if self.gone:
+        try:
+            if data and not self._stream.writable:
+                await self._writable()
+            if self.gone:
+                raise Unreachable(self.gone)
+        except BaseException:
             self._slots.release()
-            raise Unreachable(self.gone)
+            raise
         self._number += 1
         request = _Request(bytes_at_most, many, may_be_without)
         self._under_way[self._number] = request
         self._stream.send(make(self._number))
+        if data:
+            self._stream.send_bytes(data)
         return request
+
+    async def _writable(self) -> None:
+        """Until the stream takes bytes: what the device has not taken yet is bounded."""
+        async with self._in_time():
+            while not self._stream.writable and not self.gone:
+                self._may_write.clear()
+                await self._may_write.wait()
 
     async def _next(self, request: _Request) -> wire.Answer:
         """The next answer to it; raises what the device says, or that it does not."""
@@ -245,6 +272,7 @@ class FilesUser:
         requests = list(self._under_way.values())
         self._under_way.clear()
         self._filling = None
+        self._may_write.set()
         for request in requests:
             request.over = True
             request.failed = Unreachable(self.gone)
@@ -254,9 +282,14 @@ class FilesUser:
     def on_item(self, item: items.Sent) -> None:
         self._violate("sent an item while it serves files")
 
-    def on_writing(self, may: bool) -> None: ...
+    def on_writing(self, may: bool) -> None:
+        if may:
+            self._may_write.set()
+
     def on_away(self) -> None: ...
-    def on_back(self) -> None: ...
+
+    def on_back(self) -> None:
+        self._may_write.set()
 
     # Inside.
     def _took(self, number: int, request: _Request, answer: wire.Answer) -> None:

@@ -152,12 +152,14 @@ class Sessions:
         """Access: the one function, asked for this person, word, device and door."""
         return self._asked(session, spec, device if at_device(spec) else None, None)
 
-    def decide_right(self, session: Session, word: str, right: str) -> Judged:
+    def decide_right(
+        self, session: Session, word: str, right: str, device: Device | None = None
+    ) -> Judged:
         """Access to a right of its own, such as writing into the library."""
         kind = find(word)
         if kind is None:
             raise TypeError(word)
-        return self._asked(session, kind.spec, None, right)
+        return self._asked(session, kind.spec, device, right)
 
     def _asked(
         self, session: Session, spec: Spec, device: Device | None, right: str | None

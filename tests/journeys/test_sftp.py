@@ -12,12 +12,12 @@ import pytest
 
 from server.live.file_record import FileChunk
 from tests.journeys.files_demo import Demo, demo
+from tests.journeys.sftp_client import Raw, code, string
 
 __all__ = ["demo"]  # the fixture
 
 pytestmark = pytest.mark.needs("ssh", "sftp", "scp")
 BIG = os.urandom(1 << 20) * 12 + b"end"
-WRITING = "writing by SFTP comes later; putfile places files"
 
 
 @pytest.fixture
@@ -162,36 +162,6 @@ def test_what_is_not_there_and_who_may_not_be_seen_look_alike(demo: Demo, there:
     assert told == {'File "PATH" not found.'}
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "put {there}/run.sh {at}/new",
-        "mkdir {at}/new",
-        "rm {at}/run.sh",
-        "rmdir {at}/empty",
-        "rename {at}/run.sh {at}/new",
-        "ln -s /etc/passwd {at}/new",
-        "ln {at}/run.sh {at}/new",
-        "chmod 777 {at}/run.sh",
-    ],
-)
-def test_what_would_change_something_is_refused_and_changes_nothing(
-    demo: Demo, there: Path, line: str
-) -> None:
-    before = sorted(os.listdir(there)), (there / "run.sh").stat()
-    ran = demo.sftp(line.format(there=there, at=demo.at(there)))
-    assert ran.status == 1
-    assert WRITING in ran.err or "unsupported" in ran.err.lower() or "not support" in ran.err
-    assert (sorted(os.listdir(there)), (there / "run.sh").stat()) == before
-
-
-def test_scp_up_is_refused_with_the_sentence_and_a_status(demo: Demo, there: Path) -> None:
-    ran = demo.client("scp", str(there / "run.sh"), f"fireline:{demo.at(there)}/new")
-    assert ran.status != 0
-    assert WRITING in ran.err
-    assert not (there / "new").exists()
-
-
 def test_who_may_not_getfile_is_told_why(demo: Demo, there: Path) -> None:
     ran = demo.sftp(f"get {demo.at(there / 'run.sh')} /dev/null", host="fireline-auditor")
     assert ran.status == 1
@@ -238,48 +208,7 @@ def test_evidence_is_its_owners_and_the_auditors(demo: Demo, there: Path, tmp_pa
     assert demo.client("ssh", "fireline-auditor", f"verify {folder.name}").status == 0
 
 
-# A client of our own, for what no stock one does.
-class Raw:
-    """The subsystem through the real ssh, packet by packet."""
-
-    def __init__(self, demo: Demo) -> None:
-        argv = ["ssh", "-F", str(demo.state / "ssh_config"), "-s", "fireline", "sftp"]
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.send(1, struct.pack(">I", 3))
-        self.version = self.packet()
-
-    def __enter__(self) -> "Raw":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def send(self, kind: int, body: bytes) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(struct.pack(">IB", len(body) + 1, kind) + body)
-        self.process.stdin.flush()
-
-    def packet(self) -> bytes:
-        assert self.process.stdout is not None
-        (length,) = struct.unpack(">I", self.process.stdout.read(4))
-        return self.process.stdout.read(length)
-
-    def ask(self, kind: int, body: bytes) -> bytes:
-        self.send(kind, struct.pack(">I", 1) + body)
-        return self.packet()
-
-
-def string(data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + data
-
-
-def code(packet: bytes) -> int:
-    """The code of a status packet."""
-    assert packet[0] == 101
-    return int(struct.unpack(">I", packet[5:9])[0])
-
-
+# What no stock client does.
 def test_a_reader_that_does_not_read_costs_no_memory(demo: Demo, tmp_path: Path) -> None:
     huge = tmp_path / "huge"
     with huge.open("wb") as file:
@@ -362,7 +291,7 @@ def test_a_client_that_is_killed_leaves_what_it_got_in_the_record(demo: Demo, th
 def test_extended_requests_are_refused_cleanly_and_the_next_is_served(demo: Demo) -> None:
     with Raw(demo) as raw:
         assert raw.version[:5] == struct.pack(">BI", 2, 3)
-        for name in (b"statvfs@openssh.com", b"copy-data", b"posix-rename@openssh.com", b"x\xff"):
+        for name in (b"statvfs@openssh.com", b"copy-data", b"hardlink@openssh.com", b"x\xff"):
             assert code(raw.ask(200, string(name) + string(b"/") + string(b"/x"))) == 8
         assert code(raw.ask(250, b"")) == 8
         assert raw.ask(16, string(b"."))[0] == 104

@@ -10,7 +10,7 @@ import pytest
 
 from tests.journeys.files_demo import Demo, demo
 from tests.journeys.rig import until
-from tests.journeys.test_sftp import Raw, code, string
+from tests.journeys.sftp_client import Raw, code, string
 
 __all__ = ["demo"]  # the fixture
 

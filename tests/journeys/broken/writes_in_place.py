@@ -6,13 +6,14 @@ import time
 
 from endpoint_shim import __main__ as shim
 from endpoint_shim import children, worker
-from endpoint_shim.linux.writing import Draft
+from endpoint_shim.linux.writing import Draft, Place, Unplaced
 
 _write = Draft.write
 
 
-def _begun_there(draft: Draft) -> int:
-    return os.open(draft._name, os.O_RDWR | os.O_CREAT, 0o600, dir_fd=draft._folder)
+def _begun_there(new: Unplaced, place: Place) -> None:
+    new._place, new._beside = place, b""
+    new.file = os.open(place.name, os.O_RDWR | os.O_CREAT, 0o600, dir_fd=place.folder)
 
 
 def _write_slowly(draft: Draft, data: bytes) -> None:
@@ -22,7 +23,7 @@ def _write_slowly(draft: Draft, data: bytes) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
-        Draft._begun = _begun_there  # type: ignore[method-assign, assignment]
+        Unplaced.__init__ = _begun_there  # type: ignore[method-assign, assignment]
         Draft.write = _write_slowly  # type: ignore[method-assign, assignment]
         del sys.argv[1]
         worker.main()
