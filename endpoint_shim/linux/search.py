@@ -1,30 +1,17 @@
-"""A search by name: folder by folder through open handles, never through a link.
+"""A search by name: what of a walk matches a glob, as rows."""
 
-1. What is no local file system is left out by its path, before anything touches it.
-2. A folder is entered once, whatever is bind-mounted where; only folders of file systems that
-   are mounted more than once (or not at all, as subvolumes are) need to be remembered for that.
-3. Depth has no limit: the deepest handles are kept, others are found again by `..`, and a folder
-   that is not the same any more is left, and said.
-"""
-
+import contextlib
 import fnmatch
 import os
 import re
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Generator
 
-from commands.language.errors import FirelineError, NotUnderstood
+from commands.language.errors import NotUnderstood
 from commands.language.host.files import FileRow
 from commands.language.names import to_bytes, typed
-from endpoint_shim.left_out import LeftOut
-from endpoint_shim.linux.listing import below, opened_at
-from endpoint_shim.linux.mounts import Mount, read_mounts, seen
-from endpoint_shim.linux.paths import PathPolicy, open_path, text
+from endpoint_shim.linux.paths import PathPolicy
 from endpoint_shim.linux.rows import row_of, row_of_mount
-
-KEPT = 32
-"""So many levels keep their handles; below, one handle is enough."""
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+from endpoint_shim.linux.walk import Walk
 
 
 def compiled(pattern: str) -> "re.Pattern[str]":
@@ -35,143 +22,22 @@ def compiled(pattern: str) -> "re.Pattern[str]":
     return re.compile(fnmatch.translate(plain))
 
 
-@dataclass
-class _Level:
-    """A folder on the way down: what of it is still to be entered."""
-
-    handle: int
-    identity: tuple[int, int]
-    folders: list[bytes]
-
-
 class Search:
     """One search; `rows` is its only use."""
 
     def __init__(self, pattern: str, start: bytes, policy: PathPolicy) -> None:
         self._wanted = compiled(pattern).match
-        self._path = start
         self._policy = policy
-        self._levels: list[_Level] = []
-        self._entered: set[tuple[int, int]] = set()
-        self._left_out = LeftOut()
-        mounts = read_mounts()
-        self._foreign: dict[bytes, dict[bytes, Mount]] = {}
-        for point, mount in seen(mounts).items():
-            if not mount.searched and point != b"/":
-                folder, name = os.path.split(point)
-                self._foreign.setdefault(folder, {})[name] = mount
-        devices = [os.makedev(*mount.device) for mount in mounts]
-        self._once = {device for device in devices if devices.count(device) == 1}
+        self._walk = Walk(start, policy)
 
     def rows(self) -> Generator[FileRow | str, None, None]:
         """What matches, as it is found; at the end what was left out."""
-        handle, self._path = opened_at(self._path, self._policy)
-        self._push(handle)
-        try:
-            yield from self._entries()
-            while self._levels:
-                level = self._levels[-1]
-                if not level.folders:
-                    self._go_back()
-                elif self._go_into(level.folders.pop()):
-                    yield from self._entries()
-            yield from self._left_out.sentences()
-        finally:
-            for level in self._levels:
-                _close(level)
-
-    def _entries(self) -> Generator[FileRow, None, None]:
-        level = self._levels[-1]
-        foreign = self._foreign.get(self._path, {})
-        try:
-            with os.scandir(level.handle) as entries:
-                for entry in entries:
-                    name = os.fsencode(entry.name)
-                    mount = foreign.get(name)
-                    if self._wanted(entry.name):
-                        yield self._row(name, mount)
-                    if mount is not None:
-                        self._left_out.elsewhere(text(below(self._path, name)), mount.kind)
-                    elif _is_folder(entry):
-                        level.folders.append(name)
-        except OSError as error:
-            self._left_out.refusing(text(self._path), error)
-        level.folders.sort(reverse=True)
-
-    def _row(self, name: bytes, mount: Mount | None) -> FileRow:
-        path = below(self._path, name)
-        if mount is not None:
-            return row_of_mount(path, mount)
-        return row_of(name, self._levels[-1].handle, path, self._policy)
-
-    def _go_into(self, name: bytes) -> bool:
-        path = below(self._path, name)
-        try:
-            self._policy.check_path(os.fsdecode(path))
-            handle = os.open(name, _FOLDER, dir_fd=self._levels[-1].handle)
-        except FirelineError:
-            self._left_out.policy(text(path))
-            return False
-        except (FileNotFoundError, NotADirectoryError):
-            return False  # gone, or another thing by now
-        except OSError as error:
-            self._left_out.refusing(text(path), error)
-            return False
-        if not self._push(handle):
-            self._left_out.again(text(path))
-            return False
-        self._path = path
-        if len(self._levels) > KEPT:
-            _close(self._levels[-2])
-        return True
-
-    def _push(self, handle: int) -> bool:
-        facts = os.fstat(handle)
-        identity = (facts.st_dev, facts.st_ino)
-        if facts.st_dev not in self._once:
-            if identity in self._entered:
-                os.close(handle)
-                return False
-            self._entered.add(identity)
-        self._levels.append(_Level(handle, identity, []))
-        return True
-
-    def _go_back(self) -> None:
-        done = self._levels.pop()
-        self._path = os.path.dirname(self._path)
-        if self._levels and self._levels[-1].handle < 0:
-            level = self._levels[-1]
-            level.handle = self._up(level, done)
-            if level.handle < 0 and level.folders:
-                level.folders.clear()
-                self._left_out.moved(text(self._path))
-        _close(done)
-
-    def _up(self, level: _Level, below_it: _Level) -> int:
-        """The folder's handle again, by `..` or by its path; -1 if neither is that folder."""
-        ways: list[Callable[[], int]] = [lambda: open_path(self._path, _FOLDER)]
-        if below_it.handle >= 0:
-            ways.insert(0, lambda: os.open(b"..", _FOLDER, dir_fd=below_it.handle))
-        for way in ways:
-            try:
-                handle = way()
-            except OSError:
-                continue
-            facts = os.fstat(handle)
-            if (facts.st_dev, facts.st_ino) == level.identity:
-                return handle
-            os.close(handle)
-        return -1
-
-
-def _close(level: _Level) -> None:
-    if level.handle >= 0:
-        os.close(level.handle)
-        level.handle = -1
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False)
-    except OSError:
-        return False  # a file system that does not tell kinds, and an entry that is gone
+        with contextlib.closing(self._walk.entries()) as entries:
+            for entry in entries:
+                if not self._wanted(os.fsdecode(entry.name)):
+                    continue
+                if entry.mount is not None:
+                    yield row_of_mount(entry.path, entry.mount)
+                else:
+                    yield row_of(entry.name, entry.folder, entry.path, self._policy)
+        yield from self._walk.left_out.sentences()
