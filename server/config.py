@@ -20,6 +20,8 @@ class Limits:
     exec_per_person: int = 20
     idle_s: float = 30 * 60
     left_open_s: float = 15 * 60
+    ask_s: float = 2 * 60
+    """How long who asks to take a session over waits for the answer."""
     stream_dial_s: float = 15
     stream_away_s: float = 60
     stuck_s: float = 30

@@ -16,7 +16,7 @@ ORDER = (
     *("dir", "cat", "fileinfo", "findfile", "processes", "connections"),
     *("getfile", "run", "putfile", "shell"),
     *("cd", "pwd", "cls", "jobs", "fg", "status", "cancel", "history", "log", "help"),
-    *("attach", "detach", "disconnect", "exit"),
+    *("attach", "letin", "detach", "disconnect", "exit"),
     *("connect", "on", "devices", "library", "why"),
     *("sessions", "replay", "verify", "token", "revoke"),
 )

@@ -46,6 +46,8 @@ class Recording:
         self.path = path
         self.strict = strict
         self.slow_writes = 0
+        self.on_growth: set[Callable[[], None]] = set()
+        """Who follows the file while it grows."""
         self.position = Position(0, genesis(name_of(path)))
         self._descriptor = descriptor
         self._budget = budget
@@ -176,6 +178,8 @@ class Recording:
         if kind is not Kind.COMMIT:
             self._data_end = end
         self._sync.wrote(self.position)
+        for told in self.on_growth:
+            told()
 
     def _check(self) -> None:
         if self._closed:

@@ -330,6 +330,35 @@ class Detached(Body, frozen=True):
     reason: str
 
 
+class WatchBegan(Body, frozen=True):
+    """Another person looks at the session from here on."""
+
+    by: str
+    source: str
+
+
+class WatchEnded(Body, frozen=True):
+    """And looks no more."""
+
+    by: str
+    took_ms: int
+
+
+class TakeOverAsked(Body, frozen=True):
+    """Another person asked for the session."""
+
+    by: str
+    source: str
+
+
+class TakeOverAnswered(Body, frozen=True):
+    """Its person said yes, and it is the other's; or no."""
+
+    by: str
+    person: str
+    let_in: bool
+
+
 class Replayed(Body, frozen=True):
     """An auditor looked at a recording."""
 

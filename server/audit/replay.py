@@ -80,25 +80,29 @@ def opened(path: Path) -> Opened:
     return Opened(path.stem, "1970-01-01T00:00:00.000Z")
 
 
-def screen(found: Iterable[Frame]) -> Iterator[Frame]:
+class OnScreen:
     """What the person's own screen showed.
 
     A terminal that was left running is silent until the person is back; then comes what it wrote
     meanwhile, at most the last 64 KiB. A size of 0x0 says that there was no terminal, which would
     have put a carriage return before each line's end.
     """
-    away: dict[int, bytearray] = {}
-    plain: set[int] = set()
-    for frame in found:
+
+    def __init__(self) -> None:
+        self._away: dict[int, bytearray] = {}
+        self._plain: set[int] = set()
+
+    def feed(self, frame: Frame) -> Iterator[Frame]:
+        """What the next frame showed."""
         if frame.terminal and frame.size == (0, 0):
-            plain.add(frame.terminal)
-        if frame.kind is Kind.OUTPUT and frame.terminal in plain:
+            self._plain.add(frame.terminal)
+        if frame.kind is Kind.OUTPUT and frame.terminal in self._plain:
             frame = frame._replace(data=frame.data.replace(b"\n", b"\r\n"))
-        kept = away.get(frame.terminal)
+        kept = self._away.get(frame.terminal)
         if frame.kind is Kind.AWAY:
-            away.setdefault(frame.terminal, bytearray())
+            self._away.setdefault(frame.terminal, bytearray())
         elif frame.kind is Kind.BACK:
-            missed = bytes(away.pop(frame.terminal, b""))
+            missed = bytes(self._away.pop(frame.terminal, b""))
             if missed:
                 yield frame._replace(kind=Kind.OUTPUT, data=missed)
         elif frame.kind is Kind.OUTPUT and kept is not None:
@@ -106,6 +110,13 @@ def screen(found: Iterable[Frame]) -> Iterator[Frame]:
             del kept[:-AWAY_KEPT]
         else:
             yield frame
+
+
+def screen(found: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames that the person's own screen showed."""
+    shown = OnScreen()
+    for frame in found:
+        yield from shown.feed(frame)
 
 
 def without_pauses(found: Iterable[Frame], longest: float | None) -> Iterator[Frame]:

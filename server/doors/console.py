@@ -22,6 +22,7 @@ from server.doors.first_screen import ago, login_lines, session_lines
 from server.doors.own_history import OwnHistory
 from server.doors.prompt import Back, Stopped, prompt_text
 from server.doors.whole import whole
+from server.live import company
 from server.live.device_job import DeviceJob
 from server.live.job import Job
 from server.live.render import Shown
@@ -272,11 +273,11 @@ class Console(ConsoleScreen):
         on_device = isinstance(following.job, DeviceJob)
         return following.job if on_device and following.device_lost() else None
 
-    def _taken(self) -> None:
+    def _taken(self, where: str) -> None:
         session = self.session
         if session is not None:
             session.on_notice = session.on_taken = None
-            self._gone(f"{session.id} went to another connection of yours")
+            self._gone(where)
 
     def _gone(self, why: str) -> None:
         self.session = None
@@ -303,6 +304,25 @@ class Console(ConsoleScreen):
         self.say(f"{found.id} {device}{away}{':' if missed else ''}")
         for line in missed:
             self.say(f"  {line}")
+
+    async def look_on(self, session: str) -> None:
+        watched = company.found(self.broker.sessions, self.responder, session)
+        async with watched.company.watched(self.responder):
+            let_in = await self.live_view(watched, lambda: self._asked_for(watched))
+        if let_in:
+            await self.attach(watched.id)
+        elif watched.ended.is_set():
+            self.say(f"{watched.id} has ended: {watched.ended_why}")
+
+    async def ask_for(self, session: str) -> None:
+        wanted = company.found(self.broker.sessions, self.responder, session)
+        await self.waited(self._asked_for(wanted), wanted.person)
+        await self.attach(wanted.id)
+
+    async def _asked_for(self, wanted: Session) -> None:
+        if self.session is not None:
+            raise Refused(f"you are on {self._device_name()}; disconnect or detach first")
+        await wanted.company.ask(self.responder, self.broker.config.limits.ask_s)
 
     async def detach(self) -> None:
         session = self.session

@@ -4,8 +4,8 @@ What runs in front is shown here, with its progress, its Ctrl-C and its stop lin
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit.output import Output
 
@@ -18,6 +18,7 @@ from server.doors.completing import CommandCompleter
 from server.doors.console_face import ConsoleFace
 from server.doors.following import Face, Following, Page
 from server.doors.keys import KeyInput
+from server.doors.live_view import LiveView
 from server.doors.marks import Marks
 from server.doors.notices import Notices
 from server.doors.own_history import OwnHistory
@@ -28,6 +29,7 @@ from server.doors.prompt import Prompt
 from server.doors.screen import make_screen
 from server.doors.station import Station
 from server.doors.terminals import Terminals
+from server.live.company import may_open
 from server.live.job import Job
 from server.live.render.messages import wrapped
 from server.live.responder import Door
@@ -52,7 +54,7 @@ class ConsoleScreen(Station):
         self._face = ConsoleFace(client, self._write)
         self._prompt: Prompt | PlainPrompt | None = None
         self._following: Following | None = None
-        self._interrupt: Callable[[], None] | None = None
+        self._interrupt: Callable[[], object] | None = None
         self._keeping: Job | None = None
         """What runs in front for a file of the evidence, until its device is lost."""
         self._lost_under = asyncio.Event()
@@ -67,7 +69,7 @@ class ConsoleScreen(Station):
         """The exit status where a session ended by itself, not by its person."""
         self._watching: asyncio.Task[None] | None = None
         self._history = OwnHistory(())
-        self._player: Player | None = None
+        self._player: Player | LiveView | None = None
 
     # client.Taker
     def data(self, data: bytes) -> None:
@@ -159,6 +161,43 @@ class ConsoleScreen(Station):
             await player.run()
         finally:
             self._player = None
+
+    async def live_view(self, watched: Session, ask: Callable[[], Awaitable[None]]) -> bool:
+        """Shows another's session until the person leaves it or is let in; whether he is."""
+        client, sessions = self.client, self.broker.sessions
+        if not client.smart:
+            raise Refused("attach -watch needs a terminal that moves its cursor")
+        view = LiveView(
+            watched, client.write, client.drain, self.keys.next_key,
+            lambda: (client.columns, client.rows),
+            lambda: may_open(sessions, self.responder.person, watched), ask,
+        )  # fmt: skip
+        self._player = view
+        try:
+            await view.run()
+        finally:
+            self._player = None
+        return view.let_in
+
+    async def waited(self, work: Coroutine[Any, Any, None], whom: str) -> None:
+        """Until it is done, saying for whom one waits; Ctrl-C gives it up."""
+        loop = asyncio.get_running_loop()
+        task, began = asyncio.create_task(work), loop.time()
+        self._interrupt = task.cancel
+        self.keys.look()
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=0.25)
+                if not task.done():
+                    took = loop.time() - began
+                    self._face.redraw(f"waiting for {whom}, {took:.0f} s   Ctrl-C stop")
+            if task.cancelled():
+                raise Cancelled(f"{whom} is asked no more")
+            task.result()
+        finally:
+            self._interrupt = None
+            self._face.redraw("")
+            task.cancel()
 
     async def kept(self, job: Job) -> int:
         session = self.here

@@ -167,7 +167,7 @@ class Player:
 
     def _put(self, output: DeviceOutput | None, frame: Frame) -> None:
         self._sized(frame)
-        data = _shown(frame)
+        data = shown_of(frame)
         self._write(self._screen.passed(data if output is None else output.passed(data)))
 
     def _sized(self, frame: Frame) -> None:
@@ -254,7 +254,8 @@ def _some(source: Iterator[Frame]) -> list[Frame]:
     return found
 
 
-def _shown(frame: Frame) -> bytes:
+def shown_of(frame: Frame) -> bytes:
+    """The bytes that a frame puts on a screen."""
     match frame.kind:
         case Kind.OUTPUT:
             return frame.data

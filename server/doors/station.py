@@ -293,6 +293,17 @@ class Station(ABC):
     async def attach(self, session: str) -> None:
         raise Refused("attach needs a terminal; ssh -t gives one")
 
+    async def look_on(self, session: str) -> None:
+        raise Refused("attach -watch needs a terminal; ssh -t gives one")
+
+    async def ask_for(self, session: str) -> None:
+        raise Refused("attach -ask needs a terminal; ssh -t gives one")
+
+    async def let_in(self, person: str, yes: bool) -> None:
+        if self.session is None:
+            raise Refused("no session to hand over here; attach one first")
+        await self.session.company.answered(person, yes)
+
     async def detach(self) -> None:
         raise Refused("detach needs a terminal; ssh -t gives one")
 

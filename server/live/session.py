@@ -26,6 +26,7 @@ from server.audit.chunks import Kind
 from server.audit.records import Attached, Body, CommandTyped, Decided, Detached, Started
 from server.audit.session import SessionJournal
 from server.live.away import Away
+from server.live.company import Company
 from server.live.desk import BrokerDesk
 from server.live.desk_job import DeskJob
 from server.live.device_job import DeviceJob, command_value
@@ -65,6 +66,7 @@ class Session:
         self.rule = ""
         self.detached = False
         self.away = Away(self)
+        self.company = Company(self)
         self.streams = WarmStream(self)
         self.ended = asyncio.Event()
         self.ended_why = ""
@@ -72,8 +74,8 @@ class Session:
         """Nothing can be recorded here any more: what a screen shows is its desk session's."""
         self.notices: list[str] = []
         self.on_notice: Callable[[str], None] | None = None
-        self.on_taken: Callable[[], None] | None = None
-        """Told when the same person attaches the session from another connection."""
+        self.on_taken: Callable[[str], None] | None = None
+        """Told where it went: to another connection of its person, or to another person."""
         self.active = asyncio.get_running_loop().time()
         self.standard_input: AsyncIterator[bytes] | None = None
         self._numbers = 0
@@ -297,6 +299,8 @@ class Session:
     @property
     def prompt_words(self) -> list[str]:
         words = ["lost"] if self.away.lost else []
+        if self.company.watching:
+            words.append("watching")
         behind = len([job for job in self.running if job.behind])
         if behind:
             words.append("1 job" if behind == 1 else f"{behind} jobs")
@@ -326,13 +330,22 @@ class Session:
     async def attach(self, responder: Responder) -> None:
         """The same person again, from this connection."""
         await self.journal.append(Attached(by=responder.person, source=responder.source))
-        if self.on_taken is not None:
-            self.on_taken()
-        self.on_taken = None
+        self._taken_by("another connection of yours")
         self.detached, self.responder = False, responder
         if self._left is not None:
             self._left.cancel()
         self.touch()
+
+    async def hand_over(self, responder: Responder) -> None:
+        """To another person, who takes it with `attach`: it waits for him."""
+        self.person, self.responder = responder.person, responder
+        self._taken_by(responder.person)
+        await self.detach(f"handed to {responder.person}")
+
+    def _taken_by(self, whom: str) -> None:
+        if self.on_taken is not None:
+            self.on_taken(f"{self.id} went to {whom}")
+        self.on_taken = None
 
     async def end(self, reason: str) -> None:
         """Cancels what runs, wipes the folder on the device, closes the journal."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands.language import items, wire
 from commands.language.command import Command, Spec, find
-from commands.language.errors import Failed, FirelineError, Refused, Unreachable
+from commands.language.errors import FirelineError, Refused, Unreachable
 from commands.language.names import Name
 from commands.language.visible import visible
 from server.audit.clock import now
@@ -15,6 +15,7 @@ from server.audit.records import LineLost, LineUp, SessionOpened, Violation
 from server.evidence.incoming import Incoming
 from server.identity.access import Ask, comment_needed, decide, may_see, rule_on, unseen
 from server.live.budget import Budget
+from server.live.company import found
 from server.live.device_job import DeviceJob
 from server.live.device_words import at_device, refusal, since
 from server.live.inventory import Device
@@ -136,10 +137,12 @@ class Sessions:
         return [s for s in self.live.values() if s.person == person and s.device is not None]
 
     async def attach(self, responder: Responder, session_id: str) -> Session:
-        session = self.live.get(session_id.upper())
-        mine = session is not None and session.person == responder.person
-        if session is None or not mine or session.device is None or session.ending:
-            raise Failed(f"no session {visible(session_id)[:32]} of yours is open; devices lists")
+        session = found(self, responder, session_id)
+        if session.person != responder.person:
+            raise Refused(
+                f"{session.id} is {session.person}'s: attach {session.id} -watch looks at it, "
+                "-ask asks for it"
+            )
         await session.attach(responder)
         return session
 

@@ -64,7 +64,7 @@ def test_words_stand_in_the_order_of_the_document() -> None:
     here = next(n for n, line in enumerate(lines) if line.startswith("here"))
     assert " ".join(lines[here : here + 2]).split() == [
         *("here", "cd", "pwd", "cls", "jobs", "fg", "status", "cancel", "history", "log", "help"),
-        *("attach", "detach", "disconnect", "exit"),
+        *("attach", "letin", "detach", "disconnect", "exit"),
     ]
 
 

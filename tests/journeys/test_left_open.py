@@ -193,7 +193,7 @@ def test_nobody_else_may_attach_it(house: House) -> None:
         s.until(r"^fireline>$")
         assert session not in s.text or "waits for you" not in s.text
         s.enter(f"attach {session}")
-        s.until(rf"^failed: no session {session} of yours is open")
+        s.until(rf"^refused: {session} is alice's: attach {session} -watch")
         s.type("\x04")
         s.status()
     with console(house) as s:

@@ -73,8 +73,14 @@ async def test_only_its_own_person_comes_back_to_a_session(rig: Rig) -> None:
     sessions = sessions_of(rig)
     session = await sessions.open(who("alice"), DEVICE)
     await session.detach("the connection broke")
-    with pytest.raises(FirelineError, match="no session"):
+    with pytest.raises(Refused, match=f"{session.id} is alice's: attach {session.id} -watch"):
         await sessions.attach(who("bob"), session.id)
+    told = []
+    for person, name in (("alice", "S999"), ("nobody", session.id)):
+        with pytest.raises(Failed) as refused:
+            await sessions.attach(who(person), name)
+        told.append(str(refused.value).replace(name, "X"))
+    assert told[0] == told[1]
     assert await sessions.attach(who("alice"), session.id.lower()) is session
     assert not session.detached
 

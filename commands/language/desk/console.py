@@ -21,6 +21,18 @@ class Console(Protocol):
 
     async def attach(self, session: str) -> None: ...
 
+    async def look_on(self, session: str) -> None:
+        """Shows another's session while it goes on."""
+        ...
+
+    async def ask_for(self, session: str) -> None:
+        """Asks another to hand his session over, and goes into it."""
+        ...
+
+    async def let_in(self, person: str, yes: bool) -> None:
+        """The answer to who asks for this session."""
+        ...
+
     async def detach(self) -> None:
         """Leaves the session open, with its jobs, for later `attach`."""
         ...
