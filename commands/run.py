@@ -4,14 +4,13 @@ import asyncio
 import hashlib
 import signal
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from commands.language.command import (
     ADVANCED,
     HIDDEN,
-    LINUX,
     LITERAL,
     NAMED,
     REST,
@@ -28,13 +27,16 @@ from commands.language.items import Done, Into, Item, Note, Sent
 from commands.language.names import Name, shown
 
 MAX_ARGUMENTS = 120_000
-"""Linux takes 128 KiB for one argument; more is refused before the start, never cut."""
+"""Linux takes 128 KiB for one argument; more is refused before the start, never cut. Windows takes
+less, and says so at the start."""
+
+Ending = Literal["asked", "deaf", "unasked"]
+"""Whether asking was enough, was not, or was not possible."""
 
 
 class Run(
     DeviceCommand,
     role=ADVANCED,
-    platforms=(LINUX,),
     group="change",
     limit=minutes(30),
     changes=True,
@@ -98,24 +100,20 @@ class Run(
             )
         place = await self._place(host)
         before = await host.session.listing()
-        program = await host.programs.start(place, self.args)
+        program = await host.programs.start(place, self.args, may_outlive=self.leave)
         try:
+            for note in program.notes:
+                yield Note(note)
             async with asyncio.timeout(self.timeout):
-                async for item in _output(program, host.programs.page()):
+                async for item in _output(program):
                     yield item
                 status = await program.wait()
         except TimeoutError:
-            asked = await _end(program, self.grace)
-            raise TimedOut(
-                f"{self.script} was ended after {self.timeout:g} s, with all it had started"
-                if asked
-                else f"{self.script} did not end when asked after {self.timeout:g} s; it was "
-                f"killed {self.grace:g} s later, with all it had started"
-            ) from None
+            raise TimedOut(self._ending(await _end(program, self.grace))) from None
         except BaseException:
             await _end(program, self.grace)
             raise
-        for note in [*await _files_made(host, before), *await self._ended(program)]:
+        for note in [*await _files_made(host, before, self.script), *await self._ended(program)]:
             yield Note(note)
         yield self._verdict(status)
 
@@ -146,48 +144,65 @@ class Run(
         await program.kill()
         return [f"it had left running and these were ended: {listed}"]
 
+    def _ending(self, how: "Ending") -> str:
+        """How a time-out ended it."""
+        after = f"after {self.timeout:g} s"
+        if how == "deaf":
+            return (
+                f"{self.script} did not end when asked {after}; it was killed {self.grace:g} s "
+                "later, with all it had started"
+            )
+        word = "ended" if how == "asked" else "killed, for it cannot be asked,"
+        return f"{self.script} was {word} {after}, with all it had started"
+
     def _verdict(self, status: int) -> Done:
         if status in self.success:
             return Done(exit_code=status)
-        how = f"exit code {status}" if status >= 0 else f"signal {_signal(-status)}"
+        how = f"exit code {_code(status)}" if status >= 0 else f"signal {_signal(-status)}"
         return Done("failed", f"{self.script} v{self.version} ended with {how}", exit_code=status)
 
 
-async def _output(program: Program, page: str) -> AsyncIterator[Item]:
-    into = ""
+async def _output(program: Program) -> AsyncIterator[Item]:
+    into = None
     async for where, data in program.output():
-        if where != into:
-            into = where
-            yield Into(where, page=page)
+        now = (where, program.page(where))
+        if now != into:
+            into = now
+            yield Into(where, page=now[1])
         yield data
 
 
-async def _files_made(host: Host, before: dict[str, tuple[int, int]]) -> list[str]:
+async def _files_made(host: Host, before: dict[str, tuple[int, int]], script: str) -> list[str]:
     after = await host.session.listing()
     made = [
         f"{shown(Name(n))} {after[n][0]:,} bytes"
         for n in sorted(after)
-        if after[n] != before.get(n)
+        if after[n] != before.get(n) and n != script
     ]
     return [f"files it wrote in {shown(host.session.path)}: {', '.join(made[:20])}"] if made else []
 
 
-async def _end(program: Program, grace: float) -> bool:
+async def _end(program: Program, grace: float) -> Ending:
     """Asks, waits, then ends the whole group; shielded, so that a cancel cannot stop the ending."""
     return await asyncio.shield(_ask_then_kill(program, grace))
 
 
-async def _ask_then_kill(program: Program, grace: float) -> bool:
-    """Whether asking was enough for the main process."""
-    await program.interrupt()
-    asked = True
-    try:
-        async with asyncio.timeout(grace):
-            await program.wait()
-    except TimeoutError:
-        asked = False
+async def _ask_then_kill(program: Program, grace: float) -> Ending:
+    how: Ending = "unasked"
+    if await program.interrupt():
+        how = "asked"
+        try:
+            async with asyncio.timeout(grace):
+                await program.wait()
+        except TimeoutError:
+            how = "deaf"
     await program.kill()
-    return asked
+    return how
+
+
+def _code(status: int) -> str:
+    """From 2^31 on it is a number of Windows' own (NTSTATUS), which is known by its hex digits."""
+    return f"{status} ({status:#010x})" if status >= 1 << 31 else str(status)
 
 
 def _signal(number: int) -> str:

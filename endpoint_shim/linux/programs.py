@@ -26,10 +26,9 @@ class LinuxPrograms:
         self._folder = to_bytes(folder)
         self._group = group
 
-    def page(self) -> str:
-        return "utf-8"
-
-    async def start(self, script: Name, arguments: Sequence[str]) -> Program:
+    async def start(
+        self, script: Name, arguments: Sequence[str], *, may_outlive: bool = False
+    ) -> Program:
         path = os.path.join(self._folder, to_bytes(script))
         argv = [*await asyncio.to_thread(argv_of, path), *_encoded(arguments)]
         who = await asyncio.to_thread(login)
@@ -74,14 +73,22 @@ class LinuxProgram:
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def notes(self) -> Sequence[str]:
+        return ()
+
+    def page(self, where: Where) -> str:
+        return "utf-8"
+
     def output(self) -> AsyncIterator[tuple[Where, bytes]]:
         return self._output.pieces()
 
     async def wait(self) -> int:
         return await self._child.wait()
 
-    async def interrupt(self) -> None:
+    async def interrupt(self) -> bool:
         self._group.signal(SIGINT)
+        return True
 
     async def kill(self) -> None:
         self._group.kill()

@@ -3,7 +3,9 @@
 1. A job ends with its last handle: a supervisor that is killed takes its workers, and a worker
    its commands, whatever they started.
 2. Jobs nest (Windows 8 and later): a command's job lies inside its worker's.
-3. No process leaves a job; so nothing can be let go here.
+3. No process leaves a job. What may outlive its command is therefore started outside of its
+   worker's (breakaway, which only a worker's job allows), in the command's job alone; that one is
+   given up without ending it when the processes are to be left.
 """
 
 import contextlib
@@ -13,7 +15,6 @@ from collections.abc import Iterator
 from ctypes import wintypes
 from pathlib import Path
 
-from commands.language.errors import Refused
 from endpoint_shim.groups import Group
 from endpoint_shim.windows.kernel import SET_QUOTA_AND_TERMINATE, close, failure, kernel32
 
@@ -21,7 +22,7 @@ assert sys.platform == "win32"
 
 # JOBOBJECTINFOCLASS and JOB_OBJECT_LIMIT_*, winnt.h.
 PROCESS_IDS, EXTENDED_LIMITS = 3, 9
-KILL_ON_JOB_CLOSE = 0x2000
+KILL_ON_JOB_CLOSE, BREAKAWAY_OK = 0x2000, 0x800
 CTRL_BREAK = 1
 MOST_MEMBERS = 4096
 INVALID_PARAMETER = 87
@@ -59,11 +60,14 @@ class Job:
 
     place = ""
 
-    def __init__(self) -> None:
+    def __init__(self, flags: int = KILL_ON_JOB_CLOSE) -> None:
         self._handle: int | None = kernel32.CreateJobObjectW(None, None)
         if not self._handle:
             raise failure()
-        limits = _Limits(flags=KILL_ON_JOB_CLOSE)
+        self._limit(flags)
+
+    def _limit(self, flags: int) -> None:
+        limits = _Limits(flags=flags)
         size = ctypes.sizeof(limits)
         wanted = ctypes.byref(limits)
         if not kernel32.SetInformationJobObject(self._handle, EXTENDED_LIMITS, wanted, size):
@@ -107,7 +111,10 @@ class Job:
             kernel32.TerminateJobObject(self._handle, KILLED)
 
     def leave(self) -> None:
-        raise Refused("-leave on Windows: a process there never leaves the job it was started in")
+        """Lets go of what was started outside of the worker's job; the rest ends with that one."""
+        self._limit(0)
+        close(self._handle or 0)
+        self._handle = None
 
     def under(self, name: str) -> Group:
         return Job()
@@ -127,7 +134,7 @@ class Jobs:
     weaker_stop = ""
 
     def worker(self, number: int) -> Job:
-        return Job()
+        return Job(KILL_ON_JOB_CLOSE | BREAKAWAY_OK)
 
     def close(self) -> None:
         """A job has no place to give up; it goes with its last handle."""

@@ -12,6 +12,15 @@ class Program(Protocol):
     @property
     def pid(self) -> int: ...
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was done to the script so that its interpreter reads it right; mostly nothing."""
+        ...
+
+    def page(self, where: Literal["stdout", "stderr"]) -> str:
+        """The code page of the piece of output that was given last, as a Python codec: `cp850`."""
+        ...
+
     def output(self) -> AsyncIterator[tuple[Literal["stdout", "stderr"], bytes]]:
         """Its output as it comes. Ends when the main process has ended and what it had written
         is read, whoever else still holds the pipes."""
@@ -21,8 +30,8 @@ class Program(Protocol):
         """Its exit status; a signal on Linux is its negative number, Windows has all 32 bits."""
         ...
 
-    async def interrupt(self) -> None:
-        """Asks the whole group to end (INT; a break event on Windows)."""
+    async def interrupt(self) -> bool:
+        """Asks the whole group to end (INT; a break event on Windows); False: it cannot be."""
         ...
 
     async def kill(self) -> None:
@@ -41,11 +50,10 @@ class Program(Protocol):
 class Programs(Protocol):
     """Starting."""
 
-    async def start(self, script: Name, arguments: Sequence[str]) -> Program:
+    async def start(
+        self, script: Name, arguments: Sequence[str], *, may_outlive: bool = False
+    ) -> Program:
         """Starts a file of the session folder with its interpreter (by shebang or name), standard
-        input at its end, a root login's environment, in the session folder."""
-        ...
-
-    def page(self) -> str:
-        """The code page that programs' output is in, as a Python codec: `utf-8`, `cp850`."""
+        input at its end, a root login's environment, in the session folder. `may_outlive`: what
+        it starts may be left (`leave`), which Windows has to know before the start."""
         ...

@@ -4,10 +4,9 @@ import subprocess
 import sys
 
 import psutil
-import pytest
 
-from commands.language.errors import Refused
-from endpoint_shim.windows.jobs import Job
+from endpoint_shim.windows.jobs import Job, Jobs
+from endpoint_shim.windows.kernel import close
 
 CHILD = "import subprocess, sys; print(1, flush=True); sys.stdin.read()"
 PARENT = f"""
@@ -78,6 +77,25 @@ def test_a_process_that_ended_already_is_no_error() -> None:
     Job().add(999_996)
 
 
-def test_nothing_leaves_a_job() -> None:
-    with pytest.raises(Refused, match="never leaves"):
-        Job().leave()
+def test_what_is_left_outlives_its_job_and_what_was_not_left_does_not() -> None:
+    left, kept = Job(), Job()
+    with started() as one, started() as other:
+        left.add(one.pid)
+        kept.add(other.pid)
+        left.leave()
+        assert left.members() == [] and left.remove()
+        close(kept._handle or 0)
+        assert other.wait(10) == 0
+        assert one.poll() is None
+        one.kill()
+
+
+def test_only_a_workers_job_lets_a_process_be_started_outside() -> None:
+    breakaway = subprocess.CREATE_BREAKAWAY_FROM_JOB
+    child = f"subprocess.run([sys.executable, '-c', ''], creationflags={breakaway})"
+    for job, ends in ((Jobs().worker(1), 0), (Job(), 1)):
+        words = [sys.executable, "-c", f"import subprocess, sys; sys.stdin.readline(); {child}"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            job.add(process.pid)
+            _, said = process.communicate(b"go\n", timeout=60)
+        assert process.returncode == ends, said
