@@ -26,3 +26,8 @@ def seconds_between(first: str, last: str) -> float:
 def parse(text: str) -> datetime:
     """The moment of a stamp."""
     return datetime.fromisoformat(text)
+
+
+def seconds() -> float:
+    """Seconds since 1970, as the dates of certificates are."""
+    return parse(now()).timestamp()

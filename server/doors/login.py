@@ -2,7 +2,9 @@
 
 1. A key that is offered is not a login: identity is set, and journaled, only when authentication
    has completed. An unknown person, a wrong key and a refused name look alike until then.
-2. Public keys only. Certificates, passwords and everything interactive are refused.
+2. Public keys and user certificates of the authorities in access.yaml. Passwords and everything
+   interactive are refused. asyncssh's own check of a certificate is never asked: it takes a list of
+   principals that is empty for anybody's, and knows nothing of serials.
 3. No forwarding of any kind: asyncssh refuses ports, sockets and tunnels unless asked; agent and
    X11 are switched off where the listener is made.
 """
@@ -16,12 +18,20 @@ import asyncssh
 from asyncssh.constants import MSG_IGNORE
 
 from commands.language.visible import visible
+from server.audit import clock
 from server.audit.errors import NoSpace
 from server.audit.records import LoggedOut, LoginRefused
 from server.audit.records import Login as LoginRecord
 from server.doors.channel import ServerChannel
 from server.doors.limits import DoorLimits, Knocking, source_of
 from server.identity.access import Rules, person_for_key
+from server.identity.certificates import (
+    BadCertificate,
+    Certificate,
+    is_certificate,
+    judge,
+    read_certificate,
+)
 
 if TYPE_CHECKING:
     from server.doors.client import Client
@@ -30,6 +40,8 @@ PERSON: Final = re.compile(r"[a-z][a-z0-9._-]{0,31}\Z")
 GOODBYE_S: Final = 1.0
 KEY_OPTION: Final = "fireline-key"
 """An option of ours in the authorized keys: which key asyncssh found, and then saw proven."""
+CERTIFICATE_OPTION: Final = "fireline-certificate"
+"""Beside it, the certificate that the key was proven with."""
 
 
 class Entrance(Protocol):
@@ -63,6 +75,8 @@ class Login(asyncssh.SSHServer):
         self._offered = 0
         self._offered_key = ""
         self._why = ""
+        self._told: set[str] = set()
+        self._certificate: Certificate | None = None
         self._clients: set[Client] = set()
         self._quick = True
         self.journaled = asyncio.Event()
@@ -77,6 +91,8 @@ class Login(asyncssh.SSHServer):
         # asyncssh ignores a full socket; its channels are told by us (channel.py, hold).
         setattr(conn, "pause_writing", lambda: self._hold(True))  # noqa: B010 (no method of ours)
         setattr(conn, "resume_writing", lambda: self._hold(False))  # noqa: B010
+        # asyncssh is pinned; tests/doors/test_certificates.py holds that it asks here alone.
+        setattr(conn, "_validate_client_certificate", self._judged)  # noqa: B010 (no method of ours)
         self._watch_sending()
         _option(conn, socket.IPPROTO_TCP, socket.TCP_NODELAY)
         self.quick()
@@ -157,21 +173,42 @@ class Login(asyncssh.SSHServer):
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Asked for keys that are not the person's; the person's own never come here."""
-        self._offered_key = key.get_fingerprint("sha256")
+        self._count(key.get_fingerprint("sha256"))
+        return False
+
+    def _count(self, fingerprint: str) -> None:
+        self._offered_key = fingerprint
         self._offered += 1
         if self._offered > self._door.limits.keys_offered:
             self.conn.disconnect(
                 asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE,
                 "too many keys offered; use ssh -o IdentitiesOnly=yes -i KEY",
             )
-        return False
 
-    def validate_ca_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """Asked for certificates: there is no authority that we trust."""
-        self._offered_key = key.get_fingerprint("sha256")
-        if not self._why:
-            self._refuse("OpenSSH certificates are not accepted yet; log in with the plain key")
-        return False
+    async def _judged(self, username: str, blob: bytes) -> asyncssh.SSHKey | None:
+        """The key of a certificate that lets this person in; asked for every key, plain ones too.
+
+        asyncssh forgets both kinds of options at the next request: what stays is what was proven.
+        """
+        if not is_certificate(blob):
+            return None
+        fingerprint = ""
+        try:
+            certificate = read_certificate(blob)
+            fingerprint = certificate.fingerprint
+            judge(certificate, self._door.rules, username, self.source, clock.seconds())
+        except BadCertificate as error:
+            self._count(fingerprint)
+            self._why = str(error)
+            if error.told not in self._told:
+                self._told.add(error.told)
+                self.conn.send_auth_banner(f"refused: {error.told}\n")
+            return None
+        certificate.key.set_touch_required(True)
+        kept = {KEY_OPTION: [fingerprint], CERTIFICATE_OPTION: certificate}
+        setattr(self.conn, "_key_options", kept)  # noqa: B010 (no method of ours)
+        setattr(self.conn, "_cert_options", certificate.options)  # noqa: B010
+        return certificate.key
 
     async def auth_completed(self) -> None:
         name = self.conn.get_extra_info("username")
@@ -184,18 +221,29 @@ class Login(asyncssh.SSHServer):
         self._door.knocking.succeeded(self._entered)
         self.version = visible(str(self.conn.get_extra_info("client_version", ""))[:100])
         self.person, self.key = name, key
+        method = "publickey"
+        found = self.conn.get_key_option(CERTIFICATE_OPTION)
+        if isinstance(found, Certificate):
+            self._certificate, method = found, f"certificate {found.shown()}"
         self.judge(self._door.rules)
         if self._door.connections_of(name) > self._door.limits.connections_per_person:
             self.cut("too many connections of yours are open; end one first")
         try:
-            await self._door.journal(LoginRecord(name, key, self.source, self.version, "publickey"))
+            await self._door.journal(LoginRecord(name, key, self.source, self.version, method))
         except NoSpace as error:
             self.refused = error
         self.journaled.set()
 
     def judge(self, rules: Rules) -> None:
         """Cuts the connection of a person or key that the rules do not know (any more)."""
-        if self.person and person_for_key(rules, self.person, self.key) is None:
+        if not self.person:
+            return
+        if self._certificate is not None:
+            try:
+                judge(self._certificate, rules, self.person, self.source, None)
+            except BadCertificate:
+                self.cut("the access rules no longer take this certificate")
+        elif person_for_key(rules, self.person, self.key) is None:
             self.cut("the access rules no longer know this key")
 
     def cut(self, why: str) -> None:

@@ -15,6 +15,8 @@
         rights: {library: write, overwrite: allow}
         comment: {console: required, exec: optional}   # or: required
 
+`certificate_authorities` (access_authorities.py) may stand between the two.
+
 An auditor can never act on a device, so nobody is auditor and basic or advanced at once.
 """
 
@@ -27,6 +29,7 @@ from types import MappingProxyType
 from commands.language.command import discover
 from commands.language.errors import FirelineError
 from commands.language.visible import visible
+from server.identity.access_authorities import read_authorities
 from server.identity.access_people import read_people
 from server.identity.access_rules import read_rules
 from server.identity.private_files import open_plain
@@ -73,14 +76,24 @@ def parse_access_file(name: str, data: bytes, words: Mapping[str, str]) -> Rules
     A word that no command has is refused: `deny: [shel]` must not let `shell` through.
     """
     try:
-        top = parse(data).fields(("people", "rules"), ("people", "rules"))
-        people = read_people(top["people"])
+        top = parse(data).fields(
+            ("people", "certificate_authorities", "rules"), ("people", "rules")
+        )
+        owners: dict[str, str] = {}
+        people = read_people(top["people"], owners)
+        named = top.get("certificate_authorities")
+        authorities = () if named is None else read_authorities(named, people, owners)
         rules = read_rules(top["rules"], people, words)
     except Fault as fault:
         raise AccessFileError(name, fault.line, fault.key, fault.message) from None
     lines = tuple(data.decode("utf-8-sig").split("\n"))
     return Rules(
-        name, hashlib.sha256(data).hexdigest(), lines, MappingProxyType(people), tuple(rules)
+        name,
+        hashlib.sha256(data).hexdigest(),
+        lines,
+        MappingProxyType(people),
+        tuple(rules),
+        authorities,
     )
 
 

@@ -5,10 +5,9 @@ from server.identity.rules import PERSON, Person
 from server.identity.yaml_lines import Value, texts_of
 
 
-def read_people(value: Value) -> dict[str, Person]:
-    """Every person by name; a key, like a local account, belongs to one of them."""
+def read_people(value: Value, owners: dict[str, str]) -> dict[str, Person]:
+    """Every person by name; a key, like a local account, belongs to one of them (`owners`)."""
     people: dict[str, Person] = {}
-    owners: dict[str, str] = {}
     for name, (place, entry) in value.entries().items():
         if not PERSON.fullmatch(name):
             raise place.fault("a person's name is a-z, then a-z 0-9 . _ -, at most 32")
@@ -23,7 +22,7 @@ def _person(name: str, line: int, value: Value, owners: dict[str, str]) -> Perso
     fields = value.fields(("keys", "groups", "accounts"), ())
     keys = tuple(_key(name, *pair, owners) for pair in texts_of(fields, "keys"))
     for place, account in texts_of(fields, "accounts"):
-        _own(place, f"account {account}", name, owners)
+        own(place, f"account {account}", name, owners)
     for place, group in texts_of(fields, "groups"):
         if not PERSON.fullmatch(group):
             raise place.fault("a group's name is a-z, then a-z 0-9 . _ -, at most 32")
@@ -38,10 +37,11 @@ def _key(person: str, place: Value, line: str, owners: dict[str, str]) -> Person
         key = read_key(line)
     except BadKey as error:
         raise place.fault(str(error)) from None
-    _own(place, f"key {key.fingerprint}", person, owners)
+    own(place, f"key {key.fingerprint}", person, owners)
     return key
 
 
-def _own(place: Value, thing: str, person: str, owners: dict[str, str]) -> None:
+def own(place: Value, thing: str, person: str, owners: dict[str, str]) -> None:
+    """Notes whose something is; a fault where it is somebody else's already."""
     if (owner := owners.setdefault(thing, person)) != person:
         raise place.fault(f"{thing} is {owner}'s already; it names one person")

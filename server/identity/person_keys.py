@@ -39,7 +39,9 @@ def read_key(line: str) -> PersonKey:
         raise BadKey("a public key is one line: its type, its base64, a comment")
     algorithm, body = words[0], words[1]
     if "-cert-v01@" in algorithm or algorithm.startswith("cert-authority"):
-        raise BadKey("OpenSSH certificates are not accepted yet; give the plain public key")
+        raise BadKey(
+            "this is a certificate; give the plain key, or its CA in certificate_authorities"
+        )
     if algorithm not in ALGORITHMS:
         raise BadKey(
             f"{algorithm[:40]} is no key type taken here; make one with ssh-keygen -t ed25519"
@@ -47,6 +49,13 @@ def read_key(line: str) -> PersonKey:
     key = _import(algorithm, body)
     comment = words[2].strip() if len(words) == 3 else ""
     return PersonKey(f"{algorithm} {body}", key.get_fingerprint("sha256"), comment[:200])
+
+
+def read_blob(blob: bytes) -> PersonKey:
+    """The key of its binary form, within the same bounds."""
+    length = int.from_bytes(blob[:4], "big")
+    algorithm = blob[4 : 4 + length].decode("ascii", "replace")
+    return read_key(f"{algorithm} {base64.b64encode(blob).decode('ascii')}")
 
 
 def _import(algorithm: str, body: str) -> asyncssh.SSHKey:

@@ -46,6 +46,21 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Authority:
+    """One of `certificate_authorities`; `people` is expanded."""
+
+    name: str
+    line: int
+    key: PersonKey
+    people: frozenset[str]
+    principal: str
+    sources: tuple[str, ...]
+    revoked_serials: frozenset[int]
+    revoked_ids: frozenset[str]
+    revoked_keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """The devices of a rule: all of them, or those with one of the names or tags (casefolded)."""
 
@@ -94,6 +109,7 @@ class Rules:
     lines: tuple[str, ...]
     people: Mapping[str, Person]
     rules: tuple[Rule, ...]
+    authorities: tuple[Authority, ...] = ()
     _of: dict[str, tuple[Rule, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -44,6 +44,13 @@ class Value:
             raise self.fault(f"{_short(self.node.value)} is no text here; put it in quotes")
         raise self.fault(f"{self._kind()} stands where text is expected")
 
+    def number(self, most: int) -> int:
+        """A whole number from 0 on, in quotes or not."""
+        text = self.node.value if isinstance(self.node, yaml.ScalarNode) else ""
+        if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= most):
+            raise self.fault(f"a whole number from 0 to {most} is expected here")
+        return int(text)
+
     def is_text(self) -> bool:
         return isinstance(self.node, yaml.ScalarNode)
 

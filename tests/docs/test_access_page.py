@@ -37,6 +37,13 @@ def test_the_example_does_what_the_page_says() -> None:
     assert not comment_needed(given, "bob", WEB, "exec")
 
 
+def test_the_authority_on_the_page_is_taken_between_people_and_rules() -> None:
+    example, authority = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    text = example.replace("rules:\n", f"{authority}rules:\n")
+    (corp,) = parse_access_file("access.yaml", text.encode(), declared_words()).authorities
+    assert corp.people == {"alice", "bob"}
+
+
 def test_the_refusal_on_the_page_is_the_one_that_is_printed() -> None:
     device = DeviceRef("web-01", frozenset({"critical"}))
     shown = explain(rules(), asked("alice", "run", "advanced", device))[0]

@@ -3,18 +3,14 @@
 import asyncio
 import fcntl
 import socket
-import subprocess
 import termios
-from pathlib import Path
 from time import monotonic
 
 import asyncssh
 import pytest
 
 from server.audit.records import Login, LoginRefused
-from tests.doors.rig import Rig, finished, make_key
-
-NO_CERTIFICATES = "refused: OpenSSH certificates are not accepted yet; log in with the plain key"
+from tests.doors.rig import Rig, finished
 
 
 async def refusals(rig: Rig) -> list[LoginRefused]:
@@ -91,36 +87,6 @@ async def test_a_key_that_is_offered_but_not_proven_is_no_login(rig: Rig) -> Non
         )  # fmt: skip
     assert not [body for body in await rig.journal() if isinstance(body, Login)]
     assert [r.person for r in await refusals(rig)] == ["alice"]
-
-
-@pytest.mark.parametrize(
-    "how",
-    [
-        ("-n", "alice"),
-        (),
-        ("-n", "*"),
-        ("-n", "bob"),
-        ("-h", "-n", "alice"),
-        ("-n", "alice", "-V", "-2d:-1d"),
-        ("-n", "alice", "-O", "force-command=help"),
-    ],
-    ids=["good", "no principals", "star", "anothers", "host", "expired", "forced"],
-)
-async def test_every_certificate_is_refused_in_one_sentence(
-    rig: Rig, tmp_path: Path, how: tuple[str, ...]
-) -> None:
-    make_key(tmp_path, "ca")
-    make_key(tmp_path, "mine")
-    subprocess.run(
-        ["ssh-keygen", "-q", "-s", str(tmp_path / "ca"), "-I", "x", *how, tmp_path / "mine.pub"],
-        check=True,
-    )
-    command = rig.ssh("alice", "help")
-    command[command.index("-i") + 1] = str(tmp_path / "mine")
-    ran = await finished(command)
-    assert ran.status == 255
-    if "-h" not in how:  # a stock client does not even offer a host's certificate
-        assert ran.err.count(NO_CERTIFICATES) == 1
 
 
 async def test_passwords_and_questions_are_not_offered(rig: Rig) -> None:

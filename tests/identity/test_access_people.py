@@ -56,5 +56,5 @@ def test_a_key_of_two_people_is_refused_at_the_second(
 
 
 def test_a_certificate_authority_is_no_key(rules_of: Parse, public_keys: list[str]) -> None:
-    with pytest.raises(AccessFileError, match="certificates are not accepted"):
+    with pytest.raises(AccessFileError, match="its CA in certificate_authorities"):
         rules_of(f"people: {{a: {{keys: ['cert-authority {public_keys[0]}']}}}}\nrules: []\n")
