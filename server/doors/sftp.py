@@ -60,10 +60,11 @@ class SftpDoor:
             return error.status
 
     async def _serve(self, client: Client, responder: Responder, stdin: Stdin) -> int:
-        tree = Tree(self._broker, responder)
-        server = TreeServer(
-            client.channel, tree, lambda line: client.show_error(f"{line}\n".encode())
-        )
+        def tell(line: str) -> None:
+            client.show_error(f"{line}\n".encode())
+
+        tree = Tree(self._broker, responder, tell)
+        server = TreeServer(client.channel, tree, tell)
         handler = _Handler(server, client, stdin)
         try:
             await handler.run()

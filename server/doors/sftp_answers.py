@@ -77,11 +77,16 @@ def of_device(facts: wire.FileFacts) -> asyncssh.SFTPAttrs:
     return _attrs(facts.mode, facts.size, facts.uid, facts.gid, facts.atime, facts.mtime)
 
 
-def of_evidence(facts: os.stat_result) -> asyncssh.SFTPAttrs:
+def of_stored(facts: os.stat_result) -> asyncssh.SFTPAttrs:
     """A file or folder of the broker: readable, never written, nobody's."""
     kind = stat.S_IFMT(facts.st_mode)
     mode = kind | (0o555 if kind == stat.S_IFDIR else 0o444)
     return _attrs(mode, facts.st_size, 0, 0, int(facts.st_mtime), int(facts.st_mtime))
+
+
+def of_nothing() -> asyncssh.SFTPAttrs:
+    """A plain file of the broker of which nothing more is known."""
+    return _attrs(stat.S_IFREG | 0o444, 0, 0, 0, 0, 0)
 
 
 def of_folder() -> asyncssh.SFTPAttrs:

@@ -23,7 +23,7 @@ LONGEST = 4096
 class Top:
     """A folder that every person has; its entries are `TOPS` or made by its branch."""
 
-    path: Literal["/", "/devices", "/evidence"]
+    path: Literal["/", "/devices", "/evidence", "/library", "/sessions"]
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,28 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class LibraryFile:
+    """`/library/NAME`, or `NAME@VERSION`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """`/sessions/SESSION.cast`."""
+
+    session: str
+
+
+@dataclass(frozen=True)
 class Nowhere:
     """No part of the tree."""
 
 
-Place = Top | DeviceTop | OnDevice | Evidence | Nowhere
+Place = Top | DeviceTop | OnDevice | Evidence | LibraryFile | Recording | Nowhere
 
-TOPS = ("devices", "evidence")
+TOPS = ("devices", "evidence", "library", "sessions")
+CAST = ".cast"
 
 
 def walked(path: bytes) -> list[bytes]:
@@ -89,12 +104,20 @@ def place_of(path: bytes) -> Place:
             return Top("/devices")
         case [b"evidence"]:
             return Top("/evidence")
+        case [b"library"]:
+            return Top("/library")
+        case [b"sessions"]:
+            return Top("/sessions")
         case [b"devices", name, *rest]:
             return _device(_text(name), rest)
         case [b"evidence", session]:
             return Evidence(_text(session), None)
         case [b"evidence", session, file]:
             return Evidence(_text(session), _text(file))
+        case [b"library", name]:
+            return LibraryFile(_text(name))
+        case [b"sessions", file] if _text(file).endswith(CAST):
+            return Recording(_text(file).removesuffix(CAST))
         case _:
             return Nowhere()
 

@@ -4,7 +4,7 @@ A device's session opens when the first thing below `/devices/NAME/root` is aske
 outside a device (lists of devices, evidence) is recorded in the connection's desk session.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Protocol
 
 import asyncssh
@@ -12,12 +12,16 @@ import asyncssh
 from commands.language import names
 from commands.language.errors import Refused, Unreachable
 from server.doors import sftp_answers as answers
+from server.doors.sftp_desk import SftpDesk
 from server.doors.sftp_evidence import EvidenceBranch
+from server.doors.sftp_library import LibraryBranch
 from server.doors.sftp_paths import (
     TOPS,
     DeviceTop,
     Evidence,
+    LibraryFile,
     OnDevice,
+    Recording,
     Top,
     on_device,
     on_drive,
@@ -25,6 +29,8 @@ from server.doors.sftp_paths import (
     raw_part,
 )
 from server.doors.sftp_read_only import ReadOnly
+from server.doors.sftp_recordings import RecordingsBranch
+from server.evidence.shelf import Shelf
 from server.live.device_files import DeviceFile, DeviceFiles, Wanted
 from server.live.device_upload import DeviceUpload
 from server.live.inventory import Device
@@ -88,9 +94,13 @@ class OpenUpload:
 class Tree:
     """Ended once, by `end`."""
 
-    def __init__(self, broker: "Rooms", responder: Responder) -> None:
+    def __init__(self, broker: "Rooms", responder: Responder, tell: Callable[[str], None]) -> None:
         self._broker, self._responder = broker, responder
-        self._evidence = EvidenceBranch(broker, responder)
+        self._desk = desk = SftpDesk(broker, responder)
+        shelf = Shelf(broker.journal, lambda: broker.access.rules, broker.inventory)
+        self._evidence = EvidenceBranch(broker, responder, desk, shelf)
+        self._library = LibraryBranch(broker, responder, desk, tell)
+        self._recordings = RecordingsBranch(broker, responder, desk, shelf)
         self._devices: dict[str, DeviceFiles] = {}
 
     async def attrs(self, path: bytes, *, follow: bool) -> asyncssh.SFTPAttrs:
@@ -105,6 +115,10 @@ class Tree:
                 return answers.of_device(await files.stat(at, follow=follow))
             case Evidence(session, file):
                 return await self._evidence.attrs(session, file)
+            case LibraryFile(name):
+                return await self._library.attrs(name)
+            case Recording(session):
+                return await self._recordings.attrs(session)
         raise answers.no_such_file()
 
     async def read_link(self, path: bytes) -> bytes:
@@ -120,12 +134,19 @@ class Tree:
         match place_of(path):
             case Top("/"):
                 for top in TOPS:
-                    yield answers.named(top.encode(), answers.of_folder())
+                    if top != "library" or await self._library.may_list():
+                        yield answers.named(top.encode(), answers.of_folder())
             case Top("/devices"):
                 for name in await self._evidence.devices():
                     yield answers.named(name.encode(), answers.of_folder())
             case Top("/evidence"):
                 for entry in await self._evidence.sessions():
+                    yield entry
+            case Top("/library"):
+                for entry in await self._library.files():
+                    yield entry
+            case Top("/sessions"):
+                for entry in await self._recordings.files():
                     yield entry
             case DeviceTop(name):
                 async for entry in self._roots(self._seen(name)):
@@ -146,12 +167,19 @@ class Tree:
                 return OpenDeviceFile(files, at, await files.open(at))
             case Evidence(session, str(file)):
                 return await self._evidence.open(session, file)
+            case LibraryFile(name):
+                return await self._library.open(name)
+            case Recording(session):
+                return await self._recordings.open(session)
             case Top() | DeviceTop() | Evidence():
                 await self.attrs(path, follow=True)
                 raise asyncssh.SFTPFailure("it is a folder")
         raise answers.no_such_file()
 
     async def open_to_write(self, path: bytes, wanted: Wanted) -> OpenFile:
+        match place_of(path):
+            case LibraryFile(name):
+                return await self._library.open_to_write(name, wanted)
         files, at = await self._to_change(path)
         return OpenUpload(files, at, await files.open_to_write(at, wanted))
 
@@ -167,6 +195,10 @@ class Tree:
         await files.move(at, new, replace=replace)
 
     async def set(self, path: bytes, facts: answers.Facts) -> None:
+        match place_of(path):
+            case LibraryFile(name) if facts.size is None:
+                await self._library.set(name)
+                return
         files, at = await self._to_change(path)
         await files.set(at, facts.size, facts.mode, facts.times)
 
@@ -175,12 +207,16 @@ class Tree:
             case OnDevice() as place:
                 return await self._at(place, "putfile")
             case _:
-                raise Refused("nothing is written here; only below /devices/NAME")
+                raise Refused(
+                    "nothing is made or changed here; files go below /devices/NAME or to "
+                    "/library/NAME"
+                )
 
     async def end(self, reason: str) -> None:
         for files in self._devices.values():
             files.end(reason)
-        self._evidence.end(reason)
+        self._recordings.end()
+        self._desk.end(reason)
 
     def _seen(self, name: str) -> Device:
         """The device, if the person may see it; it is answered under any case of its name."""

@@ -48,6 +48,11 @@ class Shelf:
         word = "getfile" if opened.person == person else "replay"
         return self._allowed(person, word, ref) or self._allowed(person, "replay", ref)
 
+    async def is_desks(self, session: str) -> bool:
+        """Whether it was a session without a device."""
+        opened = await self._opening_of(session)
+        return opened is not None and not opened.device_id
+
     def sessions(self) -> list[tuple[str, os.stat_result]]:
         """The newest sessions that have evidence, whoever's."""
         folder = self._folders.state / "evidence"

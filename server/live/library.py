@@ -54,21 +54,13 @@ class LibraryRoom:
     async def names(self) -> list[str]:
         return [row.name for row in await self.rows()]
 
-    async def resolve(self, name: str, person: str) -> Script:
+    async def version(self, name: str) -> LibraryRow:
         """What `NAME` or `NAME@VERSION` means now."""
-        plain, _, wanted = name.partition("@")
-        if wanted and not (wanted.isascii() and wanted.isdigit()):
-            raise NotUnderstood(f"{visible(name)}: a version is a number, as in {visible(plain)}@2")
-        every = await library.versions(self._store)
-        of_name = [v for v in every if v.name.lower() == plain.lower()]
-        if not of_name:
-            near = nearest(plain.lower(), sorted({v.name for v in every}))
-            hint = f"; nearest: {near}" if near else "; library lists what there is"
-            raise Failed(f"no {visible(plain)[:80]} in the library{hint}")
-        found = [v for v in of_name if not wanted or v.version == int(wanted)]
-        if not found:
-            raise Failed(f"{of_name[-1].name} has no version {wanted}; library lists the newest")
-        version = found[-1]
+        return _row(await self._meant(name))
+
+    async def resolve(self, name: str, person: str) -> Script:
+        """The same, as what is run or put, and whether this person knows it."""
+        version = await self._meant(name)
         manifest = _manifest(version.manifest)
         ran = await library.last_run(self._store, person, version.name)
         return Script(
@@ -81,6 +73,21 @@ class LibraryRoom:
             manifest.success_codes,
             manifest.platform,
         )
+
+    async def _meant(self, name: str) -> library.StoredVersion:
+        plain, _, wanted = name.partition("@")
+        if wanted and not (wanted.isascii() and wanted.isdigit()):
+            raise NotUnderstood(f"{visible(name)}: a version is a number, as in {visible(plain)}@2")
+        every = await library.versions(self._store)
+        of_name = [v for v in every if v.name.lower() == plain.lower()]
+        if not of_name:
+            near = nearest(plain.lower(), sorted({v.name for v in every}))
+            hint = f"; nearest: {near}" if near else "; library lists what there is"
+            raise Failed(f"no {visible(plain)[:80]} in the library{hint}")
+        found = [v for v in of_name if not wanted or v.version == int(wanted)]
+        if not found:
+            raise Failed(f"{of_name[-1].name} has no version {wanted}; library lists the newest")
+        return found[-1]
 
     async def ran(self, person: str, script: str, version: int) -> None:
         await library.ran(self._store, person, script, version)
@@ -134,6 +141,10 @@ class LibraryRoom:
         )
         await self.rows()
         return count
+
+    def open(self, sha256: str) -> int:
+        """A descriptor of the bytes of a digest; for a thread."""
+        return os.open(self._folder / sha256, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
     async def read(self, sha256: str) -> AsyncIterator[bytes]:
         """The bytes of a digest; Failed if they are not what they were, or not there."""

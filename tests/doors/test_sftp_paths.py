@@ -8,8 +8,10 @@ from commands.language import names
 from server.doors.sftp_paths import (
     DeviceTop,
     Evidence,
+    LibraryFile,
     Nowhere,
     OnDevice,
+    Recording,
     Top,
     on_device,
     on_drive,
@@ -44,7 +46,13 @@ from server.doors.sftp_paths import (
         (b"/evidence/S12/../S13/x", Evidence("S13", "x")),
         (b"/evidence/S12/a/b", Nowhere()),
         (b"/etc/passwd", Nowhere()),
-        (b"/library", Nowhere()),
+        (b"/library", Top("/library")),
+        (b"/library/a b+c@2", LibraryFile("a b+c@2")),
+        (b"/library/a/b", Nowhere()),
+        (b"/sessions", Top("/sessions")),
+        (b"/sessions/S12.cast", Recording("S12")),
+        (b"/sessions/S12", Nowhere()),
+        (b"/packages", Nowhere()),
     ],
 )  # fmt: skip
 def test_a_path_has_its_place(path: bytes, place: object) -> None:

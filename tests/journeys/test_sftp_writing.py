@@ -134,8 +134,8 @@ def tree(folder: Path) -> dict[Path, tuple[int, ...]]:
         ("chown 0 {at}/old", "give no file another owner"),
         ("put {here}/run.sh {at}/link", "is a link; only a plain file"),
         ("put {here}/run.sh {at}/by-link/new", "nothing is written through a link"),
-        ("put {here}/run.sh /new", "nothing is written here"),
-        ("put {here}/run.sh /evidence/S1/new", "nothing is written here"),
+        ("put {here}/run.sh /new", "nothing is made or changed here"),
+        ("put {here}/run.sh /evidence/S1/new", "nothing is made or changed here"),
     ],
 )
 def test_what_is_refused_is_said_and_changes_nothing(
