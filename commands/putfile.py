@@ -10,7 +10,6 @@ import msgspec
 from commands.language.command import (
     ADVANCED,
     HIDDEN,
-    LINUX,
     NAMED,
     Command,
     DeviceCommand,
@@ -26,7 +25,6 @@ from commands.language.names import Name, is_same, last_part, shown
 class PutFile(
     DeviceCommand,
     role=ADVANCED,
-    platforms=(LINUX,),
     group="change",
     limit=minutes(30),
     aliases=("put",),

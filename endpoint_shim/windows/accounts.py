@@ -36,16 +36,27 @@ class Accounts:
 
     def of_process(self, process: int) -> str:
         """`DOMAIN\\\\name` of an open process; raises OSError where the token may not be read."""
-        token = wintypes.HANDLE()
-        if not advapi32.OpenProcessToken(process, TOKEN_QUERY, ctypes.byref(token)):
-            raise failure()
-        try:
-            sid = _user_sid(token)
-        finally:
-            close(token.value or 0)
+        return self.of_sid(_process_sid(process))
+
+    def of_sid(self, sid: bytes) -> str:
         if sid not in self._names:
             self._names[sid] = _name(sid)
         return self._names[sid]
+
+
+def own_sid() -> str:
+    """Of the account that this process runs as, as text."""
+    return _text(_process_sid(kernel32.GetCurrentProcess()))
+
+
+def _process_sid(process: int) -> bytes:
+    token = wintypes.HANDLE()
+    if not advapi32.OpenProcessToken(process, TOKEN_QUERY, ctypes.byref(token)):
+        raise failure()
+    try:
+        return _user_sid(token)
+    finally:
+        close(token.value or 0)
 
 
 def _user_sid(token: wintypes.HANDLE) -> bytes:
@@ -66,6 +77,10 @@ def _name(sid: bytes) -> str:
         None, sid, name, ctypes.byref(sizes[0]), domain, ctypes.byref(sizes[1]), ctypes.byref(kind)
     ):
         return f"{domain.value}\\{name.value}" if domain.value else name.value
+    return _text(sid)
+
+
+def _text(sid: bytes) -> str:
     text = wintypes.LPWSTR()
     if not advapi32.ConvertSidToStringSidW(sid, ctypes.byref(text)):
         return ""

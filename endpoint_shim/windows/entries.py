@@ -10,6 +10,12 @@ from dataclasses import dataclass
 
 READ_ONLY, HIDDEN, DIRECTORY, REPARSE_POINT, COMPRESSED = 0x1, 0x2, 0x10, 0x400, 0x800
 SYMLINK, MOUNT_POINT = 0xA000000C, 0xA0000003
+LINKS = 0x20000000
+"""In the tag of whatever stands for another thing (winnt.h, IsReparseTagNameSurrogate)."""
+SPECIAL = {0x80000023: "socket", 0x80000024: "pipe", 0x80000025: "character", 0x80000026: "block"}
+"""Tags of the Linux files that WSL makes."""
+OFFLINE, RECALL_ON_OPEN, RECALL_ON_DATA_ACCESS = 0x1000, 0x40000, 0x400000
+ELSEWHERE = OFFLINE | RECALL_ON_OPEN | RECALL_ON_DATA_ACCESS
 _ENTRY = struct.Struct("<I4xqqqqq8xIII")
 _NAME_AT = 104
 _BASIC = struct.Struct("<qqqqI4x")
@@ -29,14 +35,23 @@ class Facts:
     tag: int
 
     @property
+    def is_elsewhere(self) -> bool:
+        """A placeholder: its content would have to be fetched from elsewhere first."""
+        return bool(self.attributes & ELSEWHERE)
+
+    @property
     def is_directory(self) -> bool:
         return bool(self.attributes & DIRECTORY) and self.kind != "link"
 
     @property
     def kind(self) -> str:
         """Other reparse points (cloud files, deduplicated ones) are files with something behind."""
-        if self.attributes & REPARSE_POINT and self.tag in (SYMLINK, MOUNT_POINT):
-            return "link"
+        if self.attributes & REPARSE_POINT:
+            # A tag of 0 says nothing, and Wine has it for links.
+            if self.tag & LINKS or not self.tag:
+                return "link"
+            if self.tag in SPECIAL:
+                return SPECIAL[self.tag]
         return "directory" if self.attributes & DIRECTORY else "file"
 
 

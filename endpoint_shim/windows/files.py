@@ -10,10 +10,14 @@ from commands.language.errors import Refused
 from commands.language.host.files import FileFactsRow, FileHandle, FileRow, FileWriter
 from commands.language.names import Name, from_text, to_units
 from endpoint_shim.batches import in_batches, made
+from endpoint_shim.new_file import NewFile
+from endpoint_shim.windows.disk import WindowsDisk
+from endpoint_shim.windows.drives import refuse_network
 from endpoint_shim.windows.facts import digest_of, facts_of
 from endpoint_shim.windows.listing import entered, listing
-from endpoint_shim.windows.paths import PathPolicy, joined
+from endpoint_shim.windows.paths import in_words, joined
 from endpoint_shim.windows.reading import Opened, PlainFile, open_plain
+from endpoint_shim.windows.writing import Draft, WritePolicy
 
 assert sys.platform == "win32"
 
@@ -21,7 +25,7 @@ assert sys.platform == "win32"
 class WindowsFiles:
     """All paths are seen from `folder`; every one is checked by the policy, as asked and real."""
 
-    def __init__(self, folder: Name, policy: PathPolicy) -> None:
+    def __init__(self, folder: Name, policy: WritePolicy) -> None:
         self._folder = folder
         self._policy = policy
 
@@ -56,7 +60,10 @@ class WindowsFiles:
         return PlainFile(await made(lambda: open_plain(whole, self._policy), Opened.close))
 
     async def create(self, path: Name) -> FileWriter:
-        raise Refused("placing files on Windows devices is not built yet")
+        whole = joined(self._folder, path)
+        refuse_network(whole)
+        draft = await made(lambda: Draft(whole, self._policy, WindowsDisk()), Draft.close)
+        return NewFile(from_text(whole), draft, lambda error: in_words(error, whole))
 
     async def digest(self, path: Name) -> str | None:
         whole, stopped = joined(self._folder, path), threading.Event()

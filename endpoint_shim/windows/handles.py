@@ -2,9 +2,12 @@
 
 import contextlib
 import ctypes
+import msvcrt
+import os
 import struct
 import sys
 from collections.abc import Iterator
+from ctypes import wintypes
 
 from endpoint_shim.windows import entries
 from endpoint_shim.windows.drives import refuse_network
@@ -20,6 +23,7 @@ BACKUP_SEMANTICS, OPEN_REPARSE_POINT = 0x02000000, 0x00200000
 # FILE_INFO_BY_HANDLE_CLASS.
 BASIC, STANDARD, ATTRIBUTE_TAG, ID_BOTH, ID_BOTH_RESTART = 0, 1, 9, 10, 11
 NO_MORE_FILES = 18
+SAME_ACCESS = 2
 LONGEST_PATH = 32_768
 BUFFER = 64 * 1024
 _STANDARD = struct.Struct("<qqI??2x")
@@ -27,9 +31,15 @@ _STANDARD = struct.Struct("<qqI??2x")
 
 def look(path: str, *, read: bool = False, follow: bool = False) -> int:
     """A handle to what is at a whole path; raises OSError. Nobody else is kept from using it."""
+    wanted = READ_ATTRIBUTES | SYNCHRONIZE | (READ_DATA if read else 0)
+    return opened(path, wanted, follow=follow)
+
+
+def opened(path: str, access: int, *, follow: bool = False) -> int:
+    """The same for any access."""
     handle = kernel32.CreateFileW(
         PREFIX + path,
-        READ_ATTRIBUTES | SYNCHRONIZE | (READ_DATA if read else 0),
+        access,
         SHARE_ALL,
         None,
         OPEN_EXISTING,
@@ -93,6 +103,32 @@ def real_path(handle: int, otherwise: str) -> str:
     found = ctypes.create_unicode_buffer(LONGEST_PATH)
     size = kernel32.GetFinalPathNameByHandleW(handle, found, LONGEST_PATH, 0)
     return without_prefix(found.value) if 0 < size < LONGEST_PATH else otherwise
+
+
+def identity(handle: int) -> tuple[int, int]:
+    """Volume and number, as the same Python's os.stat gives them."""
+    fd = descriptor(duplicate(handle))
+    try:
+        found = os.fstat(fd)
+    finally:
+        os.close(fd)
+    return found.st_dev, found.st_ino
+
+
+def duplicate(handle: int) -> int:
+    found, here = wintypes.HANDLE(), kernel32.GetCurrentProcess()
+    if not kernel32.DuplicateHandle(here, handle, here, ctypes.byref(found), 0, False, SAME_ACCESS):
+        raise failure()
+    return int(found.value or 0)
+
+
+def descriptor(handle: int) -> int:
+    """A descriptor that owns the handle from now on; the handle is closed where it fails."""
+    try:
+        return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT)
+    except OSError:
+        close(handle)
+        raise
 
 
 def _asked(handle: int, what: int, size: int) -> bytes:

@@ -64,6 +64,30 @@ _PROTOTYPES: tuple[tuple[str, Any, list[Any]], ...] = (
     ),
     ("GetLogicalDrives", wintypes.DWORD, []),
     ("GetDriveTypeW", wintypes.UINT, [wintypes.LPCWSTR]),
+    (
+        "SetFileInformationByHandle",
+        wintypes.BOOL,
+        [wintypes.HANDLE, ctypes.c_int, ctypes.c_void_p, wintypes.DWORD],
+    ),
+    (
+        "WriteFile",
+        wintypes.BOOL,
+        [
+            *(wintypes.HANDLE, ctypes.c_char_p, wintypes.DWORD),
+            *(POINTER(wintypes.DWORD), ctypes.c_void_p),
+        ],
+    ),
+    ("FlushFileBuffers", wintypes.BOOL, [wintypes.HANDLE]),
+    ("CreateDirectoryW", wintypes.BOOL, [wintypes.LPCWSTR, ctypes.c_void_p]),
+    ("GetCurrentProcess", wintypes.HANDLE, []),
+    (
+        "DuplicateHandle",
+        wintypes.BOOL,
+        [
+            *(wintypes.HANDLE, wintypes.HANDLE, wintypes.HANDLE, POINTER(wintypes.HANDLE)),
+            *(wintypes.DWORD, wintypes.BOOL, wintypes.DWORD),
+        ],
+    ),
     ("GetFileType", wintypes.DWORD, [wintypes.HANDLE]),
     ("GenerateConsoleCtrlEvent", wintypes.BOOL, [wintypes.DWORD, wintypes.DWORD]),
     ("WTSGetActiveConsoleSessionId", wintypes.DWORD, []),

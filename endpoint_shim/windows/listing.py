@@ -57,6 +57,8 @@ def row_of(path: str, found: entries.Facts) -> FileRow:
     )
     if kind == "link":
         row.target = target_of(path)
+        if row.target is None:
+            row.error = f"its target cannot be read (reparse tag 0x{found.tag:08X})"
     if row.modified is not None and not row.modified < YEAR_10000_MS:
         row.error = "its modified time is out of range"
     return row

@@ -24,6 +24,7 @@ DENIED = (5, 19)
 IN_USE = (32, 33)
 NO_NAME = (87, 123, 161)
 NO_FOLDER = 267
+FULL = (39, 112)
 TOO_LONG = 206
 
 
@@ -99,6 +100,8 @@ def in_words(error: OSError, path: str) -> FirelineError:
         return Refused(f"{name}: the system says access is denied")
     if number in IN_USE:
         return Failed(f"{name} is in use by another program that does not share it")
+    if number in FULL:
+        return Failed(f"no space is left for {name}; free some and try again")
     if number in NO_NAME:
         return Failed(f"{name} is no name that this system takes")
     if number == NO_FOLDER:

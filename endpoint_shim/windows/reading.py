@@ -4,16 +4,15 @@ A lock keeps the handle open while a thread is inside of a read, and keeps its p
 """
 
 import asyncio
-import msvcrt
 import os
 import sys
 import threading
 from dataclasses import dataclass
 
-from commands.language.errors import Refused
+from commands.language.errors import Failed, Refused
 from commands.language.names import Name, from_text
 from endpoint_shim.windows import entries, handles
-from endpoint_shim.windows.kernel import close, failure, kernel32
+from endpoint_shim.windows.kernel import close, kernel32
 from endpoint_shim.windows.listing import target_of
 from endpoint_shim.windows.paths import PathPolicy, in_words, text
 
@@ -45,27 +44,23 @@ def open_plain(path: str, policy: PathPolicy) -> Opened:
     with handles.looked_at(path, policy) as (looking, real):
         found = handles.facts(looking)
         refuse_unless_plain(path, found)
-        handle = handles.look(path, read=True)
+        # A hard link has a path of its own. Both sides of this are numbered by the same Python.
+        identity = handles.identity(looking)
+        policy.check_open(path, *identity)
+        # Followed now, for what stands behind a placeholder or a compressed file is its content;
+        # that the same thing is open is what counts, for the path may lead elsewhere by now.
+        handle = handles.look(path, read=True, follow=True)
         try:
             if kernel32.GetFileType(handle) != DISK:
                 raise Refused(f"{text(path)} is a device, not a plain file")
-            # The path may lead elsewhere by now: what is open is what counts.
-            policy.check_path(handles.real_path(handle, real))
+            if handles.identity(handle) != identity:
+                raise Failed(f"{text(path)} became another file while it was opened; try again")
             found = handles.facts(handle)
-            refuse_unless_plain(path, found)
             counted = handles.links(handle)
-            fd = _descriptor(handle)
         except BaseException:
             close(handle)
             raise
-    try:
-        # A hard link has a path of its own. Both sides of this are numbered by the same Python.
-        identity = os.fstat(fd)
-        policy.check_open(path, identity.st_dev, identity.st_ino)
-    except BaseException:
-        os.close(fd)
-        raise
-    return Opened(fd, path, real, found, counted)
+        return Opened(handles.descriptor(handle), path, real, found, counted)
 
 
 def refuse_unless_plain(path: str, found: entries.Facts) -> None:
@@ -76,13 +71,6 @@ def refuse_unless_plain(path: str, found: entries.Facts) -> None:
         raise Refused(f"{text(path)} is a link{leads}, not a plain file; ask for that one")
     if found.kind == "directory":
         raise Refused(f"{text(path)} is a folder, not a plain file; only plain files are taken")
-
-
-def _descriptor(handle: int) -> int:
-    try:
-        return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT)
-    except OSError:
-        raise failure() from None
 
 
 class PlainFile:

@@ -38,16 +38,17 @@ class Live:
     def down(self) -> None:
         self._demo("down")
 
-    def client(self, program: str, *words: str, given: str = "") -> Ran:
+    def client(self, program: str, *words: str, given: bytes = b"") -> Ran:
         """A stock program: ssh, scp, sftp."""
         line = [program, "-F", str(self.state / "ssh_config"), *words]
         done = subprocess.run(
-            line, input=given, capture_output=True, text=True, timeout=PROGRAM_S, check=False
+            line, input=given, capture_output=True, timeout=PROGRAM_S, check=False
         )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def ssh(self, line: str, given: str = "") -> Ran:
-        return self.client("ssh", "-T", "fireline", line, given=given)
+    def ssh(self, line: str, given: str | bytes = b"") -> Ran:
+        data = given.encode() if isinstance(given, str) else given
+        return self.client("ssh", "-T", "fireline", line, given=data)
 
     def on(self, line: str) -> Ran:
         return self.ssh(f"on {self.device} {line}")
@@ -59,7 +60,7 @@ class Live:
         return found
 
     def sftp(self, *lines: str) -> Ran:
-        given = "".join(f"{line}\n" for line in lines)
+        given = "".join(f"{line}\n" for line in lines).encode()
         return self.client("sftp", "-b", "-", "fireline", given=given)
 
     def _demo(self, word: str, *words: str) -> None:

@@ -188,8 +188,6 @@ async def test_facts_and_digests_of_a_program() -> None:
 async def test_what_is_not_built_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="findfile"):
         await anext(aiter(files(tmp_path).find("x", None)))
-    with pytest.raises(Refused, match="not built"):
-        await files(tmp_path).create(Name("x"))
 
 
 async def test_a_file_that_another_program_does_not_share_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""Files placed on a Windows device by a stock ssh client, through the real broker and shim."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.endpoint_shim.waiting import until
+from tests.windows.live import Live
+
+pytestmark = [pytest.mark.windows, pytest.mark.xdist_group("windows"), pytest.mark.needs("ssh")]
+SCRIPT = b"@echo off\r\necho \xff\x1a\r\n" * 9000
+
+
+@pytest.fixture(scope="module")
+def script(live: Live) -> str:
+    added = live.ssh("library add tool.cmd", SCRIPT)
+    assert added.status == 0, added
+    return "tool.cmd"
+
+
+def dos(path: Path) -> str:
+    return "Z:" + str(path).replace("/", "\\")
+
+
+def test_putfile_places_a_file_whole_and_replaces_it_only_when_asked(
+    live: Live, script: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "con"
+    ran = live.on(f"putfile {script} -path {dos(place)}")
+    assert ran.status == 0 and place.read_bytes() == SCRIPT, ran
+    assert os.listdir(tmp_path) == ["con"]
+    again = live.on(f"putfile {script} -path {dos(place)}")
+    assert again.status == 0 and "already" in again.out + again.err
+    place.write_bytes(b"theirs")
+    refused = live.on(f"putfile {script} -path {dos(place)}")
+    assert refused.status == 3 and "-overwrite replaces it" in refused.err
+    assert place.read_bytes() == b"theirs"
+    assert live.on(f"putfile {script} -path {dos(place)} -overwrite").status == 0
+    assert place.read_bytes() == SCRIPT
+
+
+def test_nothing_is_placed_through_a_link(live: Live, script: str, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link").symlink_to("../outside")
+    ran = live.on(f"putfile {script} -path {dos(tmp_path / 'folder' / 'link' / 'x')}")
+    assert ran.status == 3 and "nothing is written through a link" in ran.err
+    assert os.listdir(tmp_path / "outside") == []
+
+
+async def test_a_kept_file_outlives_its_session_and_another_does_not(
+    live: Live, script: str
+) -> None:
+    ran = live.ssh(f"connect {live.device}", f"putfile {script}\nputfile {script} -keep\nexit\n")
+    assert ran.status == 0, ran.err
+    shims = [one for one in live.state.rglob("kept") if one.is_dir()]
+    assert [one.name for one in shims[0].iterdir()] == [script]
+    assert (shims[0] / script).read_bytes() == SCRIPT
+    assert shims[0].stat().st_mode & 0o007 == 0
+    await until(lambda: not any((shims[0].parent / "sessions").iterdir()))
