@@ -63,6 +63,17 @@ def test_two_runs_do_not_share_a_wineserver(windows: Rig) -> None:
     assert windows.run(["-c", "pass"]).returncode == 0
 
 
+def test_what_one_run_writes_into_its_registry_no_other_run_sees(windows: Rig) -> None:
+    key = r"Software\FirelineRig"
+    write = f"import winreg; winreg.CreateKey(winreg.HKEY_CURRENT_USER, {key!r})"
+    read = f"import winreg; winreg.OpenKey(winreg.HKEY_CURRENT_USER, {key!r})"
+    with rig() as writing:
+        assert writing.run(["-c", write]).returncode == 0
+        assert writing.run(["-c", read]).returncode == 0
+    with rig() as other:
+        assert b"FileNotFoundError" in other.run(["-c", read]).stderr
+
+
 def test_a_killed_owner_leaves_nothing_after_the_next_start() -> None:
     owner = [sys.executable, "-m", "tests.windows.rig", "-c", PARENT]
     with subprocess.Popen(

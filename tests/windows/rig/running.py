@@ -195,4 +195,12 @@ def _marked(mark: str) -> Iterator[int]:
 
 
 def _link_tree(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, symlinks=True, copy_function=os.link)
+    shutil.copytree(source, target, symlinks=True, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    # The registry is written in place where it has more than one name (Wine's save_branch).
+    if source.endswith(".reg"):
+        shutil.copy2(source, target)
+    else:
+        os.link(source, target)
