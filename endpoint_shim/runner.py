@@ -62,6 +62,10 @@ class Runner:
         if self._screen is not None:
             self._screen.resize(columns, rows)
 
+    def signal(self, name: str) -> None:
+        if self._screen is not None:
+            self._screen.signal(name)
+
     def typed(self) -> None:
         """Input has come."""
         if self._screen is not None:
@@ -119,7 +123,8 @@ class Runner:
         spec = type(command).spec
         if PLATFORM not in spec.platforms:
             raise Refused(f"{spec.word} is not for {PLATFORM}")
-        place.policy.check_word(spec.word)
+        for word in spec.words:
+            place.policy.check_word(word)
         return command
 
     async def _pump(self, command: DeviceCommand, host: DeviceHost) -> Done:

@@ -41,6 +41,9 @@ class Screen:
     def resize(self, columns: int, rows: int) -> None:
         self._terminal.resize(columns, rows)
 
+    def signal(self, name: str) -> None:
+        self._terminal.signal(name)
+
     def close(self) -> None:
         """The terminal ended: nothing of it reaches the stream any more."""
         self._open = False

@@ -172,6 +172,9 @@ class Worker:
             case wire.Resize(columns=columns, rows=rows):
                 if self._runner is not None:
                     self._runner.resize(columns, rows)
+            case wire.Signal(name=name):
+                if self._runner is not None:
+                    self._runner.signal(name)
             case wire.Eof():
                 if self._runner is not None:
                     self._runner.input.end()

@@ -38,6 +38,7 @@ GROUPS: dict[str, tuple[Program, ...]] = {
         Program("nft", "nftables", "cut connections"),
         Program("unshare", "util-linux", "mounts of a test's own"),
         Program("git", "git", "the look at the commits"),
+        Program("rsync", "rsync", "rsync to a device"),
     ),
     "windows": (
         Program("wine", "wine", "the Windows half"),

@@ -116,10 +116,17 @@ class Spec:
     """What it gives is for its person's eyes: stored nowhere, not as evidence either."""
     needs: str | None
     most: str | None
+    under: str | None
+    """Another word that does the same and more: where that is denied, this one is too."""
     yields: tuple[type[Folder] | type[Written], ...]
     summary: str
     details: str
     parameters: tuple[Parameter, ...]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Every word whose denial denies this one."""
+        return (self.word,) if self.under is None else (self.word, self.under)
 
 
 class CommandMeta(StructMeta):
@@ -145,6 +152,7 @@ class CommandMeta(StructMeta):
         secret: bool = False,
         needs: str | None = None,
         most: str | None = None,
+        under: str | None = None,
         yields: tuple[type[Folder] | type[Written], ...] = (),
     ) -> Any:
         word = name.lower()
@@ -175,6 +183,7 @@ class CommandMeta(StructMeta):
                 secret,
                 needs,
                 most,
+                under,
                 yields,
                 summary.strip(),
                 _dedent(details),

@@ -77,6 +77,7 @@ def _command(cls: type[Command]) -> dict[str, Any]:
         "limit_s": spec.limit,
         "changes": spec.changes,
         "needs": spec.needs,
+        "under": spec.under,
         "text": spec.text,
         "usage": usage(spec),
         "summary": spec.summary,

@@ -283,6 +283,18 @@ class Resize(_Down, tag="resize"):
     rows: Side
 
 
+SIGNALS = (
+    "ABRT", "ALRM", "FPE", "HUP", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2",
+)  # fmt: skip
+"""Those of RFC 4254, section 6.10; `ILL` is nobody's to send."""
+
+
+class Signal(_Down, tag="signal"):
+    """A signal for what stands in the terminal, or runs without one."""
+
+    name: Annotated[str, Meta(pattern=rf"^({'|'.join(SIGNALS)})\Z")]
+
+
 class Eof(_Down, tag="eof"):
     """The end of the command's input."""
 
@@ -312,7 +324,7 @@ class Stopping(_Up, tag="stopping"):
 
 
 StreamUp = AckUp | Quiet | Stopping | Answer
-StreamDown = Start | Resize | Eof | Ack | Resumed | FileRequest | Free
+StreamDown = Start | Resize | Signal | Eof | Ack | Resumed | FileRequest | Free
 First = Dialled | Resume
 
 

@@ -32,6 +32,12 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
+    def signal_group(self, name: str) -> None:
+        """`INT` and so on to the process group that it leads; no error if that has ended."""
+        if not self.exited.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.Signals[f"SIG{name}"])
+
     def _look(self) -> None:
         status = self._poll()
         if status is None:

@@ -40,6 +40,12 @@ def environment(who: Login, folder: bytes, **more: str) -> dict[bytes, bytes]:
     return {key.encode(): os.fsencode(value) for key, value in words.items()} | {b"PWD": folder}
 
 
+def argv(who: Login, line: bytes | None) -> list[bytes]:
+    """How sshd starts the shell: as a login, or for one line, which needs no quoting so."""
+    name = os.fsencode(os.path.basename(who.shell))
+    return [b"-" + name] if line is None else [name, b"-c", line]
+
+
 def _shell(named: str) -> str:
     refusing = os.path.basename(named) in ("", "nologin", "false", "true", "sync")
     for shell in SHELLS if refusing else (named, *SHELLS):

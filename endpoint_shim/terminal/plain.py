@@ -16,19 +16,19 @@ from commands.language.errors import Failed
 from commands.language.host.terminal import Terminal
 from endpoint_shim.groups import Group
 from endpoint_shim.linux.child import Child, forget_ignored_signals
-from endpoint_shim.linux.login import Login, environment
+from endpoint_shim.linux.login import Login, argv, environment
 from endpoint_shim.linux.output import Output
 
 KEEP = 256 * 1024
 KEEP_AT_MOST = KEEP + 128 * 1024
 
 
-def plain_shell(who: Login, folder: bytes, group: Group) -> Terminal:
-    """The login shell, as sshd starts one that is given neither a command nor a terminal."""
+def plain_shell(who: Login, folder: bytes, group: Group, line: bytes | None = None) -> Terminal:
+    """The login shell, as sshd starts it without a terminal: for a line, or to read them."""
     forget_ignored_signals()
     with group.inside():
         process = subprocess.Popen(
-            ["-" + os.path.basename(who.shell)],
+            argv(who, line),
             executable=who.shell,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -85,6 +85,9 @@ class PlainShell:
             self._close_input()
 
     def resize(self, columns: int, rows: int) -> None: ...
+
+    def signal(self, name: str) -> None:
+        self._child.signal_group(name)
 
     def pause(self) -> None:
         self._going.clear()

@@ -20,7 +20,7 @@ from commands.language.host.terminal import Terminal
 from commands.language.names import Name, to_bytes
 from endpoint_shim.groups import Group
 from endpoint_shim.linux.child import BACK_TO_DEFAULT, Child, forget_ignored_signals
-from endpoint_shim.linux.login import Login, environment, login
+from endpoint_shim.linux.login import Login, argv, environment, login
 from endpoint_shim.terminal.plain import plain_shell
 
 READ = 65_536
@@ -40,12 +40,14 @@ class PosixTerminals:
         self._group = group
         self._folder = to_bytes(folder)
 
-    async def open(self, columns: int, rows: int) -> Terminal:
+    async def open(
+        self, columns: int, rows: int, line: bytes | None = None, *, home: bool = False
+    ) -> Terminal:
         who = await asyncio.to_thread(login)
         master, slave = os.openpty()
         try:
             set_size(master, columns, rows)
-            pid = self._spawned(who, os.ttyname(slave))
+            pid = self._spawned(who, os.ttyname(slave), line, home)
             child = Child(pid)
         except OSError as error:
             os.close(master)
@@ -57,21 +59,24 @@ class PosixTerminals:
             os.close(slave)
         return PosixTerminal(master, child)
 
-    async def open_plain(self) -> Terminal:
+    async def open_plain(self, line: bytes | None = None, *, home: bool = False) -> Terminal:
         who = await asyncio.to_thread(login)
         try:
-            with standing_in(self._folder, who.home) as folder:
-                return plain_shell(who, folder, self._group)
+            with standing_in(self._begins(who, home), who.home) as folder:
+                return plain_shell(who, folder, self._group, line)
         except OSError as error:
             raise Failed(f"no shell could be started: {error.strerror}") from error
 
-    def _spawned(self, who: Login, tty: str) -> int:
-        name = "-" + os.path.basename(who.shell)
-        with standing_in(self._folder, who.home) as folder, self._group.inside():
+    def _begins(self, who: Login, home: bool) -> bytes:
+        return os.fsencode(who.home) if home else self._folder
+
+    def _spawned(self, who: Login, tty: str, line: bytes | None, home: bool) -> int:
+        begins = self._begins(who, home)
+        with standing_in(begins, who.home) as folder, self._group.inside():
             forget_ignored_signals()
             pid = os.posix_spawn(
                 who.shell,
-                [name],
+                argv(who, line),
                 environment(who, folder, **_TERMINAL),
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, tty, os.O_RDWR, 0),
@@ -177,6 +182,9 @@ class PosixTerminal:
     def resize(self, columns: int, rows: int) -> None:
         if self._master >= 0:
             set_size(self._master, columns, rows)
+
+    def signal(self, name: str) -> None:
+        self._child.signal_group(name)
 
     def end_input(self) -> None:
         """A terminal's end is a key that is typed, nothing more."""

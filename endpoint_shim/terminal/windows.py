@@ -18,8 +18,10 @@ class WindowsTerminals:
         self._folder = folder
         self._prefix = prefix
 
-    async def open(self, columns: int, rows: int) -> Terminal:
+    async def open(
+        self, columns: int, rows: int, line: bytes | None = None, *, home: bool = False
+    ) -> Terminal:
         raise Refused("a terminal on Windows devices is not built yet")
 
-    async def open_plain(self) -> Terminal:
+    async def open_plain(self, line: bytes | None = None, *, home: bool = False) -> Terminal:
         raise Refused("a shell on Windows devices is not built yet")

@@ -44,6 +44,8 @@ class Login(Body, frozen=True):
     source: str
     client: str
     method: str
+    device: str = ""
+    """The device that the login name has after its `~`; who may see it is asked later."""
 
 
 class LoginRefused(Body, frozen=True):

@@ -11,6 +11,9 @@ import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from commands.exec import Exec
 from commands.exit import Exit
 from commands.language.command import find
 from commands.language.errors import FirelineError, NotUnderstood
@@ -20,7 +23,7 @@ from commands.library import Library
 from commands.shell import Shell
 from server.doors.client import Client, Stdin
 from server.doors.following import Face
-from server.doors.plain_shell import PlainShell
+from server.doors.plain_view import PlainView
 from server.doors.station import Station, wants_json
 from server.live.render import Shown
 from server.live.responder import Door
@@ -81,16 +84,18 @@ class Batch(Station):
         session.on_notice = self.say  # the end of a job, its own or its session's
 
     async def view(self, job: TerminalJob) -> int:
-        await PlainShell(self.client, self._stdin, job).run()
+        stdin = self._stdin if isinstance(job.command, Shell) else None
+        await PlainView(self.client, stdin, job).run()
         if job.error is not None:
             raise job.error
         return job.shell_status
 
     def without_terminal(self, typed: TypedLine) -> TypedLine:
-        """An exec `shell NAME` reads standard input as data; elsewhere that is not to be had."""
-        if not self._shell_alone or not isinstance(typed.command, Shell):
-            return super().without_terminal(typed)
-        return dataclasses.replace(typed, command=Shell(terminal=False))
+        """An exec `shell NAME` reads standard input as data, `exec LINE` none at all."""
+        command = typed.command
+        if isinstance(command, Exec) or (self._shell_alone and isinstance(command, Shell)):
+            return dataclasses.replace(typed, command=replace(command, terminal=False))
+        return super().without_terminal(typed)
 
     def standard_input(self) -> AsyncIterator[bytes] | None:
         """Bytes of a new library file; in lines they are lines."""

@@ -7,6 +7,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
@@ -168,8 +169,12 @@ class Client(asyncssh.SSHServerSession[bytes]):
             self.channel.resume_reading()
 
     def exit(self, status: int) -> None:
+        """The status; a negative one is the number of the signal that ended it."""
         with contextlib.suppress(OSError):
-            self.channel.exit(status)
+            if status < 0:
+                self.channel.exit_with_signal(_signal_name(-status))
+            else:
+                self.channel.exit(status)
 
     @property
     def smart(self) -> bool:
@@ -202,6 +207,13 @@ class Client(asyncssh.SSHServerSession[bytes]):
         # A PTY of 0x0 is legal and means that nobody knows.
         self.columns = min(columns, 1000) or 80
         self.rows = min(rows, 500) or 24
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name.removeprefix("SIG")
+    except ValueError:
+        return f"{number}@fireline"  # a name of our own needs the at sign (RFC 4254, 6.10)
 
 
 class Stdin:

@@ -5,7 +5,9 @@
 2. Public keys and user certificates of the authorities in access.yaml. Passwords and everything
    interactive are refused. asyncssh's own check of a certificate is never asked: it takes a list of
    principals that is empty for anybody's, and knows nothing of serials.
-3. No forwarding of any kind: asyncssh refuses ports, sockets and tunnels unless asked; agent and
+3. A login name is split at its first `~`, before anything else: a person, and the device that the
+   connection is for. Whether there is such a device, and for whom, is asked after the login.
+4. No forwarding of any kind: asyncssh refuses ports, sockets and tunnels unless asked; agent and
    X11 are switched off where the listener is made.
 """
 
@@ -66,6 +68,8 @@ class Login(asyncssh.SSHServer):
     def __init__(self, door: Entrance) -> None:
         self.person = ""
         self.key = ""
+        self.device: str | None = None
+        """What the login name has after its `~`; None for a name without one."""
         self.source = "?"
         self.version = ""
         self.cut_for: str | None = None
@@ -159,12 +163,10 @@ class Login(asyncssh.SSHServer):
     def _set_keys(self, username: str) -> None:
         """Exactly the keys of exactly this person; a name of another form has none."""
         keys: list[str] = []
-        if "~" in username or "%" in username:
-            self._refuse(
-                "a login name is a person's alone in this version; "
-                "log in as yourself, then: connect DEVICE"
-            )
-        elif PERSON.match(username) and (person := self._door.rules.people.get(username)):
+        name, _ = parted(username)
+        if "%" in username:
+            self._refuse("a login name is PERSON, or PERSON~DEVICE with a ~; it has no %")
+        elif PERSON.match(name) and (person := self._door.rules.people.get(name)):
             keys = [f'{KEY_OPTION}="{key.fingerprint}" {key.text}\n' for key in person.keys]
         self.conn.set_authorized_keys(asyncssh.import_authorized_keys("".join(keys)))
 
@@ -196,7 +198,8 @@ class Login(asyncssh.SSHServer):
         try:
             certificate = read_certificate(blob)
             fingerprint = certificate.fingerprint
-            judge(certificate, self._door.rules, username, self.source, clock.seconds())
+            person, _ = parted(username)
+            judge(certificate, self._door.rules, person, self.source, clock.seconds())
         except BadCertificate as error:
             self._count(fingerprint)
             self._why = str(error)
@@ -211,16 +214,17 @@ class Login(asyncssh.SSHServer):
         return certificate.key
 
     async def auth_completed(self) -> None:
-        name = self.conn.get_extra_info("username")
+        username = self.conn.get_extra_info("username")
         proven = self.conn.get_key_option(KEY_OPTION)
-        if not isinstance(name, str) or not isinstance(proven, list) or self._entered is None:
+        if not isinstance(username, str) or not isinstance(proven, list) or self._entered is None:
             self.conn.abort()
             return
         key = str(proven[0])
         self._door.knocking.leave(self._entered)
         self._door.knocking.succeeded(self._entered)
         self.version = visible(str(self.conn.get_extra_info("client_version", ""))[:100])
-        self.person, self.key = name, key
+        name, device = parted(username)
+        self.person, self.key, self.device = name, key, device
         method = "publickey"
         found = self.conn.get_key_option(CERTIFICATE_OPTION)
         if isinstance(found, Certificate):
@@ -229,7 +233,10 @@ class Login(asyncssh.SSHServer):
         if self._door.connections_of(name) > self._door.limits.connections_per_person:
             self.cut("too many connections of yours are open; end one first")
         try:
-            await self._door.journal(LoginRecord(name, key, self.source, self.version, method))
+            shown = visible((device or "")[:64])
+            await self._door.journal(
+                LoginRecord(name, key, self.source, self.version, method, shown)
+            )
         except NoSpace as error:
             self.refused = error
         self.journaled.set()
@@ -277,6 +284,12 @@ class Login(asyncssh.SSHServer):
     def _hold(self, held: bool) -> None:
         for client in list(self._clients):
             client.channel.hold(held)
+
+
+def parted(username: str) -> tuple[str, str | None]:
+    """The person of a login name, and the device behind its first `~`, where it has one."""
+    person, mark, device = username.partition("~")
+    return person, device if mark else None
 
 
 def _option(conn: asyncssh.SSHServerConnection, level: int, option: int) -> None:

@@ -11,10 +11,13 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from commands.language.command import ConsoleCommand, TerminalCommand
 from commands.language.desk import Desk
 from commands.language.errors import Failed, FirelineError, NeedsAnswer, NotUnderstood, Refused
 from commands.language.line import Output, TypedLine, parse
+from commands.shell import Shell
 from commands.status import Status
 from server.doors.border import showing
 from server.doors.client import Client
@@ -169,6 +172,8 @@ class Station(ABC):
                 typed = self.without_terminal(typed)
             except NotUnderstood as error:
                 unfit = error
+        if isinstance(typed.command, Shell) and self.client.login.device is not None:
+            typed = dataclasses.replace(typed, command=replace(typed.command, home=True))
         starting = self.here.execute(typed, data=self.standard_input(), unfit=unfit)
         # A start cut in half would leave a command that never ends.
         return await whole(starting, self.broker.own)

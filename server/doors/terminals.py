@@ -31,7 +31,7 @@ class Terminals:
         """Until the person leaves it or it ends; then its own exit status."""
         if not job.behind:
             self._say(
-                f"shell on {job.device}{_as_whom(session)}, recorded; "
+                f"{job.spec.word} on {job.device}{_as_whom(session)}, recorded; "
                 "Ctrl-] or F12 leaves it running"
             )
         job.behind, self._last = False, job
@@ -45,7 +45,8 @@ class Terminals:
         if left == "left":
             job.behind = True
             self._say(
-                f"shell {job.number} is still open on {job.device}; Ctrl-] or fg {job.number} "
+                f"{job.spec.word} {job.number} is still open on {job.device}; "
+                f"Ctrl-] or fg {job.number} "
                 "goes back, exit in it ends it"
             )
             return 0

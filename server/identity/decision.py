@@ -30,6 +30,12 @@ class Ask:
     device: DeviceRef | None
     door: str
     has_comment: bool = False
+    under: str | None = None
+    """Another word whose denial denies this one, as declared."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return (self.word,) if self.under is None else (self.word, self.under)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,7 @@ def _decide_at_desk(rules: Rules, ask: Ask) -> Decision:
             reached.append(rule)
             if rule.scope.every:
                 break
-    denying = _first(reached, lambda rule: ask.word in rule.deny)
+    denying = _first(reached, lambda rule: not rule.deny.isdisjoint(ask.words))
     permitting = _first(reached, lambda rule: _judge(rules, ask, rule).allowed)
     return _judge(rules, ask, denying or permitting or next(iter(reached), None))
 
@@ -125,10 +131,12 @@ def _judge(rules: Rules, ask: Ask, rule: Rule | None) -> Decision:
     place = _place(rules, rule)
     if ask.role_needed == "advanced" and rule.role == "basic":
         return _refused(_lacking(rules, what, ask.role_needed, rule), rule, hint)
-    if ask.word in rule.deny:
-        return _refused(f"{what} is denied {place}", rule, hint)
-    if not rule.permits(ask.word):
-        return _refused(f"{what} is not among the words allowed {place}", rule, hint)
+    for word in ask.words:
+        which = what if word == ask.word else f"{what} needs {word}, which"
+        if word in rule.deny:
+            return _refused(f"{which} is denied {place}", rule, hint)
+        if not rule.permits(word):
+            return _refused(f"{which} is not among the words allowed {place}", rule, hint)
     if ask.right_needed and right_name(ask.right_needed) not in rule.rights:
         right = right_name(ask.right_needed).replace(":", ": ")
         return _refused(f"{what} needs the right {right}, which is not given {place}", rule, hint)

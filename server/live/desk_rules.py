@@ -35,6 +35,7 @@ class DeskRules:
             device=ref,
             door=session.responder.door,
             has_comment=bool(session.comment),
+            under=kind.spec.under,
         )
         lines = explain(self._broker.access.rules, ask)
         if device is not None and at_device(kind.spec):

@@ -29,9 +29,10 @@ def at_device(spec: Spec) -> bool:
 def not_here(device: Device, spec: Spec) -> str:
     """Why a word is ruled out on this device; empty where it is not."""
     where = f"{spec.word} on {device.name}"
-    line = device.policy.deny.get(spec.word)
-    if line is not None:
-        return f"{where} by its own policy" + (f" (policy.toml line {line})" if line else "")
+    if (denied := _denied(device, spec)) is not None:
+        line = device.policy.deny[denied]
+        needs = "" if denied == spec.word else f" needs {denied}, which is denied"
+        return f"{where}{needs} by its own policy" + (f" (policy.toml line {line})" if line else "")
     if device.policy.error:
         return (
             f"{where}: its own policy is broken, so nothing runs there "
@@ -45,8 +46,14 @@ def not_here(device: Device, spec: Spec) -> str:
     return ""
 
 
+def _denied(device: Device, spec: Spec) -> str | None:
+    """The word by which the device's own policy denies this one."""
+    return next((word for word in spec.words if word in device.policy.deny), None)
+
+
 INSTEAD = {
     "shell": ("run",),
+    "exec": ("run",),
     "run": ("shell",),
     "getfile": ("cat",),
     "cat": ("getfile",),
@@ -59,7 +66,7 @@ INSTEAD = {
 def refusal(session: "Session", device: Device, spec: Spec) -> str:
     """Why a word is ruled out on this device and what to do; empty where it is not."""
     reason = not_here(device, spec)
-    if not reason or (device.policy.error and spec.word not in device.policy.deny):
+    if not reason or (device.policy.error and _denied(device, spec) is None):
         return reason  # a broken policy's reason says it already
     return f"{reason}; {_instead(session, device, spec)}"
 
@@ -72,7 +79,7 @@ def _instead(session: "Session", device: Device, spec: Spec) -> str:
             continue
         if session.sessions.decide(session, kind.spec, device).error is None:
             return f"{word} is allowed"
-    if spec.word in device.policy.deny:
+    if _denied(device, spec) is not None:
         return "only the device's owner can change that"
     if device.platform and device.platform not in spec.platforms:
         return "help lists what runs there"
@@ -89,7 +96,7 @@ def not_here_words(session: "Session") -> dict[str, str]:
                 reasons[word] = ""
             continue
         if session.device is not None and (reason := not_here(session.device, kind.spec)):
-            reasons[word] = _short(session.device, word, reason)
+            reasons[word] = _short(session.device, kind.spec, reason)
             continue
         judged = session.sessions.decide(session, kind.spec, session.device)
         if judged.error is not None:
@@ -97,12 +104,12 @@ def not_here_words(session: "Session") -> dict[str, str]:
     return reasons
 
 
-def _short(device: Device, word: str, reason: str) -> str:
-    if line := device.policy.deny.get(word):
+def _short(device: Device, spec: Spec, reason: str) -> str:
+    if (denied := _denied(device, spec)) and (line := device.policy.deny[denied]):
         return f"{device.name} forbids it, policy.toml line {line}"
     if device.policy.error:
         return "its policy is broken"
-    return reason.removeprefix(f"{word} on {device.name}").strip(": ")
+    return reason.removeprefix(f"{spec.word} on {device.name}").strip(": ")
 
 
 def since(device: Device) -> str:

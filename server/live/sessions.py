@@ -23,6 +23,7 @@ from server.live.judged import Judged
 from server.live.responder import Responder
 from server.live.session import Session
 from server.live.streams import Streams
+from server.live.terminal_job import TerminalJob
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -178,6 +179,7 @@ class Sessions:
                 device=device.ref if device is not None else None,
                 door=session.responder.door,
                 has_comment=bool(session.comment),
+                under=spec.under,
             ),
         )
         return Judged.of(decision, rules.file)
@@ -250,6 +252,8 @@ class Sessions:
         for job in session.running:
             if isinstance(job, DeviceJob):
                 job.cancelled_by = job.cancelled_by or f"its session's end ({session.ended_why})"
+                if isinstance(job, TerminalJob):
+                    job.unseen()
             else:
                 await job.cancel()
         waits = [asyncio.create_task(job.wait()) for job in session.running]

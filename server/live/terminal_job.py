@@ -1,7 +1,8 @@
 """A terminal on a device: callbacks from the stream to the recording to whoever looks at it.
 
 1. What the device shows is in the recording before it reaches the screen; what is typed is there
-   before it goes to the device.
+   before it goes to the device. What a line gives without a terminal is kept in its result file,
+   output and errors apart, before it is passed on.
 2. At most one viewer; without one the terminal goes on, recorded as away.
 3. While the device says that a password is read, only the length of what is typed is recorded.
 """
@@ -10,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from commands.exec import Exec
 from commands.language import items, wire
 from commands.language.errors import FirelineError
 from server.audit.chunks import Kind
@@ -18,6 +20,7 @@ from server.live.device_job import DeviceJob
 from server.live.modes import Modes
 
 KEPT = 65_536
+MOST_SAID = 20
 
 
 class Viewer:
@@ -38,6 +41,9 @@ class Viewer:
 
     def resize(self, columns: int, rows: int) -> None:
         self._job.resize(columns, rows)
+
+    def signal(self, name: str) -> None:
+        self._job.signal(name)
 
     def pause(self) -> None:
         """The screen is slow: the device stops writing, nothing piles up here."""
@@ -61,7 +67,11 @@ class TerminalJob(DeviceJob):
         self.viewer: Viewer | None = None
         self.quiet = False
         self.plain = not getattr(self.command, "terminal", True)
-        """A shell without a terminal: its recording says so by a size of 0x0."""
+        """Without a terminal; the recording says so by a size of 0x0."""
+        self._apart = self.plain and isinstance(self.command, Exec)
+        """Its output goes to the result file."""
+        self.left_behind: list[str] = []
+        """What the device says of what the command left running."""
         self.to_stderr = False
         """Where what comes now belongs; a terminal has only one."""
         self.modes = Modes()
@@ -72,7 +82,7 @@ class TerminalJob(DeviceJob):
         self._viewed = False
         self._recent: deque[bytes] = deque()
         self._size = 0
-        self._early: list[bytes] = []
+        self._early: list[tuple[bool, bytes]] = []
 
     def view(self, on_output: Callable[[bytes], None], columns: int, rows: int) -> Viewer:
         """Puts a screen on it; one that was there is taken away."""
@@ -84,11 +94,24 @@ class TerminalJob(DeviceJob):
             self.journal.recording.write(Kind.BACK, self.number, b"")
             on_output(self.modes.redo() + self._last_lines())
         self._viewed = True
-        for data in self._early:
+        now = self.to_stderr
+        for to_stderr, data in self._early:
+            self.to_stderr = to_stderr
             on_output(data)
         self._early.clear()
+        self.to_stderr = now
+        if self.plain:
+            self.journal.recording.resize(self.number, 0, 0)
         self.resize(columns, rows)
+        if not self._frozen:
+            viewer.resume()
         return viewer
+
+    def unseen(self) -> None:
+        """Nobody will look any more: what was held for somebody is not."""
+        if self.viewer is None and self.stream is not None:
+            self._viewed = True
+            self.stream.resume()
 
     def left(self, viewer: Viewer) -> bytes:
         """The screen goes; the terminal stays."""
@@ -111,13 +134,22 @@ class TerminalJob(DeviceJob):
                 self.viewer.on_writable()
 
     def resize(self, columns: int, rows: int) -> None:
-        if self.plain:
-            self.journal.recording.resize(self.number, 0, 0)
-            return
         columns, rows = min(columns, 1000) or 80, min(rows, 1000) or 24
-        if self.running and self.stream is not None and self.stream.alive:
+        if not self.plain and self.running and self.stream is not None and self.stream.alive:
             self.journal.recording.resize(self.number, columns, rows)
             self.stream.send(wire.Resize(columns=columns, rows=rows))
+
+    def signal(self, name: str) -> None:
+        """Recorded, then sent, like a key; a name that nobody knows is nobody's."""
+        stream = self.stream
+        if name not in wire.SIGNALS or stream is None or not self.running or not stream.alive:
+            return
+        try:
+            self.journal.recording.marker(self.number, f"#{self.number} signal {name}")
+        except (RecordingFull, RecordingBroken) as error:
+            self._unrecorded(error)
+            return
+        stream.send(wire.Signal(name=name))
 
     def typed_bytes(self, data: bytes) -> bool:
         """Recorded, then sent; typing is activity."""
@@ -140,18 +172,24 @@ class TerminalJob(DeviceJob):
 
     def on_bytes(self, data: bytes) -> None:
         try:
-            self.journal.recording.write(Kind.OUTPUT, self.number, data)
+            if self._apart:
+                self.feed_bytes(data)
+            else:
+                self.journal.recording.write(Kind.OUTPUT, self.number, data)
+                self.bytes += len(data)
         except (RecordingFull, RecordingBroken) as error:
             self._unrecorded(error)
             return
         # Shown first: what is only kept for the next screen must not delay this one.
         if self.viewer is not None:
             self.viewer.on_output(data)
-        elif not self._viewed and self._size < KEPT:
-            self._early.append(data)
-        self.bytes += len(data)
-        self.modes.feed(data)
-        self._keep(data)
+        elif not self._viewed and (self.plain or self._size < KEPT):
+            self._early.append((self.to_stderr, data))
+            if self.plain and self.stream is not None:
+                self.stream.pause()  # a program gets every byte, though it may come late for them
+        if not self.plain:
+            self.modes.feed(data)
+            self._keep(data)
 
     def _unrecorded(self, error: FirelineError) -> None:
         """What cannot be recorded is not shown: the terminal ends, and its session with it."""
@@ -167,8 +205,11 @@ class TerminalJob(DeviceJob):
     def _take(self, item: items.Sent) -> None:
         if isinstance(item, items.Into) and item.where in ("stdout", "stderr"):
             self.to_stderr = item.where == "stderr"
-        else:
-            super()._take(item)
+            if not self._apart:
+                return
+        elif isinstance(item, items.Note) and len(self.left_behind) < MOST_SAID:
+            self.left_behind.append(item.text)
+        super()._take(item)
 
     def on_message(self, message: wire.StreamUp) -> None:
         if isinstance(message, wire.Quiet):

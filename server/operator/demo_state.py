@@ -15,6 +15,8 @@ from server.identity.private_files import private_folder, replace_private
 from server.operator.init import SETTINGS, make_state
 
 PEOPLE = {"fireline": "alice", "fireline-basic": "bob", "fireline-auditor": "carol"}
+DEVICE = "fireline-device"
+"""The host that is this machine's own device, by alice's key."""
 
 RULES = """\
 # The demo's rules: three people, this machine and whatever else enrols.
@@ -158,15 +160,16 @@ def _write_ssh_config(state: Path) -> None:
     known = state / "known_hosts"
     line = known_hosts_line("127.0.0.1", config.ssh_port, load_host_key(state / "broker"))
     replace_private(known, f"{line.strip()}\n".encode())
+    people = {**PEOPLE, DEVICE: f"alice~{device_name()}"}
     blocks = [
         HOST.format(
             host=host,
             port=config.ssh_port,
             person=person,
-            key=(state / f"{person}_ed25519").resolve(),
+            key=(state / f"{person.partition('~')[0]}_ed25519").resolve(),
             known=known.resolve(),
         )
-        for host, person in PEOPLE.items()
+        for host, person in people.items()
     ]
     replace_private(state / "ssh_config", "\n".join(blocks).encode("utf-8"))
 

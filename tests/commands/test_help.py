@@ -33,13 +33,16 @@ def test_every_word_stands_once_in_its_group() -> None:
 
 def test_what_is_ruled_out_stands_once_with_its_reason() -> None:
     reasons = {
+        "exec": "web-02 forbids it",
         "shell": "web-02 forbids it",
         "run": "web-02 forbids it",
         "putfile": "needs advanced",
     }
     lines = help_overview(discover(), reasons)
     change = next(line for line in lines if line.startswith("change"))
-    assert change == ("change  not here: run shell (web-02 forbids it), putfile (needs advanced)")
+    assert change == (
+        "change  not here: run shell exec (web-02 forbids it), putfile (needs advanced)"
+    )
 
 
 def test_a_word_without_a_reason_is_left_out() -> None:

@@ -10,6 +10,7 @@ import asyncssh
 import pytest
 
 from server.audit.records import Login, LoginRefused
+from server.doors.login import parted
 from tests.doors.rig import Rig, finished
 
 
@@ -50,13 +51,37 @@ async def test_an_unknown_person_is_answered_like_a_wrong_key(rig: Rig) -> None:
     assert one.err.replace("alice", "X") == two.err.replace("mallory", "X")
 
 
-@pytest.mark.parametrize("name", ["alice~web-01", "alice%web-01"])
-async def test_a_login_name_with_a_device_in_it_gets_one_sentence(rig: Rig, name: str) -> None:
+async def test_a_login_name_with_a_percent_in_it_gets_one_sentence(rig: Rig) -> None:
     command = rig.ssh("alice", "help")
-    command[-2] = f"{name}@127.0.0.1"
+    command[-2] = "alice%web-01@127.0.0.1"
     ran = await finished(command)
     assert ran.status == 255
-    assert "refused: a login name is a person's alone in this version" in ran.err
+    assert "refused: a login name is PERSON, or PERSON~DEVICE with a ~; it has no %" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "person", "device"),
+    [
+        ("alice", "alice", None),
+        ("alice~web-01", "alice", "web-01"),
+        ("alice~~web~01", "alice", "~web~01"),
+        ("alice~", "alice", ""),
+        ("~web-01", "", "web-01"),
+    ],
+)
+def test_a_login_name_is_split_at_its_first_tilde(
+    name: str, person: str, device: str | None
+) -> None:
+    assert parted(name) == (person, device)
+
+
+async def test_a_login_for_a_device_is_its_persons_and_names_the_device(rig: Rig) -> None:
+    command = rig.ssh("alice", "help")
+    command[-2] = "alice~web-01@127.0.0.1"
+    ran = await finished(command)
+    assert (ran.status, ran.out) == (4, "")
+    logins = [body for body in await rig.journal() if isinstance(body, Login)]
+    assert [(login.person, login.device) for login in logins] == [("alice", "web-01")]
 
 
 @pytest.mark.parametrize("name", ["Alice", "alice ", "../alice", "-x", "a" * 33, "é"])

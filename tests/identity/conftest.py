@@ -19,6 +19,7 @@ WORDS = {
         "putfile",
         "run",
         "shell",
+        "exec",
         "library",
         "replay",
         "revoke",

@@ -52,6 +52,29 @@ def ask(
     return decide(rules, Ask(person, word, role, right, device, door, comment))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ("deny: [shell]", "exec on db-02 needs shell, which is denied (rule r"),
+        ("deny: [exec]", "exec on db-02 is denied (rule r, access.yaml line 3)"),
+        (
+            "allow: [exec, dir]",
+            "exec on db-02 needs shell, which is not among the words allowed (rule r, access.yaml",
+        ),
+        ("allow: [exec, shell]", ""),
+    ],
+)
+def test_no_word_is_a_second_path_round_the_switch_of_another(
+    rules_of: Parse, extra: str, said: str
+) -> None:
+    rules = rules_of(
+        "people: {alice: {}}\nrules:\n"
+        f"- {{name: r, people: [alice], role: advanced, devices: all, {extra}}}\n"
+    )
+    decision = decide(rules, Ask("alice", "exec", "advanced", None, DB, "exec", under="shell"))
+    assert decision.allowed == (not said) and decision.reason.startswith(said)
+
+
 def test_the_refusal_reads_as_the_console_shows_it(rules: Rules) -> None:
     decision = ask(rules, "alice", "run", "advanced", DB)
     assert (decision.status, decision.rule, decision.line, decision.role) == (

@@ -22,6 +22,10 @@ class Terminal(Protocol):
         """Nothing more will be typed; what reads lines from a pipe ends by it."""
         ...
 
+    def signal(self, name: str) -> None:
+        """Sends the process group of what was started a signal of wire.SIGNALS."""
+        ...
+
     def hang_up(self) -> None:
         """Ends it as a closed window would; everything in its group ends."""
         ...
@@ -54,12 +58,15 @@ class Terminal(Protocol):
 
 
 class Terminals(Protocol):
-    """Opening."""
+    """Opening. With a `line` the shell runs that and ends, as sshd has it; `home`: in the account's
+    home, not in the responder's folder."""
 
-    async def open(self, columns: int, rows: int) -> Terminal:
+    async def open(
+        self, columns: int, rows: int, line: bytes | None = None, *, home: bool = False
+    ) -> Terminal:
         """The user's shell as a login in a new terminal; 0 columns or rows mean 80 or 24."""
         ...
 
-    async def open_plain(self) -> Terminal:
+    async def open_plain(self, line: bytes | None = None, *, home: bool = False) -> Terminal:
         """The user's shell as a login without a terminal: it reads lines, echoes nothing."""
         ...

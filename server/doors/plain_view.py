@@ -1,7 +1,8 @@
-"""A device's shell without a terminal: standard input as data, its output and errors apart.
+"""A device's shell, or a line in it, as a program sees one: data both ways, no key of ours.
 
 A slow client pauses the device, a full device stops the reading of standard input; nothing piles
-up here. What may be shown of the output is what a terminal may be shown of it.
+up here. What may be shown of the output is what a terminal may be shown of it; only the device's
+own door has it as it is (`filtered=False`).
 """
 
 import asyncio
@@ -11,12 +12,14 @@ from server.doors.device_output import DeviceOutput
 from server.live.terminal_job import TerminalJob, Viewer
 
 
-class PlainShell:
-    """One stay in such a shell; it is the client's taker while it lasts."""
+class PlainView:
+    """One stay in it; it is the client's taker while it lasts."""
 
-    def __init__(self, client: Client, stdin: Stdin, job: TerminalJob) -> None:
+    def __init__(
+        self, client: Client, stdin: Stdin | None, job: TerminalJob, *, filtered: bool = True
+    ) -> None:
         self._client, self._stdin, self._job = client, stdin, job
-        self._output, self._errors = DeviceOutput(), DeviceOutput()
+        self._filters = (DeviceOutput(), DeviceOutput()) if filtered else None
         self._room = asyncio.Event()
 
     async def run(self) -> None:
@@ -38,26 +41,30 @@ class PlainShell:
             viewer.leave()
 
     async def _give(self, viewer: Viewer) -> None:
-        async for data in self._stdin:
-            self._room.clear()
-            if not viewer.write(data):
-                await self._room.wait()
+        if self._stdin is not None:
+            async for data in self._stdin:
+                self._room.clear()
+                if not viewer.write(data):
+                    await self._room.wait()
         viewer.end_input()
 
     def _show(self, data: bytes) -> None:
-        if self._job.to_stderr:
-            self._client.write_error(self._errors.passed(data))
-        else:
-            self._client.write(self._output.passed(data))
+        to_stderr = self._job.to_stderr
+        if self._filters is not None:
+            data = self._filters[to_stderr].passed(data)
+        (self._client.write_error if to_stderr else self._client.write)(data)
 
     # client.Taker
     def data(self, data: bytes) -> None:
-        self._stdin.data(data)
+        if self._stdin is not None:
+            self._stdin.data(data)
 
     def eof(self) -> None:
-        self._stdin.eof()
+        if self._stdin is not None:
+            self._stdin.eof()
 
-    def resized(self) -> None: ...
+    def resized(self) -> None:
+        self._viewer.resize(self._client.columns, self._client.rows)
 
     def writable(self, can: bool) -> None:
         if can:
@@ -65,4 +72,5 @@ class PlainShell:
         else:
             self._viewer.pause()
 
-    def signal(self, name: str) -> None: ...
+    def signal(self, name: str) -> None:
+        self._viewer.signal(name)

@@ -1,0 +1,359 @@
+"""`you~NAME@broker`: the device itself, for every tool that speaks ssh."""
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncssh
+import psutil
+import pytest
+
+from server.audit.chunks import Kind, Reader
+from tests.journeys.rig import House, until
+from tests.journeys.screen import Screen
+
+pytestmark = [pytest.mark.needs("ssh"), pytest.mark.timeout(180)]
+
+DEVICE = "web-01"
+THERE = ("-o", f"User=alice~{DEVICE}")
+LARGE = 16 << 20
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    limits = {"reserve_bytes": 1 << 20}
+    with House(tmp_path_factory.mktemp("door") / "house", limits) as house:
+        house.start_shim(DEVICE)
+        yield house
+
+
+def there(house: House, line: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    """One line on the device, with bytes as they are."""
+    argv = house.ssh(line, *THERE)
+    return subprocess.run(argv, input=stdin, capture_output=True, timeout=120, check=False)
+
+
+def ended(pid: int) -> bool:
+    """Whether a process runs no more, waited for by its parent or not."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def last_session(house: House) -> str:
+    """The newest session that is over, of those on the device."""
+    begun = [r for r in house.of_kind("session_begun") if r.get("device", DEVICE) != "-"]
+    session = str(begun[-1]["session"])
+    until("it is sealed", lambda: house.of_kind("session_ended", session))
+    return session
+
+
+def results(house: House, session: str) -> dict[Kind, bytes]:
+    """What the result file of a session's only command holds."""
+    kept: dict[Kind, bytes] = {}
+    for chunk in Reader(house.home / "results" / session / "1.res"):
+        kept[chunk.kind] = kept.get(chunk.kind, b"") + chunk.data
+    return kept
+
+
+def test_a_line_runs_in_the_accounts_home_with_its_own_status_and_both_outputs(
+    house: House,
+) -> None:
+    ran = there(house, "cd && pwd -P; [ $PWD = ~ ] && echo home; echo no >&2; exit 7")
+    home = subprocess.run(["sh", "-c", "cd ~ && pwd -P"], capture_output=True, check=True).stdout
+    assert (ran.returncode, ran.stdout, ran.stderr) == (7, home + b"home\n", b"no\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "out"),
+    [
+        ("echo it's", None),
+        ('echo "a\\"b"; echo \'x|y\' > /dev/null & wait', b'a"b\n'),
+        ("echo one\necho two\ncat <<X\nit's\nX\n", b"one\ntwo\nit's\n"),
+        ("  -x 2>/dev/null; echo ' -y'", b" -y\n"),
+        ("printf '%s' \udce9\udcff | od -An -tx1", b" e9 ff\n"),
+        ("printf %s 'raw:%FF' é", "raw:%FFé".encode()),
+    ],
+)
+def test_the_line_reaches_the_shell_to_the_byte(house: House, line: str, out: bytes | None) -> None:
+    ran = there(house, line)
+    if out is None:  # the quote is the shell's own affair, not ours
+        assert ran.returncode in (1, 2) and b"not understood" not in ran.stderr
+    else:
+        assert (ran.returncode, ran.stdout) == (0, out)
+
+
+def test_a_line_that_cannot_be_carried_is_refused_in_one_sentence(house: House) -> None:
+    ran = there(house, "true " + "x" * 60_000)
+    assert ran.returncode == 2 and ran.stdout == b""
+    assert re.fullmatch(
+        rb"not understood: the line is 60,\d\d\d bytes as it is sent, at most 60,000\n", ran.stderr
+    )
+
+
+def test_data_of_any_kind_goes_both_ways_unchanged(house: House) -> None:
+    data = os.urandom(LARGE) + b"\x1b]52;c;aGk=\x07\xc2\x9d\r\n\0"
+    ran = there(house, "cat", data)
+    assert ran.returncode == 0 and len(ran.stdout) == len(data)
+    assert hashlib.sha256(ran.stdout).digest() == hashlib.sha256(data).digest()
+
+
+def test_a_thousand_lines_of_errors_stay_apart_from_the_output(house: House) -> None:
+    ran = there(house, "for i in $(seq 1000); do echo e$i >&2; echo o$i; done")
+    assert ran.stderr.split() == [f"e{n}".encode() for n in range(1, 1001)]
+    assert ran.stdout.split() == [f"o{n}".encode() for n in range(1, 1001)]
+
+
+def test_one_that_a_signal_ended_is_told_by_that_signal(house: House) -> None:
+    argv = house.ssh("kill -9 $$", "-v", *THERE)
+    ran = subprocess.run(argv, capture_output=True, timeout=60, check=False)
+    assert ran.returncode == 255
+    assert b"rtype exit-signal" in ran.stderr and b"rtype exit-status" not in ran.stderr
+
+
+def test_without_a_command_it_is_the_shell(house: House) -> None:
+    argv = [*house.ssh("", *THERE)[:-1]]
+    ran = subprocess.run(
+        argv, input=b"echo in; pwd; exit 4\n", capture_output=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (4, f"in\n{os.path.expanduser('~')}\n".encode())
+
+
+def test_what_is_left_running_ends_with_it_and_is_named(house: House) -> None:
+    ran = there(house, "sleep 1000 & echo $!")
+    pid = int(ran.stdout)
+    assert ran.returncode == 0 and ended(pid)
+    assert ran.stderr == f"ended with it: {pid} sleep\n".encode()
+
+
+def test_a_client_that_is_killed_takes_its_line_along(house: House) -> None:
+    client = subprocess.Popen(
+        house.ssh("echo $$; exec sleep 1000", *THERE),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert client.stdout is not None
+    pid = int(client.stdout.readline())
+    client.send_signal(signal.SIGKILL)
+    client.communicate()
+    until("it has ended", lambda: ended(pid))
+    assert house.of_kind("ended", last_session(house))[0]["state"] == "cancelled"
+
+
+def test_it_is_recorded_before_and_after_with_digests_and_verifies(house: House) -> None:
+    ran = there(house, "cat; echo no >&2", b"typed in\n")
+    assert ran.returncode == 0
+    session = last_session(house)
+    kinds = [r["kind"] for r in house.records(session)]
+    assert kinds[-5:-1] == ["command_typed", "decided", "started", "ended"]
+    typed, ended = house.of_kind("command_typed", session)[0], house.of_kind("ended", session)[0]
+    assert (typed["line"], typed["door"]) == ("exec cat; echo no >&2", "exec")
+    assert typed["value"]["line"] == "cat; echo no >&2"
+    kept = results(house, session)
+    assert (kept[Kind.STDOUT], kept[Kind.STDERR]) == (b"typed in\n", b"no\n")
+    assert house.recorded(session, Kind.INPUT) == b"typed in\n"
+    assert house.recorded(session, Kind.OUTPUT) == b""
+    path = house.home / "results" / session / "1.res"
+    assert ended["result_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert house.admin(f"verify {session}")[0] == 0
+
+
+def test_an_unknown_device_one_unseen_and_a_refused_one(house: House) -> None:
+    """The first two are told alike, after the login; who may not is told the rule."""
+    told = {}
+    for name in ("nowhere", "-x", "", "WEB-02"):
+        ran = house.run("touch /tmp/fireline-ran", "-o", f"User=alice~{name}")
+        told[name] = ran.err.replace(name or "~", "NAME", 1)
+        assert (ran.status, ran.out) == (4, "")
+    assert len(set(told.values())) == 1
+    assert told["nowhere"].startswith("unreachable: NAME: no device of that name that you may see")
+    refused = house.run("true", "-o", f"User=bob~{DEVICE}", host="fireline-basic")
+    assert (refused.status, refused.out) == (3, "")
+    assert refused.err.startswith(f"refused: exec on {DEVICE} needs advanced, you are basic (rule ")
+    lines = [r["line"] for s in house.sessions() for r in house.of_kind("command_typed", s)]
+    assert "on nowhere exec touch /tmp/fireline-ran" in lines and "exec true" in lines
+
+
+def test_before_the_login_a_device_changes_no_answer(house: House) -> None:
+    wrong = {
+        name: house.run("true", "-o", f"User={name}", host="fireline-basic").err.replace(name, "X")
+        for name in ("alice", f"alice~{DEVICE}", "alice~nowhere", f"mallory~{DEVICE}")
+    }
+    assert len(set(wrong.values())) == 1 and "Permission denied (publickey)" in wrong["alice"]
+
+
+def test_a_terminal_is_given_where_one_was_asked_for(house: House) -> None:
+    line = "stty size; read -r x; stty size; trap 'echo got int' INT; sleep 1000; exit 5"
+    with Screen(house.ssh(line, "-tt", *THERE), columns=101, rows=33) as s:
+        s.until(r"\A33 101$")
+        s.resize(70, 20)
+        s.type("\x1d")  # no key of ours: the line gets it
+        until_resized(s)
+        s.enter("")
+        s.until(r"^20 70$")
+        s.type("\x03")
+        s.until(r"got int$")
+        assert s.status() == 5
+    session = last_session(house)
+    assert b"33 101\r\n" in house.recorded(session) and b"\x1d" in house.recorded(
+        session, Kind.INPUT
+    )
+
+
+def until_resized(screen: Screen) -> None:
+    """The client tells a new size when its own signal has come."""
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        screen.read()
+
+
+async def test_signals_of_a_client_reach_the_line(house: House) -> None:
+    port = int(re.search(r"Port (\d+)", (house.state / "ssh_config").read_text())[1])  # type: ignore[index]
+    async with asyncssh.connect(
+        "127.0.0.1", port, username=f"alice~{DEVICE}", client_keys=[str(house.state / "alice")],
+        known_hosts=None, config=None, agent_path=None,
+    ) as client:  # fmt: skip
+        line = "trap 'echo usr1' USR1; echo ready; while :; do sleep 0.05; done"
+        process = await client.create_process(line)
+        assert await process.stdout.readline() == "ready\n"
+        process.send_signal("USR1")
+        assert await process.stdout.readline() == "usr1\n"
+        process.send_signal("NONE")  # nobody's
+        process.send_signal("TERM")
+        ended = await process.wait()
+        assert ended.exit_signal is not None and ended.exit_signal[0] == "TERM"
+
+
+def test_ten_channels_of_one_connection_run_beside_each_other(house: House) -> None:
+    control = ("-o", f"ControlPath={house.state}/%n", *THERE)
+    master = house.ssh("", "-M", "-N", "-f", *control)[:-1]
+    subprocess.run(master, check=True, timeout=60, stderr=subprocess.DEVNULL)
+    try:
+        running = [
+            subprocess.Popen(
+                house.ssh(f"read x; echo $x; exit {n}", *control),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )
+            for n in range(10)
+        ]  # fmt: skip
+        for number, client in reversed(list(enumerate(running))):
+            out, _ = client.communicate(f"n{number}\n".encode(), timeout=60)
+            assert (client.returncode, out) == (number, f"n{number}\n".encode())
+    finally:
+        subprocess.run(house.ssh("", "-O", "exit", *control)[:-1], check=True, timeout=60,
+                       stderr=subprocess.DEVNULL)  # fmt: skip
+
+
+def test_nothing_is_forwarded_there_either(house: House) -> None:
+    for forward in (
+        ("-W", "127.0.0.1:22"),
+        ("-N", "-o", "ExitOnForwardFailure=yes", "-R", "0:x:1"),
+    ):
+        argv = house.ssh("", *forward, *THERE)[:-1]
+        ran = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+                             check=False)  # fmt: skip
+        assert ran.returncode == 255
+    assert there(house, "echo ${SSH_AUTH_SOCK-none} ${DISPLAY-none}").stdout == b"none none\n"
+
+
+def test_it_is_a_word_like_any_other(house: House) -> None:
+    ran = house.run(f'on {DEVICE} exec cat; echo "it\'s"; exit 3')
+    assert (ran.status, ran.out, ran.err) == (3, "it's\n", "")
+    with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=100) as s:
+        s.until(rf"{DEVICE} />$")
+        s.enter("cd /usr")
+        s.enter("exec pwd; tty; exit 2")
+        s.until(rf"^exec on {DEVICE} as \S+, recorded; .*\n/usr\n/dev/pts/\d+\n(.*\n)*.* /usr>$")
+        s.enter("exit")
+        s.status()
+
+
+def test_it_is_denied_where_shell_is(house: House) -> None:
+    house.start_shim("no-shell")
+    policy = house.shims["no-shell"].state / "policy.toml"
+    policy.write_text("\ndeny = ['shell']\n")
+    policy.chmod(0o600)
+    until("the broker knows", lambda: "refused" in house.run("why exec no-shell").out)
+    ran = house.run("touch /tmp/fireline-ran", "-o", "User=alice~no-shell")
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err == (
+        "refused: exec on no-shell needs shell, which is denied by its own policy "
+        "(policy.toml line 2); run is allowed\n"
+    )
+    assert not os.path.exists("/tmp/fireline-ran")
+
+
+# What people run over ssh.
+def remote_shell(house: House) -> str:
+    """For rsync and git: the client with its configuration."""
+    return f"ssh -F {house.state / 'ssh_config'} -o User=alice~{DEVICE}"
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """What is in it, by digest."""
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in folder.rglob("*")
+        if p.is_file()
+    }
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    (folder / "sub dir").mkdir(parents=True)
+    for number in range(30):
+        (folder / f"f{number}").write_bytes(os.urandom(1000 * number))
+    (folder / "sub dir" / "it's é").write_bytes(os.urandom(3 << 20))
+    return folder
+
+
+@pytest.mark.needs("rsync")
+def test_rsync_works_both_ways(house: House, files: Path, tmp_path: Path) -> None:
+    for source, target in (
+        (f"{files}/", f"fireline:{tmp_path}/up/"),
+        (f"fireline:{files}/", f"{tmp_path}/down/"),
+    ):
+        rsync = ["rsync", "-a", "-e", remote_shell(house), source, target]
+        subprocess.run(rsync, check=True, timeout=120)
+    assert tree(tmp_path / "up") == tree(tmp_path / "down") == tree(files)
+
+
+def test_the_old_scp_protocol_runs_the_devices_own_scp(
+    house: House, files: Path, tmp_path: Path
+) -> None:
+    scp = ["scp", "-q", "-O", "-r", "-p", "-F", str(house.state / "ssh_config"), *THERE]
+    subprocess.run([*scp, str(files), f"fireline:{tmp_path}/up"], check=True, timeout=120)
+    subprocess.run([*scp, f"fireline:{files}", f"{tmp_path}/down"], check=True, timeout=120)
+    assert tree(tmp_path / "up") == tree(tmp_path / "down") == tree(files)
+
+
+@pytest.mark.needs("git")
+def test_git_pushes_and_clones(house: House, tmp_path: Path) -> None:
+    env = {**os.environ, "GIT_SSH_COMMAND": remote_shell(house), "GIT_CONFIG_GLOBAL": "/dev/null"}
+
+    def git(*words: str, at: Path = tmp_path) -> None:
+        subprocess.run(["git", *words], cwd=at, env=env, check=True, timeout=60,
+                       capture_output=True)  # fmt: skip
+
+    git("init", "-q", "--bare", "there.git")
+    git("init", "-q", "here")
+    (tmp_path / "here" / "a").write_text("a\n")
+    git("add", "a", at=tmp_path / "here")
+    git("-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "a", at=tmp_path / "here")
+    git("push", "-q", f"fireline:{tmp_path}/there.git", "HEAD:main", at=tmp_path / "here")
+    git("clone", "-q", "-b", "main", f"fireline:{tmp_path}/there.git", "again")
+    assert (tmp_path / "again" / "a").read_text() == "a\n"
+
+
+def test_tar_pipes_arrive_whole(house: House, files: Path, tmp_path: Path) -> None:
+    packed = subprocess.run(
+        ["tar", "-C", str(files), "-cf", "-", "."], capture_output=True, check=True
+    ).stdout
+    ran = there(house, f"mkdir {tmp_path}/up && tar -C {tmp_path}/up -xf -", packed)
+    assert (ran.returncode, ran.stderr) == (0, b"") and tree(tmp_path / "up") == tree(files)
