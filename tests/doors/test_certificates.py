@@ -302,6 +302,8 @@ async def test_a_forced_command_is_run_whatever_is_asked(rig: Rig, corp: Authori
         assert (ran.status, ran.out) == (0, forced)
     subsystem = await corp.run("alice", "sftp", options=("-s",))
     assert subsystem.out == forced
+    device = await corp.run("alice~web-01", "touch /x")
+    assert (device.status, device.out) == (0, forced)
 
 
 async def test_no_pty_in_a_certificate_holds(rig: Rig, corp: Authority) -> None:
