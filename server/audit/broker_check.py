@@ -9,10 +9,11 @@ import msgspec
 
 from commands.language.visible import visible
 from server.audit.chunks import Kind, Reader
+from server.audit.decoding import decode_body
 from server.audit.file_checks import Checked, Finding
 from server.audit.folders import Folders
 from server.audit.journal import BROKER, Journal
-from server.audit.records import SessionSealed, decode_body
+from server.audit.records import SessionSealed
 from server.audit.sessions import begun
 from server.store import records
 

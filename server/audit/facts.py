@@ -5,6 +5,7 @@ from typing import NamedTuple
 import msgspec
 
 from server.audit.chain import Envelope, envelope
+from server.audit.decoding import decode_body
 from server.audit.records import (
     Ended,
     EvidencePartial,
@@ -12,7 +13,6 @@ from server.audit.records import (
     Recovered,
     SessionEnded,
     SessionOpened,
-    decode_body,
 )
 from server.store.sqlite import RecordRow
 

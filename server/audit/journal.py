@@ -17,10 +17,11 @@ from commands.language.errors import FirelineError
 from server.audit import clock, recovery, sessions
 from server.audit.ballast import Ballast
 from server.audit.chain import envelope
+from server.audit.decoding import Unknown, decode_body
 from server.audit.errors import NoSpace, RecordingBroken
 from server.audit.folders import Folders, sync_folder
 from server.audit.recording import Recording
-from server.audit.records import Body, SessionBegun, SessionOpened, Unknown, decode_body
+from server.audit.records import Body, SessionBegun, SessionOpened
 from server.audit.results import Budget
 from server.audit.session import SessionJournal
 from server.audit.syncing import DEFAULT_TIMING, Timing

@@ -5,11 +5,9 @@ names. Fields are only ever added, with a default, so that old lines still decod
 """
 
 import re
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-
-ENVELOPE: Final = frozenset({"journal", "seq", "time", "kind", "prev"})
 
 
 def _kind(name: str) -> str:
@@ -382,26 +380,3 @@ class SessionEnded(Body, frozen=True):
     length_ms: int = 0
     recording_bytes: int = 0
     recording_head: str = ""
-
-
-class Unknown(msgspec.Struct, frozen=True):
-    """A kind this version does not know; `verify` still checks its hash."""
-
-    kind: str
-    fields: dict[str, Any]
-
-
-KINDS: Final[dict[str, type[Body]]] = {
-    kind.__struct_config__.tag: kind  # type: ignore[misc]
-    for kind in Body.__subclasses__()
-}
-_DECODERS: Final = {tag: msgspec.json.Decoder(kind) for tag, kind in KINDS.items()}
-
-
-def decode_body(kind: str, line: bytes) -> Body | Unknown:
-    """The body inside a stored line; the envelope's names are skipped."""
-    decoder = _DECODERS.get(kind)
-    if decoder is not None:
-        return decoder.decode(line)
-    fields: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
-    return Unknown(kind, {key: fields[key] for key in fields if key not in ENVELOPE})

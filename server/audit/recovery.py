@@ -14,6 +14,7 @@ import msgspec
 
 from commands.language.command import ConsoleCommand, find
 from server.audit.chain import envelope
+from server.audit.decoding import decode_body
 from server.audit.folders import Folders
 from server.audit.records import (
     Body,
@@ -25,7 +26,6 @@ from server.audit.records import (
     SessionEnded,
     SessionOpened,
     Started,
-    decode_body,
 )
 from server.audit.sealing import Partial, SealedFile, seal_partials, seal_recording, seal_result
 from server.audit.session import seal_session

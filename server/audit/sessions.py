@@ -8,8 +8,9 @@ import msgspec
 
 from server.audit import clock
 from server.audit.chain import envelope
+from server.audit.decoding import decode_body
 from server.audit.folders import Folders
-from server.audit.records import SessionBegun, SessionEnded, decode_body
+from server.audit.records import SessionBegun, SessionEnded
 from server.audit.session import SessionJournal
 from server.store import records
 from server.store.records import Outline

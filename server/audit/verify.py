@@ -15,6 +15,7 @@ import msgspec
 from commands.language.visible import visible
 from server.audit.broker_check import check_sessions
 from server.audit.chain import Damage, check, envelope
+from server.audit.decoding import decode_body
 from server.audit.errors import no_such_session
 from server.audit.facts import Facts
 from server.audit.file_checks import (
@@ -25,7 +26,7 @@ from server.audit.file_checks import (
     check_results,
 )
 from server.audit.journal import BROKER, Journal
-from server.audit.records import SessionBegun, SessionSealed, decode_body
+from server.audit.records import SessionBegun, SessionSealed
 from server.audit.sessions import begun
 from server.store import records
 from server.store.sqlite import RecordRow, Store

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.audit.chain import ZEROS, Damage, check, envelope, seal
-from server.audit.records import Body, Note, Violation, decode_body
+from server.audit.decoding import decode_body
+from server.audit.records import Body, Note, Violation
 
 
 class Row(NamedTuple):
