@@ -143,7 +143,8 @@ class Broker:
         self.ports.enrolment = enrolment_door.listen()
         self.own(self.enrolment.renewal.run())
         front = Front(self)
-        front.serve_sftp = SftpDoor(self).serve
+        files = SftpDoor(self)
+        front.serve_sftp, front.serve_scp = files.serve, files.serve_scp
         host_key = await asyncio.to_thread(load_host_key, config.state)
         ssh = SshDoor(
             [host_key],

@@ -39,8 +39,7 @@ PROBES = re.compile(
 )
 """What terminals and tools send of their own accord, to start themselves on a host with a shell."""
 SETTINGS = (
-    (r"rsync\b", "rsync cannot run over Fireline; sftp and scp read /devices/NAME/…"),
-    (r"scp\b", "scp over the old protocol; use scp without -O, or sftp"),
+    (r"rsync\b", "rsync cannot run over Fireline; sftp and scp read and write /devices/NAME/…"),
     (r"mosh-server\b", "mosh cannot run over Fireline; use ssh"),
     (r".*(TERMINFO|terminfo|kitty|ghostty|wezterm|TERM=)", "switch off your terminal's ssh "
      "integration (RemoteCommand, kitten ssh, shell-integration-features)"),

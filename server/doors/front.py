@@ -40,6 +40,7 @@ class Front:
         if (device := shell_of(line)) is not None:
             return self._shell(client, device, line)
         if line.split(" ", 1)[0] == "scp" and (serve_scp := self.serve_scp) is not None:
+            client.taker = Stdin(client)
             return lambda c: serve_scp(c, c.responder("scp"), line)
         return self._exec(client, line)
 

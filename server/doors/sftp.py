@@ -10,7 +10,7 @@
 4. A file that was not closed by its client is dropped: it is not taken for a whole one.
 """
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import asyncssh
@@ -18,8 +18,11 @@ from asyncssh.constants import FXP_WRITE
 from asyncssh.sftp import SFTPLimits, SFTPServerHandler
 
 from commands.language.errors import FirelineError, NotUnderstood
+from server.doors import scp_lines
 from server.doors.channel import ServerChannel
 from server.doors.client import Client, Stdin
+from server.doors.overlap import Overlap
+from server.doors.scp import Scp
 from server.doors.sftp_server import TreeServer
 from server.doors.sftp_tree import Tree
 from server.live.responder import Responder
@@ -30,8 +33,6 @@ if TYPE_CHECKING:
 VERSION = 3
 PACKET = 256 * 1024
 READ = PACKET - 1024
-WRITES, WRITTEN = 64, 4 << 20
-"""Writes under way at once, and their bytes."""
 EXTENSIONS = (
     b"limits@openssh.com",
     b"fsync@openssh.com",
@@ -39,41 +40,58 @@ EXTENSIONS = (
     b"lsetstat@openssh.com",
 )
 
+Tell = Callable[[str], None]
+Work = Callable[[Tree, Tell, Stdin], Awaitable[int]]
+
 
 class SftpDoor:
-    """What `Front.serve_sftp` calls."""
+    """What `Front.serve_sftp` and `Front.serve_scp` call."""
 
     def __init__(self, broker: "Rooms") -> None:
         self._broker = broker
 
     async def serve(self, client: Client, responder: Responder) -> int:
         """Serves one channel; its exit status."""
+
+        async def work(tree: Tree, tell: Tell, stdin: Stdin) -> int:
+            server = TreeServer(client.channel, tree, tell)
+            handler = _Handler(server, client, stdin)
+            try:
+                await handler.run()
+            finally:
+                await handler.writes.stop()
+                for file in list(server.files):
+                    await _closed(file.drop)
+            return handler.status
+
+        return await self._served(client, responder, work)
+
+    async def serve_scp(self, client: Client, responder: Responder, line: str) -> int:
+        """The same for a copy by the old scp protocol."""
+
+        async def work(tree: Tree, _: Tell, stdin: Stdin) -> int:
+            return await Scp(client, stdin, tree, scp_lines.asked(line)).run()
+
+        return await self._served(client, responder, work)
+
+    async def _served(self, client: Client, responder: Responder, work: Work) -> int:
         stdin = client.taker
         if not isinstance(stdin, Stdin):
             raise TypeError("the channel's bytes go elsewhere")
-        try:
-            if client.comment_too_long:
-                raise NotUnderstood("FIRELINE_COMMENT is longer than 200 characters")
-            return await self._serve(client, responder, stdin)
-        except FirelineError as error:
-            client.show_error(f"{error.shown()}\n".encode())
-            return error.status
 
-    async def _serve(self, client: Client, responder: Responder, stdin: Stdin) -> int:
         def tell(line: str) -> None:
             client.show_error(f"{line}\n".encode())
 
         tree = Tree(self._broker, responder, tell)
-        server = TreeServer(client.channel, tree, tell)
-        handler = _Handler(server, client, stdin)
         try:
-            await handler.run()
+            if client.comment_too_long:
+                raise NotUnderstood("FIRELINE_COMMENT is longer than 200 characters")
+            return await work(tree, tell, stdin)
+        except FirelineError as error:
+            tell(error.shown())
+            return error.status
         finally:
-            await handler.stop_writes()
-            for file in list(server.files):
-                await _closed(file.drop)
             await tree.end(client.login.cut_for or "connection closed")
-        return handler.status
 
 
 async def _closed(close: Any) -> None:
@@ -123,38 +141,17 @@ class _Handler(SFTPServerHandler):
         super().__init__(server, wire, wire, VERSION)
         self.status = 0
         self._wire: _Wire = wire
-        self._writes: set[asyncio.Task[None]] = set()
-        self._under_way = 0
+        self.writes = Overlap()
 
     async def _process_packet(
         self, pkttype: int, pktid: int, packet: asyncssh.packet.SSHPacket
     ) -> None:
-        if pkttype != FXP_WRITE:
-            await self._waited(0, 0)
+        if pkttype == FXP_WRITE:
+            size = len(packet.get_remaining_payload())
+            await self.writes.begin(super()._process_packet(pkttype, pktid, packet), size)
+        else:
+            await self.writes.rest()
             await super()._process_packet(pkttype, pktid, packet)
-            return
-        size = len(packet.get_remaining_payload())
-        await self._waited(WRITES - 1, WRITTEN - size)
-        self._under_way += size
-        task = asyncio.create_task(super()._process_packet(pkttype, pktid, packet))
-        self._writes.add(task)
-        task.add_done_callback(lambda done: self._wrote(done, size))
-
-    async def _waited(self, many: int, size: int) -> None:
-        """Until no more than so many writes of so many bytes are under way."""
-        while self._writes and (len(self._writes) > many or self._under_way > size):
-            await asyncio.wait(self._writes, return_when=asyncio.FIRST_COMPLETED)
-
-    def _wrote(self, task: asyncio.Task[None], size: int) -> None:
-        self._writes.discard(task)
-        self._under_way -= size
-
-    async def stop_writes(self) -> None:
-        """Nobody waits for their answers any more."""
-        for task in list(self._writes):
-            task.cancel()
-        if self._writes:
-            await asyncio.wait(self._writes)
 
     async def recv_packet(self) -> asyncssh.packet.SSHPacket:
         await self._wire.drain()

@@ -108,7 +108,7 @@ async def test_a_session_that_is_not_there_has_one_answer_for_every_word(
     "probe",
     [
         "rsync --server --sender -vlogDtpre.iLsfxCIvu . /etc",
-        "scp -t /tmp",
+        "scp -S /bin/sh a b",
         "/bin/sh -c 'command -v tmux'",
         "echo ${ShellId}%ComSpec%",
         "uname -sm",

@@ -177,12 +177,6 @@ def test_what_is_no_plain_file_is_refused_by_name(demo: Demo, tmp_path: Path, ki
     assert "not a regular file" in ran.err
 
 
-def test_the_old_scp_protocol_is_refused_in_one_sentence(demo: Demo, there: Path) -> None:
-    ran = demo.client("scp", "-O", f"fireline:{demo.at(there / 'run.sh')}", "/dev/null")
-    assert ran.status == 1
-    assert "use scp without -O" in ran.err
-
-
 # Evidence.
 def test_evidence_is_its_owners_and_the_auditors(demo: Demo, there: Path, tmp_path: Path) -> None:
     ran = demo.client("ssh", "fireline", f'on {demo.device} getfile "{there / "sub" / "big"}"')
