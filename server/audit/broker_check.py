@@ -17,7 +17,8 @@ from server.audit.records import SessionSealed
 from server.audit.sessions import begun
 from server.store import records
 
-RECORDING = re.compile(r"S\d+\.rec")
+RECORDING = re.compile(r"S\d+\.rec(\.torn)?")
+"""A torn end that recovery cut off lies beside its recording and proves nothing."""
 NAMED = 20
 
 

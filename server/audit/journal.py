@@ -143,15 +143,18 @@ class Journal:
             self._pool,
         )
         try:
+            # Before its record: a power cut between the two would show a recording as missing.
+            await asyncio.to_thread(sync_folder, recording.path.parent)
             begun, durable = self.broker.submit(SessionBegun(session, opened.device, opened.person))
             _, first = journal.submit(
                 msgspec.structs.replace(opened, broker_seq=begun.seq, broker_hash=begun.hash)
             )
-            await asyncio.gather(asyncio.to_thread(sync_folder, recording.path.parent), first)
-            await durable
-        except JournalBroken:
+            await asyncio.gather(first, durable)
+        except (JournalBroken, OSError) as error:
             await recording.close()
             recording.path.unlink()
+            if isinstance(error, OSError):
+                raise NoSpace(f"no session can open: {error.strerror}") from error
             raise
         self.live[session] = journal
         journal.ended.add_done_callback(lambda _: self.live.pop(session, None))

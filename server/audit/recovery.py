@@ -3,7 +3,8 @@
 1. A start without an end becomes *interrupted*, with 'outcome unknown' where the device changes.
 2. A torn tail is cut; what was cut, and what lay beyond the last commit, is said in the file.
 3. A file that is damaged before its last commit is left as it is: that is for `verify` to name.
-4. Evidence that had not arrived whole becomes NAME.partial, never *taken*.
+4. Evidence that had not arrived whole, or that no record names yet, becomes NAME.partial, never
+   *taken*.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from server.audit.records import (
     Decided,
     Ended,
     EvidencePartial,
+    EvidenceTaken,
     Recovered,
     SessionEnded,
     SessionOpened,
@@ -80,6 +82,8 @@ class _Left(NamedTuple):
     at: str
     door: str
     commands: dict[int, _Command]
+    evidence: set[str]
+    """Names that a record gives."""
 
 
 async def recover(
@@ -108,7 +112,7 @@ async def _end(
         path = folders.result(start.session, number)
         results[number] = await asyncio.to_thread(seal_result, path)
     names = {number: _evidence_name(command) for number, command in left.commands.items()}
-    partials = await asyncio.to_thread(seal_partials, folders, start.session, names)
+    partials = await asyncio.to_thread(seal_partials, folders, start.session, names, left.evidence)
 
     writer = JournalWriter(store, start.session, last)
     bodies: list[Body] = []
@@ -154,6 +158,7 @@ async def _end(
 async def _read(store: Store, session: str) -> _Left:
     """Every command of the session; lines that do not decode are left to `verify`."""
     commands: dict[int, _Command] = {}
+    evidence: set[str] = set()
     at = door = ""
     after = 0
     while rows := await records.page(store, session, after):
@@ -169,10 +174,12 @@ async def _read(store: Store, session: str) -> _Left:
                 continue
             if isinstance(body, SessionOpened):
                 door = body.door
+            elif isinstance(body, EvidenceTaken | EvidencePartial):
+                evidence.add(body.name)
             number = getattr(body, "number", None)
             if number is not None:
                 _note(commands.setdefault(number, _Command()), body)
-    return _Left(at, door, commands)
+    return _Left(at, door, commands, evidence)
 
 
 def _note(command: _Command, body: Any) -> None:

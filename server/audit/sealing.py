@@ -4,12 +4,13 @@ import hashlib
 import os
 import re
 import shutil
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
 
-from server.audit.chunks import COMMIT, Kind, Reader, pack
+from server.audit.chunks import COMMIT, Chunk, Kind, Reader, pack
 from server.audit.folders import FILE_MODE, Folders, make_folder, sync_folder
 
 _INCOMING: Final = re.compile(r"(S[0-9]+)-([0-9]+)(?:-(.*))?", re.DOTALL)
@@ -78,9 +79,10 @@ def seal_recording(path: Path) -> SealedRecording:
 
 
 class _Walked(NamedTuple):
-    """How far the recording is whole; damage counts only before a later commit.
+    """How far the recording is whole; damage counts only before what a later commit calls safe.
 
-    A power cut can spoil everything after the last commit; before it, it was the disk or somebody.
+    A power cut can spoil everything after that, what lies between it and its commit's own chunk
+    too; before it, it was the disk or somebody.
     """
 
     end: int
@@ -96,13 +98,19 @@ def _walk(path: Path) -> _Walked:
     ms = committed = 0
     for chunk in reader:
         if reader.damage:
-            if chunk is not reader.damage[-1] and chunk.kind is Kind.COMMIT:
+            if chunk is not reader.damage[-1] and _safe(chunk) > good.end:
                 return _Walked(good.end, good.chain, ms, committed, good.end)
             continue
         good, ms = reader.tail, chunk.ms
-        if chunk.kind is Kind.COMMIT and len(chunk.data) == COMMIT.size:
-            committed = COMMIT.unpack(chunk.data)[0]
+        committed = _safe(chunk) or committed
     return _Walked(good.end, good.chain, ms, committed, None)
+
+
+def _safe(chunk: Chunk) -> int:
+    """How far a commit says that the file is on the disk."""
+    if chunk.kind is not Kind.COMMIT or len(chunk.data) != COMMIT.size:
+        return 0
+    return int(COMMIT.unpack(chunk.data)[0])
 
 
 def _keep_torn(path: Path, file: BinaryIO) -> int:
@@ -138,27 +146,62 @@ def seal_result(path: Path) -> SealedFile:
     return SealedFile(digest.hexdigest(), reader.tail.end, rows, ms)
 
 
-def seal_partials(folders: Folders, session: str, names: dict[int, str]) -> list[Partial]:
-    """Move what the session had coming in to NAME.partial in its evidence."""
+def seal_partials(
+    folders: Folders, session: str, names: dict[int, str], recorded: Collection[str] = ()
+) -> list[Partial]:
+    """Move what the session had coming in to NAME.partial in its evidence.
+
+    What already lies there under a name that no record gives it is one more: the broker stopped
+    between the two.
+    """
+    folder = folders.evidence(session)
+    coming = list(_coming(folders.incoming, session, names))
+    for stray in _unrecorded(folder, recorded):
+        if any(stray.samefile(path) for _, _, path in coming):
+            sync_folder(folders.incoming)
+            stray.unlink()  # the same file, under its two names
+        else:
+            coming.append((_number_of(stray.name, names), stray.name, stray))
     found = []
-    for path in sorted(folders.incoming.iterdir()):
-        match = _INCOMING.fullmatch(path.name)
-        if match is None or match[1] != session or not path.is_file():
-            continue
-        number = int(match[2])
-        name = match[3] or names.get(number) or f"command-{number}"
-        folder = folders.evidence(session)
+    for number, name, path in coming:
         make_folder(folder)
-        target = _free_name(folder, name)
         with path.open("r+b") as file:
             os.fsync(file.fileno())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             size = os.fstat(file.fileno()).st_size
-        path.rename(target)
+        target = path
+        if path.parent != folder or not name.endswith(".partial"):
+            target = _free_name(folder, name)
+            path.rename(target)
         sync_folder(folder)
         sync_folder(folders.incoming)
         found.append(Partial(number, target.name, size, digest))
     return found
+
+
+def _coming(incoming: Path, session: str, names: dict[int, str]) -> Iterator[tuple[int, str, Path]]:
+    for path in sorted(incoming.iterdir()):
+        match = _INCOMING.fullmatch(path.name)
+        if match is not None and match[1] == session and path.is_file():
+            number = int(match[2])
+            yield number, match[3] or names.get(number) or f"command-{number}", path
+
+
+def _unrecorded(folder: Path, recorded: Collection[str]) -> list[Path]:
+    """Plain files of a session's evidence that no record names."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.name not in recorded and path.is_file() and not path.is_symlink()
+    )
+
+
+def _number_of(name: str, names: dict[int, str]) -> int:
+    """The command that took it, as far as its name tells; else the session's last."""
+    meant = [n for n, given in names.items() if given and name.startswith(given)]
+    return max(meant or names, default=0)
 
 
 def _free_name(folder: Path, name: str) -> Path:

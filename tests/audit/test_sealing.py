@@ -71,6 +71,20 @@ def test_zeros_after_the_last_commit_are_cut(tmp_path: Path) -> None:
     ).replace("72", str(committed - COMMIT.unpack(list(Reader(path))[3].data)[0]))
 
 
+def test_a_cut_between_a_commit_and_what_it_covers_is_no_damage(tmp_path: Path) -> None:
+    """The commit's own chunk came to the disk; what was written before it, unsynced, did not."""
+    path = tmp_path / "S1.rec"
+    first, chain = pack(Kind.OUTPUT, 1, 0, b"safe", genesis("S1"))
+    said = COMMIT.pack(len(first), chain)
+    second, chain = pack(Kind.OUTPUT, 1, 1, b"x" * 2000, chain)
+    commit, _ = pack(Kind.COMMIT, 0, 2, said, chain)
+    torn = second[:500] + bytes(512) + second[1012:]
+    path.write_bytes(first + torn + commit)
+    assert seal_recording(path).told.startswith(f"recording whole to byte {len(first)},")
+    path.write_bytes(first[:16] + b"!" + first[17:] + second + commit)
+    assert seal_recording(path).told == "recording damaged at byte 0, left as it is"
+
+
 def test_sealing_twice_keeps_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "S1.rec"
     recording(path)
@@ -109,3 +123,23 @@ def test_incoming_files_become_partial_and_never_overwrite(tmp_path: Path) -> No
         (6, "mem.dmp.2.partial"),
     }
     assert [path.name for path in folders.incoming.iterdir()] == ["S10-1-other"]
+
+
+def test_what_lies_in_the_evidence_and_no_record_names_is_a_partial(tmp_path: Path) -> None:
+    """Killed between the file's new name and the record of it."""
+    folders = Folders(tmp_path)
+    folders.make()
+    folder = folders.evidence("S1")
+    folder.mkdir()
+    for name in ("taken", "alone.txt", "cut.partial"):
+        (folder / name).write_bytes(name.encode())
+    (folders.incoming / "S1-3-twin").write_bytes(b"twin")
+    (folder / "twin").hardlink_to(folders.incoming / "S1-3-twin")
+    partials = seal_partials(folders, "S1", {2: "alone.txt", 3: "twin", 4: ""}, {"taken"})
+    assert {(partial.number, partial.name) for partial in partials} == {
+        (2, "alone.txt.partial"),
+        (3, "twin.partial"),
+        (4, "cut.partial"),
+    }
+    assert {path.name for path in folder.iterdir()} == {"taken"} | {p.name for p in partials}
+    assert not list(folders.incoming.iterdir())

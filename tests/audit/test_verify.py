@@ -255,6 +255,11 @@ async def test_a_file_that_is_no_recording_is_named_by_the_broker(
     assert found == f"  recordings  {visible(name)} is no recording; no record names it"
 
 
+async def test_a_torn_end_that_recovery_kept_is_nothing_to_the_broker(whole: Journal) -> None:
+    (whole.folders.state / "recordings" / "S1.rec.torn").write_bytes(b"x")
+    assert (await verify(whole, "broker")).ok
+
+
 @pytest.mark.parametrize("cut", [1, 40, 200])
 async def test_a_cut_recording_is_named(whole: Journal, cut: int) -> None:
     path = whole.folders.recording("S1")
