@@ -11,7 +11,11 @@ import hypothesis
 import pytest
 
 HERE = Path(__file__).parent
-BY_FOLDER = {"journeys": pytest.mark.journey, "windows": pytest.mark.windows}
+BY_FOLDER = {
+    "faults": pytest.mark.journey,
+    "journeys": pytest.mark.journey,
+    "windows": pytest.mark.windows,
+}
 CI = os.environ.get("CI", "").lower() in ("1", "true")
 # How long one example takes says nothing on a machine that two tests share.
 hypothesis.settings.register_profile("fireline", deadline=None, print_blob=True)

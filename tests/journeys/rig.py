@@ -100,6 +100,8 @@ class House:
     broker: "subprocess.Popen[bytes] | None" = None
     program: Sequence[str] = SERVER
     shim_program: Sequence[str] = SHIM
+    under: Sequence[str] = ()
+    """What the broker is started by: strace, which lets it be the child that is waited for."""
 
     def __enter__(self) -> "House":
         self.make()
@@ -147,7 +149,7 @@ class House:
         """Returns when its doors are open."""
         ready, told = os.pipe()
         argv = [*self.program, "--state", str(self.home), "serve"]
-        self.broker = self._spawn(argv, "broker", {READY_FD: str(told)}, (told,))
+        self.broker = self._spawn(argv, "broker", {READY_FD: str(told)}, (told,), self.under)
         os.close(told)
         with os.fdopen(ready, "rb") as answers:
             if not select.select([answers], [], [], UP_S)[0] or not answers.readline():
@@ -273,11 +275,16 @@ class House:
         return path.read_text("utf-8", "replace")[-3000:] if path.exists() else ""
 
     def _spawn(
-        self, argv: Sequence[str], name: str, more: Mapping[str, str], descriptors: tuple[int, ...]
+        self,
+        argv: Sequence[str],
+        name: str,
+        more: Mapping[str, str],
+        descriptors: tuple[int, ...],
+        under: Sequence[str] = (),
     ) -> "subprocess.Popen[bytes]":
         with (self.state / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-I", *argv],
+                [*under, sys.executable, "-I", *argv],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, pass_fds=descriptors, env={**os.environ, **more},
             )  # fmt: skip

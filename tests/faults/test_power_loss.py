@@ -1,0 +1,57 @@
+"""300 power cuts of a broker at work: what was answered is there, nothing is half or false.
+
+The rig is trusted because the brokers in `broken/`, broken on purpose, fail it.
+"""
+
+import os
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.power import check, cuts, work
+
+pytestmark = [pytest.mark.needs("ssh", "strace"), pytest.mark.timeout(300), pytest.mark.slow]
+
+ROUNDS, TURNS = 300, 12
+SOAK_ROUNDS = 10_000
+BROKEN = Path(__file__).parent / "broken"
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A folder in memory where there is one: laying out a disk is most of a round."""
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as place:
+        yield Path(place)
+
+
+async def rounds(place: Path, memory: Path, count: int, turns: int, program: Path | None) -> None:
+    seed = int(os.environ.get("FIRELINE_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
+    print(f"FIRELINE_SEED={seed}")
+    done = work(place, turns, (str(program),) if program else ("-m", "server"))
+    disk = memory / "disk"
+    for cut in cuts(done, count, seed, disk):
+        await check(cut, done.answers, disk)
+
+
+async def test_a_power_cut_loses_nothing_that_was_answered(tmp_path: Path, memory: Path) -> None:
+    await rounds(tmp_path, memory, ROUNDS, TURNS, None)
+
+
+async def test_a_store_that_does_not_sync_is_caught(tmp_path: Path, memory: Path) -> None:
+    with pytest.raises(AssertionError, match="was answered at .* and is lost"):
+        await rounds(tmp_path, memory, 40, 4, BROKEN / "normal_sync.py")
+
+
+async def test_recordings_that_skip_their_fsync_are_caught(tmp_path: Path, memory: Path) -> None:
+    with pytest.raises(AssertionError, match="is not there up to its commit"):
+        await rounds(tmp_path, memory, 40, 4, BROKEN / "unsynced_recordings.py")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+async def test_ten_thousand_power_cuts_lose_nothing(tmp_path: Path, memory: Path) -> None:
+    await rounds(tmp_path, memory, SOAK_ROUNDS, 8 * TURNS, None)
