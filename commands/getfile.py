@@ -7,7 +7,7 @@ from typing import Annotated
 from commands.language.command import BASIC, DeviceCommand, minutes
 from commands.language.errors import Failed
 from commands.language.host import Host
-from commands.language.host.files import FileHandle
+from commands.language.host.files import Archive, FileHandle
 from commands.language.items import Into, Item, Note, Sent, Taken
 from commands.language.names import Name, is_same, shown
 
@@ -27,18 +27,27 @@ class GetFile(
 
     Goes on where it broke; done only when both sides have the same SHA-256. The size is the one
     at its opening: what a growing file gains later is not taken. What is no plain file is refused
-    by name.
+    by name. A folder, or what a glob in the last part of the path names (* ? [ab]), comes as one
+    archive, PATH.tar: links are kept as links, other file systems and special files are left out
+    and said; broken off, it begins anew.
     """
 
-    path: Annotated[Name, "file on the device; quote it if it has spaces"]
+    path: Annotated[Name, "file, folder or glob on the device; quote it if it has spaces"]
     auto: Annotated[bool, "run first what has to run first: fileinfo PATH"] = False
 
     def differs(self, item: Sent, folder: Name) -> str:
-        if isinstance(item, Into) and not is_same(folder, self.path, item.name):
+        if isinstance(item, Into) and not (
+            is_same(folder, self.path, item.name) or is_same(folder, self.path, item.name, ".tar")
+        ):
             return f"{shown(item.name)} where {shown(self.path)} was asked for"
         return ""
 
     async def run(self, host: Host) -> AsyncIterator[Item]:
+        archive = await host.files.archive(self.path)
+        if archive is not None:
+            async for item in _archived(archive):
+                yield item
+            return
         handle = await host.files.open(self.path)
         try:
             size = handle.size if handle.sized else None
@@ -65,6 +74,19 @@ class GetFile(
             yield Taken(at, digest.hexdigest())
         finally:
             await handle.close()
+
+
+async def _archived(archive: Archive) -> AsyncIterator[Item]:
+    digest, at = hashlib.sha256(), 0
+    yield Into("file", archive.path, size=archive.size)
+    async for piece in archive.pieces():
+        if isinstance(piece, str):
+            yield Note(piece)
+            continue
+        digest.update(piece)
+        at += len(piece)
+        yield piece
+    yield Taken(at, digest.hexdigest())
 
 
 async def _resume(handle: FileHandle, have: int, sha256: str | None) -> tuple["hashlib._Hash", int]:

@@ -16,8 +16,8 @@ SOON_S = 0.05
 class _Puller(Generic[Made]):
     """The generator and the lock that lets only one thread at a time be inside of it."""
 
-    def __init__(self, source: Generator[Made, None, None]) -> None:
-        self._source = source
+    def __init__(self, source: Generator[Made, None, None], full: int) -> None:
+        self._source, self._full = source, full
         self._lock = threading.Lock()
 
     def take(self) -> tuple[list[Made], bool]:
@@ -27,7 +27,7 @@ class _Puller(Generic[Made]):
             batch: list[Made] = []
             for made in self._source:
                 batch.append(made)
-                if len(batch) == FULL or time.monotonic() > until:
+                if len(batch) == self._full or time.monotonic() > until:
                     return batch, False
             return batch, True
 
@@ -37,9 +37,11 @@ class _Puller(Generic[Made]):
             self._source.close()
 
 
-async def in_batches(source: Generator[Made, None, None]) -> AsyncGenerator[Made, None]:
+async def in_batches(
+    source: Generator[Made, None, None], full: int = FULL
+) -> AsyncGenerator[Made, None]:
     """What `source` yields; closed early, the generator is ended in a thread."""
-    puller = _Puller(source)
+    puller = _Puller(source, full)
     last = False
     try:
         while not last:

@@ -115,16 +115,16 @@ def whole(folder: Name, path: Name | None) -> bytes:
     return b"/" + posixpath.normpath(joined).lstrip(b"/") if is_whole else joined
 
 
-def is_same(folder: Name, asked: Name, said: Name) -> bool:
-    """Whether a device's path may be the one asked for; on Windows, where one place has many
-    spellings, whether both end in the same name."""
+def is_same(folder: Name, asked: Name, said: Name, ending: str = "") -> bool:
+    """Whether a device's path may be the one asked for, with `ending` behind it; on Windows,
+    where one place has many spellings, whether both end in the same name."""
     if folder.removeprefix(RAW).startswith("/"):
         try:
-            return whole(folder, asked) == whole(folder, said)
+            return whole(folder, asked) + ending.encode() == whole(folder, said)
         except NotUnderstood:
             return False
     ends = [ntpath.basename(ntpath.normpath(to_units(name))).lower() for name in (asked, said)]
-    return ends[0] == ends[1]
+    return ends[0] + ending == ends[1]
 
 
 def text(name: Name) -> str | None:

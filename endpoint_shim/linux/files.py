@@ -5,10 +5,11 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-from commands.language.host.files import FileFactsRow, FileHandle, FileRow, FileWriter
+from commands.language.host.files import Archive, FileFactsRow, FileHandle, FileRow, FileWriter
 from commands.language.names import Name, from_bytes, to_bytes
 from endpoint_shim.batches import in_batches, made
 from endpoint_shim.linux.accounts import Accounts
+from endpoint_shim.linux.archive import archive_of
 from endpoint_shim.linux.facts import digest_of, facts_of
 from endpoint_shim.linux.listing import entered, listing
 from endpoint_shim.linux.paths import PathPolicy, in_words, joined
@@ -61,6 +62,10 @@ class LinuxFiles:
     async def open(self, path: Name) -> FileHandle:
         whole = joined(self._folder, path)
         return PlainFile(await made(lambda: open_plain(whole, self._policy), Opened.close))
+
+    async def archive(self, path: Name) -> Archive | None:
+        whole = joined(self._folder, path)
+        return await asyncio.to_thread(archive_of, whole, self._policy)
 
     async def create(self, path: Name) -> FileWriter:
         whole = joined(self._folder, path)

@@ -45,7 +45,14 @@ class _Level:
 class Walk:
     """One walk; `entries` is its only use, `left_out` is complete after it."""
 
-    def __init__(self, start: bytes, policy: PathPolicy) -> None:
+    def __init__(
+        self,
+        start: bytes,
+        policy: PathPolicy,
+        top: Callable[[bytes], bool] = lambda name: True,
+    ) -> None:
+        """`top` chooses among the names in `start` itself."""
+        self._top = top
         self._path = start
         self._policy = policy
         self._levels: list[_Level] = []
@@ -83,6 +90,8 @@ class Walk:
             with os.scandir(level.handle) as entries:
                 for entry in entries:
                     name = os.fsencode(entry.name)
+                    if len(self._levels) == 1 and not self._top(name):
+                        continue
                     mount = foreign.get(name)
                     path = below(self._path, name)
                     yield Entry(name, path, level.handle, mount)

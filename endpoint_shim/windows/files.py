@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 from commands.language.errors import Refused
-from commands.language.host.files import FileFactsRow, FileHandle, FileRow, FileWriter
+from commands.language.host.files import Archive, FileFactsRow, FileHandle, FileRow, FileWriter
 from commands.language.names import Name, from_text, to_units
 from endpoint_shim.batches import in_batches, made
 from endpoint_shim.new_file import NewFile
@@ -54,6 +54,9 @@ class WindowsFiles:
             return await asyncio.to_thread(facts_of, whole, self._policy, stopped)
         finally:
             stopped.set()
+
+    async def archive(self, path: Name) -> Archive | None:
+        return None  # opening it refuses a folder by name, and says that only files are taken
 
     async def open(self, path: Name) -> FileHandle:
         whole = joined(self._folder, path)

@@ -70,6 +70,26 @@ class FileHandle(Protocol):
     async def close(self) -> None: ...
 
 
+class Archive(Protocol):
+    """Several files as one tar (POSIX.1-2001, pax), made while it is read; deterministic as long
+    as nothing changes. Links are kept as links, folders once; what is no plain file is left out
+    and said."""
+
+    @property
+    def path(self) -> Name:
+        """The path that was asked for, with `.tar`."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """At most so many bytes: counted at its beginning, what is new since is left out."""
+        ...
+
+    def pieces(self) -> AsyncIterator[bytes | str]:
+        """Its bytes; strings say what was left out, or changed while it was read."""
+        ...
+
+
 class FileWriter(Protocol):
     """A new file beside its final place; it appears whole at `finish`, or not at all."""
 
@@ -108,6 +128,11 @@ class Files(Protocol):
 
     async def open(self, path: Name) -> FileHandle:
         """Opens a plain file for reading; refuses by name what is not one."""
+        ...
+
+    async def archive(self, path: Name) -> Archive | None:
+        """What a folder holds, or a glob names, as one archive; None where `path` is no folder
+        and names something by itself, or has no glob in its last part."""
         ...
 
     async def create(self, path: Name) -> FileWriter:
