@@ -29,6 +29,9 @@ class LeftOut:
     def moved(self, place: str) -> None:
         self._add("the rest of folders that were moved meanwhile", _end(place))
 
+    def link(self, place: str) -> None:
+        self._add("behind links and mount points", _end(place))
+
     def not_here(self, place: str) -> None:
         """What would have to be fetched from elsewhere first."""
         self._add("folders whose entries are not on this device", _end(place))

@@ -44,6 +44,10 @@ class Facts:
         return bool(self.attributes & DIRECTORY) and self.kind != "link"
 
     @property
+    def is_link_to_folder(self) -> bool:
+        return bool(self.attributes & DIRECTORY) and self.kind == "link"
+
+    @property
     def kind(self) -> str:
         """Other reparse points (cloud files, deduplicated ones) are files with something behind."""
         if self.attributes & REPARSE_POINT:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
-from commands.language.errors import Refused
 from commands.language.host.files import Archive, FileFactsRow, FileHandle, FileRow, FileWriter
 from commands.language.names import Name, from_text, to_units
 from endpoint_shim.batches import in_batches, made
@@ -17,6 +16,7 @@ from endpoint_shim.windows.facts import digest_of, facts_of
 from endpoint_shim.windows.listing import entered, listing
 from endpoint_shim.windows.paths import in_words, joined
 from endpoint_shim.windows.reading import Opened, PlainFile, open_plain
+from endpoint_shim.windows.search import Search
 from endpoint_shim.windows.writing import Draft, WritePolicy
 
 assert sys.platform == "win32"
@@ -45,8 +45,11 @@ class WindowsFiles:
                 yield row
 
     async def find(self, pattern: str, start: Name | None) -> AsyncIterator[FileRow | str]:
-        raise Refused("findfile on Windows devices is not built yet; dir lists one folder")
-        yield ""  # makes this an iterator, as the protocol has it
+        top = None if start is None else joined(self._folder, start)
+        search = Search(pattern, top, self._policy)
+        async with aclosing(in_batches(search.rows())) as found:
+            async for one in found:
+                yield one
 
     async def facts(self, path: Name) -> FileFactsRow:
         whole, stopped = joined(self._folder, path), threading.Event()

@@ -30,7 +30,7 @@ def listing(path: str, follow: bool, policy: PathPolicy) -> Generator[FileRow, N
         names = handles.listed(handle)
         while run := sorted(islice(names, RUN), key=lambda one: one.name.lower()):
             for one in run:
-                yield _allowed(below(path, one.name), one, policy)
+                yield allowed_row(below(path, one.name), one, policy)
 
 
 def entered(path: str, policy: PathPolicy) -> str:
@@ -71,7 +71,8 @@ def target_of(path: str) -> Name | None:
     return None
 
 
-def _allowed(path: str, found: entries.Facts, policy: PathPolicy) -> FileRow:
+def allowed_row(path: str, found: entries.Facts, policy: PathPolicy) -> FileRow:
+    """An entry's row, or that the policy keeps it."""
     try:
         policy.check_path(path)
     except FirelineError as refused:

@@ -59,3 +59,15 @@ async def test_a_kept_file_outlives_its_session_and_another_does_not(
     assert (shims[0] / script).read_bytes() == SCRIPT
     assert shims[0].stat().st_mode & 0o007 == 0
     await until(lambda: not any((shims[0].parent / "sessions").iterdir()))
+
+
+def test_a_folder_that_links_to_one_above_it_is_gone_into_once(live: Live, tmp_path: Path) -> None:
+    (tmp_path / "Folder").mkdir()
+    (tmp_path / "Folder" / "HIT.txt").touch()
+    (tmp_path / "Folder" / "Application Data").symlink_to(tmp_path)
+    ran = live.on(f"findfile hit* -path {dos(tmp_path)}")
+    assert ran.status == 0 and ran.out.count("HIT.txt") == 1
+    assert "left out, behind links and mount points: " in ran.out + ran.err
+    rows = live.rows(f"on {live.device} dir {dos(tmp_path / 'Folder')}")
+    kinds = {row["path"].rpartition("\\")[2]: (row["kind"], row["error"]) for row in rows}
+    assert kinds["HIT.txt"] == ("file", "") and kinds["Application Data"][0] == "link"

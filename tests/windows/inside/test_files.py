@@ -185,11 +185,6 @@ async def test_facts_and_digests_of_a_program() -> None:
     assert await files(shell.parent).digest(Name("none.exe")) is None
 
 
-async def test_what_is_not_built_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="findfile"):
-        await anext(aiter(files(tmp_path).find("x", None)))
-
-
 async def test_a_file_that_another_program_does_not_share_is_named(tmp_path: Path) -> None:
     place(tmp_path, "held")
     held = kernel32.CreateFileW(str(tmp_path / "held"), READ_DATA, 0, None, OPEN_EXISTING, 0, None)
