@@ -1,4 +1,4 @@
-"""`fireline-endpoint`: enroll this device, run its shim, check why it is offline, renew it."""
+"""`fireline-endpoint`: enroll this device, run its shim (or make it a service), check and renew."""
 
 import argparse
 import platform
@@ -9,10 +9,17 @@ from pathlib import Path
 
 from commands.language.errors import FirelineError
 from endpoint_shim import VERSION, config
+from endpoint_shim.service import WORDS as SERVICE
 
 
 def main() -> None:
     """The program's entry; exits with the error's status and one sentence."""
+    if sys.argv[1:2] == ["worker"]:
+        # A frozen program is its own interpreter: so its supervisor starts a worker.
+        from endpoint_shim import worker_start
+
+        del sys.argv[1]
+        return worker_start.main()
     arguments = _parser().parse_args()
     try:
         sys.exit(arguments.run(arguments))
@@ -29,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state", type=_folder, default=config.DEFAULT_STATE, help="its folder (%(default)s)"
     )
-    words = parser.add_subparsers(required=True, metavar="enroll | run | check | renew")
+    words = parser.add_subparsers(required=True, metavar="enroll | run | check | service | renew")
     enroll = words.add_parser("enroll", help="take this device's identity with a token")
     enroll.add_argument(
         "--token", metavar="FILE", default="-", help="file that holds the token; - is stdin"
@@ -44,7 +51,15 @@ def _parser() -> argparse.ArgumentParser:
         "renew", help="take a new certificate where the last ran out; run does it by itself"
     )
     renew.set_defaults(run=_renew)
-    for word in (enroll, run, check, renew):
+    service = words.add_parser(
+        "service",
+        help="run as a service of the system: " + ", ".join(SERVICE),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="\n".join(f"{word:<8} {about}" for word, about in SERVICE.items()),
+    )
+    service.add_argument("word", choices=list(SERVICE), metavar=" | ".join(SERVICE))
+    service.set_defaults(run=_service)
+    for word in (enroll, run, check, service, renew):
         # Before or after the word; SUPPRESS keeps the one from overwriting the other.
         word.add_argument("--state", type=_folder, default=argparse.SUPPRESS, help="its folder")
     return parser
@@ -66,6 +81,7 @@ def _enroll(arguments: argparse.Namespace) -> int:
     enrol.enroll(arguments.state, enrol.read_token(arguments.token), arguments.name)
     state = shlex.quote(str(arguments.state))
     print(f"enrolled as {arguments.name}; next: fireline-endpoint --state {state} run")
+    print(f"or, with the system: fireline-endpoint --state {state} service install")
     return 0
 
 
@@ -73,6 +89,13 @@ def _run(arguments: argparse.Namespace) -> int:
     from endpoint_shim import supervisor
 
     supervisor.run(config.load(arguments.state))
+    return 0
+
+
+def _service(arguments: argparse.Namespace) -> int:
+    from endpoint_shim import service
+
+    print(service.act(arguments.word, arguments.state))
     return 0
 
 

@@ -11,7 +11,8 @@ from endpoint_shim.groups import Group, Groups
 from endpoint_shim.pipe import Pipe
 
 WORKER = ("-I", "-m", "endpoint_shim.worker_start")
-RENEW = ("-I", "-m", "endpoint_shim", "renew", "--state")
+FROZEN = bool(getattr(sys, "frozen", False))
+"""Whether this is `fireline-endpoint.exe` (PyInstaller): it is its own interpreter."""
 RENEW_S = 60.0
 
 
@@ -37,7 +38,13 @@ async def start_worker(pipe: Pipe) -> Child:
         from endpoint_shim.windows.spawn import spawn
     else:
         from endpoint_shim.linux.spawn import spawn
-    return await spawn([sys.executable, *WORKER], pipe)
+    return await spawn([sys.executable, *(("worker",) if FROZEN else WORKER)], pipe)
+
+
+def own_words(word: str, state: Path) -> list[str]:
+    """What follows `sys.executable` to run this very program with a word."""
+    isolated = [] if FROZEN else ["-I", "-m", "endpoint_shim"]
+    return [*isolated, "--state", str(state), *word.split()]
 
 
 async def renew(state: Path) -> str:
@@ -45,8 +52,7 @@ async def renew(state: Path) -> str:
     not wait in the supervisor's. What it said."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        *RENEW,
-        str(state),
+        *own_words("renew", state),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

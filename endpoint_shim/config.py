@@ -5,6 +5,8 @@
 Windows test rig needs); an unknown key is refused.
 """
 
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,10 @@ from endpoint_shim.proxy import Proxy, parse
 KEY, CERTIFICATE, CA, IDENTITY = "key.pem", "device.pem", "ca.pem", "identity.json"
 SETTINGS, POLICY, REFUSAL = "shim.toml", "policy.toml", "last-refusal.json"
 SESSIONS, KEPT = "sessions", "kept"
-DEFAULT_STATE = Path("/var/lib/fireline-endpoint")
+if sys.platform == "win32":
+    DEFAULT_STATE = Path(os.environ.get("PROGRAMDATA", "C:\\ProgramData")) / "fireline-endpoint"
+else:
+    DEFAULT_STATE = Path("/var/lib/fireline-endpoint")
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -82,6 +82,10 @@ class Own:
 
 def found(state: Path, policy: Path, free: Iterable[Path]) -> Own:
     """The shim's own files here; `free` is what a session may use of the state folder."""
+    if getattr(sys, "frozen", False):
+        # One folder of its own: program and libraries (PyInstaller's `_internal`).
+        folder = Path(sys.executable).parent
+        return Own(places([state, policy, folder]), places(free), Places(), state, policy)
     prefixes = [Path(sys.prefix)] if sys.prefix != sys.base_prefix else []
     python = [Path(sys.executable), *(Path(sysconfig.get_path(name)) for name in LIBRARIES)]
     return Own(

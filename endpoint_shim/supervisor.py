@@ -12,6 +12,7 @@ import logging
 import signal
 import ssl
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -234,9 +235,12 @@ class Supervisor:
             refusal.keep(self._config.state, refusal.Refusal(facts.clock_ms(), place, reason))
 
 
-async def supervise(config: Config) -> None:
-    """Runs until a signal asks for the end."""
+async def supervise(
+    config: Config, on_start: Callable[["Supervisor"], None] = lambda _: None
+) -> None:
+    """Runs until a signal, or whoever `on_start` tells of it, asks for the end."""
     supervisor = Supervisor(config)
+    on_start(supervisor)
     if sys.platform != "win32":
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

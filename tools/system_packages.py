@@ -37,6 +37,7 @@ GROUPS: dict[str, tuple[Program, ...]] = {
         Program("faketime", "faketime", "devices with a wrong clock"),
         Program("nft", "nftables", "cut connections"),
         Program("unshare", "util-linux", "mounts of a test's own"),
+        Program("systemd-analyze", "systemd", "the unit of the shim as a service"),
         Program("git", "git", "the look at the commits"),
         Program("rsync", "rsync", "rsync to a device"),
     ),

@@ -1,0 +1,110 @@
+"""The shim as a service of systemd: its unit, written to where systemd looks, and its state."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from commands.language.errors import Failed, Refused
+from endpoint_shim.children import own_words
+
+NAME = "fireline-endpoint"
+UNIT = f"{NAME}.service"
+UNITS = Path("/etc/systemd/system")
+TEMPLATE = Path(__file__).with_name(UNIT)
+RUNNING = Path("/run/systemd/system")
+"""It is there while systemd is the host's first process (sd_booted(3))."""
+ASK_S = 30.0
+_QUOTED = str.maketrans({"\\": "\\\\", '"': '\\"', "%": "%%", "$": "$$"})
+
+
+def unit(state: Path) -> str:
+    """The unit's text for this program and a state folder."""
+    text = TEMPLATE.read_text("utf-8")
+    words = [sys.executable, *own_words("run", state)]
+    return text.replace("@PROGRAM@", " ".join(map(_quoted, words)))
+
+
+def install(state: Path, units: Path = UNITS) -> str:
+    """Writes the unit, and has it start now and with the system; says what was done."""
+    _need_root(units)
+    place = units / UNIT
+    _write(place, unit(state))
+    if not _systemd():
+        return f"{place} is written; systemd does not run here, so nothing was started"
+    _systemctl("daemon-reload")
+    _systemctl("enable", "--now", UNIT)
+    return f"{place} is written; it runs, and starts with the system"
+
+
+def remove(units: Path = UNITS) -> str:
+    """Stops it and takes the unit away; the state folder stays."""
+    place = units / UNIT
+    if not place.exists():
+        raise Failed(f"{place} is not there; nothing to remove")
+    if _systemd():
+        _systemctl("disable", "--now", UNIT)
+    place.unlink()
+    if _systemd():
+        _systemctl("daemon-reload")
+    return f"{place} is gone; the device's identity stays in its state folder"
+
+
+def state_of(units: Path = UNITS) -> tuple[bool, str]:
+    """Whether the service is as it should be, and a sentence."""
+    if not (units / UNIT).exists():
+        return True, "it is no service here; fireline-endpoint service install makes it one"
+    if not _systemd():
+        return True, f"{units / UNIT} is there, but systemd does not run here"
+    wanted = ("ActiveState", "UnitFileState", "NRestarts", "ExecMainPID")
+    said = _systemctl("show", UNIT, f"--property={','.join(wanted)}")
+    found = dict(line.partition("=")[::2] for line in said.splitlines())
+    well = (found.get("ActiveState"), found.get("UnitFileState")) == ("active", "enabled")
+    words = f"the service is {found.get('ActiveState')} and {found.get('UnitFileState')}"
+    started = f"started again {found.get('NRestarts')} times"
+    remedy = "" if well else f"; systemctl enable --now {UNIT}"
+    return well, f"{words}, pid {found.get('ExecMainPID')}, {started}{remedy}"
+
+
+def _quoted(word: str) -> str:
+    return f'"{word.translate(_QUOTED)}"'
+
+
+def _write(place: Path, text: str) -> None:
+    """Whole or not at all; systemd reads it, so it is no private file."""
+    beside = place.with_name(f".{place.name}.new")
+    beside.unlink(missing_ok=True)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(handle)
+    beside.rename(place)
+
+
+def _need_root(units: Path) -> None:
+    if not os.access(units, os.W_OK):
+        raise Refused(f"{units} cannot be written; that takes root, on a host that systemd runs")
+
+
+def _systemd() -> bool:
+    return RUNNING.is_dir()
+
+
+def _systemctl(*words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["systemctl", "--no-pager", *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ASK_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"systemctl {words[0]} did not end within {ASK_S:g} s") from None
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().replace("\n", "; ")[:500]
+        raise Failed(f"systemctl {words[0]} ended with {done.returncode}: {said}")
+    return done.stdout

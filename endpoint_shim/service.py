@@ -1,0 +1,45 @@
+"""`fireline-endpoint service …`: the shim as a service, by each system's own means."""
+
+import sys
+from pathlib import Path
+
+from endpoint_shim import config
+
+WORDS = {
+    "install": "make it a service that starts now, with the system, and 5 s after it is killed",
+    "remove": "stop the service and take it away; the device's identity stays",
+    "state": "say how the service is",
+}
+if sys.platform == "win32":
+    WORDS["run"] = "what the system itself starts"
+else:
+    WORDS["unit"] = "print the unit that install writes"
+
+
+def act(word: str, state: Path) -> str:
+    """Does it, and says what was done."""
+    if word == "install":
+        config.load(state)  # a service without an identity would start and end for ever
+    if sys.platform == "win32":
+        from endpoint_shim.windows import service as windows
+
+        return windows.act(word, state)
+    from endpoint_shim.linux import service as linux
+
+    match word:
+        case "install":
+            return linux.install(state)
+        case "remove":
+            return linux.remove()
+        case "unit":
+            return linux.unit(state).rstrip("\n")
+    return state_of()[1]
+
+
+def state_of() -> tuple[bool, str]:
+    """Whether the service is as it should be, and a sentence."""
+    if sys.platform == "win32":
+        from endpoint_shim.windows.scm import state_of
+    else:
+        from endpoint_shim.linux.service import state_of
+    return state_of()
