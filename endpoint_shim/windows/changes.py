@@ -1,21 +1,103 @@
-"""What an SFTP client changes besides a file's bytes on Windows: refused until it is built."""
+"""What an SFTP client changes besides a file's bytes: folders made, names and times.
 
+All by handle: the folder is reached through no link, and what is in it is opened, looked at and
+used by that one handle. Names and times change only on what this stream made.
+"""
+
+import errno
+import msvcrt
+import os
 import sys
 
 from commands.language import wire
-from endpoint_shim.windows.paths import PathPolicy
-from endpoint_shim.windows.uploads import Made, not_built
+from commands.language.errors import Failed, Refused
+from endpoint_shim.windows import handles, native
+from endpoint_shim.windows.kernel import close
+from endpoint_shim.windows.paths import in_words, text
+from endpoint_shim.windows.uploads import Made, Place, exists, set_facts_of
+from endpoint_shim.windows.writing import WritePolicy
 
 assert sys.platform == "win32"
 
 
-def make_folder(asked: wire.MakeFolder, policy: PathPolicy, made: Made) -> None:
-    raise not_built()
+def make_folder(asked: wire.MakeFolder, policy: WritePolicy, made: Made) -> None:
+    place = Place(asked.path, policy)
+    try:
+        made_at = native.open_below(
+            place.folder, place.name, native.READ_ATTRIBUTES, new=True, a_folder=True
+        )
+        try:
+            made.add(made_at)
+        finally:
+            close(made_at)
+    except FileExistsError as error:
+        raise Failed(f"{text(place.path)} exists already") from error
+    except OSError as error:
+        raise in_words(error, place.path) from error
+    finally:
+        place.close()
 
 
-def rename(asked: wire.Rename, policy: PathPolicy, made: Made) -> None:
-    raise not_built()
+def rename(asked: wire.Rename, policy: WritePolicy, made: Made) -> None:
+    old = Place(asked.path, policy)
+    try:
+        new = Place(asked.to, policy)
+        try:
+            _rename(old, new, asked, made)
+        except FileExistsError as error:
+            raise exists(new.path) from error
+        except OSError as error:
+            raise in_words(error, old.path) from error
+        finally:
+            new.close()
+    finally:
+        old.close()
 
 
-def set_facts(asked: wire.SetFacts, policy: PathPolicy, made: Made) -> None:
-    raise not_built()
+def _rename(old: Place, new: Place, asked: wire.Rename, made: Made) -> None:
+    source = old.open(native.DELETE)
+    try:
+        _refuse_foreign(old, source, made)
+        replaces = False
+        if asked.replace and (before := new.looked_at()) is not None:
+            try:
+                replaces = asked.overwrite or made.has(before)
+            finally:
+                close(before)
+            if not replaces:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        native.rename(source, new.folder, new.name, replace=replaces)
+    finally:
+        close(source)
+
+
+def set_facts(asked: wire.SetFacts, policy: WritePolicy, made: Made) -> None:
+    place = Place(asked.path, policy)
+    try:
+        wanted = native.WRITE_ATTRIBUTES | (0 if asked.size is None else native.WRITE_DATA)
+        handle = place.open(wanted)
+        try:
+            _refuse_foreign(place, handle, made)
+            flags = os.O_RDWR | os.O_BINARY | os.O_NOINHERIT
+            fd = -1
+            if asked.size is not None:
+                fd = msvcrt.open_osfhandle(handles.duplicate(handle), flags)
+            try:
+                set_facts_of(handle, fd, asked)
+            finally:
+                if fd >= 0:
+                    os.close(fd)
+        finally:
+            close(handle)
+    except OSError as error:
+        raise in_words(error, place.path) from error
+    finally:
+        place.close()
+
+
+def _refuse_foreign(place: Place, handle: int, made: Made) -> None:
+    if not made.has(handle):
+        raise Refused(
+            f"{text(place.path)} was not made by this connection; its name and times are left as "
+            "they are"
+        )

@@ -14,7 +14,7 @@ DISPOSITION = 4
 _ENTER = native.READ_ATTRIBUTES | native.READ_CONTROL
 _NEW = (
     *(native.WRITE_DATA, native.APPEND_DATA, native.READ_ATTRIBUTES, native.WRITE_ATTRIBUTES),
-    *(native.DELETE, native.READ_CONTROL, native.WRITE_DAC),
+    *(native.READ_DATA, native.DELETE, native.READ_CONTROL, native.WRITE_DAC),
 )
 
 

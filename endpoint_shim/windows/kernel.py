@@ -89,6 +89,11 @@ _PROTOTYPES: tuple[tuple[str, Any, list[Any]], ...] = (
         ],
     ),
     ("GetFileType", wintypes.DWORD, [wintypes.HANDLE]),
+    (
+        "SetFileTime",
+        wintypes.BOOL,
+        [wintypes.HANDLE, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p],
+    ),
     ("GenerateConsoleCtrlEvent", wintypes.BOOL, [wintypes.DWORD, wintypes.DWORD]),
     ("WTSGetActiveConsoleSessionId", wintypes.DWORD, []),
     ("LocalFree", ctypes.c_void_p, [ctypes.c_void_p]),

@@ -17,7 +17,13 @@ READ_DATA, WRITE_DATA, APPEND_DATA, READ_ATTRIBUTES, WRITE_ATTRIBUTES = 0x1, 0x2
 DELETE, READ_CONTROL, WRITE_DAC, SYNCHRONIZE = 0x10000, 0x20000, 0x40000, 0x100000
 SHARE_NONE, SHARE_ALL = 0, 7
 OPEN, CREATE = 1, 2
-SYNCHRONOUS, NO_FOLDER, BACKUP_INTENT, OPEN_REPARSE_POINT = 0x20, 0x40, 0x4000, 0x200000
+A_FOLDER, SYNCHRONOUS, NO_FOLDER, BACKUP_INTENT, OPEN_REPARSE_POINT = (
+    0x1,
+    0x20,
+    0x40,
+    0x4000,
+    0x200000,
+)
 CASE_INSENSITIVE = 0x40
 NORMAL = 0x80
 RENAME = 10
@@ -74,9 +80,16 @@ ntdll.RtlNtStatusToDosError.argtypes = [ctypes.c_uint32]
 
 
 def open_below(
-    folder: int, name: str, access: int, *, share: int = SHARE_ALL, new: bool = False
+    folder: int,
+    name: str,
+    access: int,
+    *,
+    share: int = SHARE_ALL,
+    new: bool = False,
+    a_folder: bool = False,
 ) -> int:
-    """A handle of what an open folder holds under a name, or of a new file; raises OSError."""
+    """A handle of what an open folder holds under a name, or of a new file, or of a new folder;
+    raises OSError."""
     units = name.encode("utf-16-le", "surrogatepass")
     if not units or len(units) > _LONGEST_NAME or "\\" in name or "/" in name:
         raise ctypes.WinError(123)
@@ -86,7 +99,8 @@ def open_below(
         ctypes.sizeof(_ObjectAttributes), folder, ctypes.pointer(called), CASE_INSENSITIVE
     )
     handle, status = wintypes.HANDLE(), _IoStatus()
-    options = SYNCHRONOUS | OPEN_REPARSE_POINT | (NO_FOLDER if new else BACKUP_INTENT)
+    kind = A_FOLDER if a_folder else NO_FOLDER
+    options = SYNCHRONOUS | OPEN_REPARSE_POINT | (kind if new else BACKUP_INTENT)
     _check(
         ntdll.NtCreateFile(
             ctypes.byref(handle),

@@ -27,7 +27,7 @@ def facts_at(path: Name, follow: bool, policy: PathPolicy) -> FileFacts:
     """The facts of what is at a path; of the link itself unless `follow`."""
     whole = joined(ROOT, path)
     with handles.looked_at(whole, policy, follow=follow) as (handle, _):
-        return _facts(ntpath.basename(whole) or whole, handles.facts(handle))
+        return facts_named(ntpath.basename(whole) or whole, handles.facts(handle))
 
 
 def open_at(path: Name, follow: bool, policy: PathPolicy) -> Opened:
@@ -53,10 +53,10 @@ def entries(path: Name, policy: PathPolicy) -> Iterator[FileFacts]:
     whole = joined(ROOT, path)
     with handles.looked_at(whole, policy, read=True, follow=True) as (handle, _):
         for one in handles.listed(handle):
-            yield _facts(one.name, one)
+            yield facts_named(one.name, one)
 
 
-def _facts(name: str, found: Facts) -> FileFacts:
+def facts_named(name: str, found: Facts) -> FileFacts:
     writable = 0 if found.attributes & READ_ONLY else 0o200
     return FileFacts(
         name=from_text(name),
