@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from commands.language.command import ADVANCED, HIDDEN, LINE, LINUX, Command, TerminalCommand
+from commands.language.command import ADVANCED, HIDDEN, LINE, Command, TerminalCommand
 from commands.language.desk import Desk
 from commands.language.errors import NotUnderstood
 from commands.language.host import Host
@@ -17,7 +17,6 @@ LONGEST = 60_000
 class Exec(
     TerminalCommand,
     role=ADVANCED,
-    platforms=(LINUX,),
     group="change",
     limit=None,
     changes=True,

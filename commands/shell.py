@@ -2,14 +2,12 @@
 
 from typing import Annotated
 
-from commands.language.command import ADVANCED, HIDDEN, LINUX, TerminalCommand
+from commands.language.command import ADVANCED, HIDDEN, TerminalCommand
 from commands.language.host import Host
 from commands.language.host.terminal import Terminal
 
 
-class Shell(
-    TerminalCommand, role=ADVANCED, platforms=(LINUX,), group="change", limit=None, changes=True
-):
+class Shell(TerminalCommand, role=ADVANCED, group="change", limit=None, changes=True):
     """Open a terminal on the device, recorded; Ctrl-] or F12 leaves it running.
 
     ssh -t … 'shell NAME' opens it from anywhere, `shell` on the device that one stands on.

@@ -8,7 +8,7 @@ from typing import Literal
 
 from commands.language import wire
 from commands.language.host.terminal import Terminal
-from commands.language.items import Into, encode
+from commands.language.items import Into, Note, encode
 from endpoint_shim.inputs import Input
 from endpoint_shim.stream import Stream
 
@@ -28,6 +28,7 @@ class Screen:
         terminal.on_error = self._error
         terminal.on_writable = self._writable
         terminal.on_quiet = self._quiet
+        terminal.on_note = self._note
         stream.on_room = self._room
         self.typed()
 
@@ -78,6 +79,10 @@ class Screen:
     def _writable(self) -> None:
         self._full = False
         self.typed()
+
+    def _note(self, text: str) -> None:
+        if self._open:
+            self._stream.send_text(encode(Note(text)))
 
     def _quiet(self, on: bool) -> None:
         if self._open:

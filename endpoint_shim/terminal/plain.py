@@ -66,6 +66,7 @@ class PlainShell:
         self.on_error: Callable[[bytes], None] = lambda _: None
         self.on_writable: Callable[[], None] = lambda: None
         self.on_quiet: Callable[[bool], None] = lambda _: None
+        self.on_note: Callable[[str], None] = lambda _: None
 
     def write(self, data: bytes) -> bool:
         if self._stdin < 0:

@@ -130,6 +130,7 @@ class PosixTerminal:
         self._on_output: Callable[[bytes], None] = lambda _: None
         self._on_writable: Callable[[], None] = lambda: None
         self._on_quiet: Callable[[bool], None] = lambda _: None
+        self.on_note: Callable[[str], None] = lambda _: None
 
     @property
     def on_output(self) -> Callable[[bytes], None]:

@@ -6,7 +6,7 @@ A console's page is changed by whoever does so in it (`chcp`), and stays: it is 
 
 import signal
 import sys
-from ctypes import wintypes
+from ctypes import c_void_p, wintypes
 
 from endpoint_shim.windows.code_pages import codec
 from endpoint_shim.windows.kernel import kernel32
@@ -16,6 +16,7 @@ assert sys.platform == "win32"
 CTRL_BREAK = 1
 
 kernel32.SetConsoleCP.argtypes = [wintypes.UINT]
+kernel32.SetConsoleCtrlHandler.argtypes = [c_void_p, wintypes.BOOL]
 kernel32.SetConsoleOutputCP.argtypes = [wintypes.UINT]
 
 
@@ -25,6 +26,11 @@ def at_rest() -> None:
     kernel32.SetConsoleCP(page)
     kernel32.SetConsoleOutputCP(page)
     signal.signal(signal.SIGBREAK, lambda *_: None)
+
+
+def heed_ctrl_c() -> None:
+    """What is started from here on ends by Ctrl-C, as a person at its terminal means it."""
+    kernel32.SetConsoleCtrlHandler(None, False)
 
 
 def page() -> str:

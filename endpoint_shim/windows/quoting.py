@@ -51,6 +51,15 @@ def for_batch(shell: str, script: str, arguments: Sequence[str]) -> str:
     return _bounded(line, LONGEST_BATCH, "cmd.exe takes")
 
 
+def for_shell(shell: str, line: bytes | None, *options: str) -> str:
+    """cmd.exe for a person: with one line of theirs, just as it is, or with `options` to read
+    lines. No AutoRun: what an intruder put there would run as the shim."""
+    if line is None:
+        return for_program([shell, "/d", *options])
+    text = line.decode("utf-8", "surrogateescape")
+    return _bounded(f'"{shell}" /d /s /c "{text}"', LONGEST_BATCH, "cmd.exe takes")
+
+
 def _quoted(word: str) -> str:
     if _PLAIN.match(word):
         return word

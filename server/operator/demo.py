@@ -35,6 +35,8 @@ from server.operator.serve import READY_FD
 
 UP_S = 30.0
 IN_WINE = ("tests.windows.rig", "-I", "-m", "endpoint_shim")
+WINE_SETTINGS = 'terminal_prefix = ["ptyrun.exe"]\n'
+"""Wine leaves the program of a terminal without standard handles; this one opens them for it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Shim:
     folder: Path
     program: tuple[str, ...]
     given: str
+    settings: str = ""
 
 
 def main() -> int:
@@ -130,7 +133,8 @@ def _shims(state: Path, windows: bool) -> list[Shim]:
         folder = state / "windows"
         # In Wine the whole Unix tree is drive Z. The first time the rig is built: half a minute.
         given = "Z:" + str(folder).replace("/", "\\")
-        shims.append(Shim(f"{device_name()[:55]}-windows", folder, IN_WINE, given))
+        name = f"{device_name()[:55]}-windows"
+        shims.append(Shim(name, folder, IN_WINE, given, WINE_SETTINGS))
     return shims
 
 
@@ -176,6 +180,8 @@ def _enrol(state: Path, shim: Shim) -> None:
     )
     if enrolled.returncode != 0:
         raise Failed(f"{shim.name} could not enrol: {enrolled.stderr.decode().strip()}")
+    if shim.settings:
+        (shim.folder / "shim.toml").write_text(shim.settings, "utf-8")
     noted.write_text(f"{shim.name} {place}", "utf-8")
 
 

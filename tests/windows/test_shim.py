@@ -97,15 +97,6 @@ async def test_who_is_signed_in_is_reported(door: Door, shim: WindowsProcess) ->
     assert report.facts is not None and report.facts.user
 
 
-async def test_what_windows_lacks_is_refused_with_its_reason(
-    door: Door, shim: WindowsProcess
-) -> None:
-    line, _ = await door.line()
-    peer = await opened(door, line)
-    _, done = await answered(peer, 1, word="shell")
-    assert done.code == "refused" and "windows" in done.message.lower()
-
-
 async def test_end_wipes_the_session_and_close_ends_its_worker(
     door: Door, shim: WindowsProcess, tmp_path: Path
 ) -> None:

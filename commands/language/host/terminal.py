@@ -52,6 +52,13 @@ class Terminal(Protocol):
         """Told when the terminal reads whole lines without echo (a password), and when no more."""
         ...
 
+    @property
+    def on_note(self) -> Callable[[str], None]: ...
+    @on_note.setter
+    def on_note(self, callback: Callable[[str], None]) -> None:
+        """Told what the person should know of this terminal, such as what it cannot do."""
+        ...
+
     async def wait(self) -> int:
         """The shell's exit status, after its last output was given to `on_output`."""
         ...

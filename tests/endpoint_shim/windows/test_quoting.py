@@ -91,3 +91,10 @@ def test_what_cmd_cannot_carry_is_refused_with_a_way_out(word: str, named: str) 
 def test_cmds_own_shorter_limit_is_named() -> None:
     with pytest.raises(Refused, match="cmd.exe takes at most 8,000"):
         quoting.for_batch(CMD, "C:\\s\\x.cmd", ["y" * 8000])
+
+
+def test_a_persons_own_line_is_given_to_the_shell_as_it_is() -> None:
+    assert quoting.for_shell(CMD, b'dir "C:\\a b" & echo %x%') == (
+        f'"{CMD}" /d /s /c "dir "C:\\a b" & echo %x%"'
+    )
+    assert quoting.for_shell(CMD, None, "/q") == f'"{CMD}" /d /q'
