@@ -12,7 +12,7 @@ import sys
 from commands.language import wire
 from commands.language.errors import Failed, Refused
 from endpoint_shim.windows import handles, native
-from endpoint_shim.windows.kernel import close
+from endpoint_shim.windows.kernel import close, failure, kernel32
 from endpoint_shim.windows.paths import in_words, text
 from endpoint_shim.windows.uploads import Made, Place, exists, set_facts_of
 from endpoint_shim.windows.writing import WritePolicy
@@ -55,7 +55,7 @@ def rename(asked: wire.Rename, policy: WritePolicy, made: Made) -> None:
 
 
 def _rename(old: Place, new: Place, asked: wire.Rename, made: Made) -> None:
-    source = old.open(native.DELETE)
+    source = old.open(native.DELETE | native.APPEND_DATA)
     try:
         _refuse_foreign(old, source, made)
         replaces = False
@@ -67,6 +67,10 @@ def _rename(old: Place, new: Place, asked: wire.Rename, made: Made) -> None:
             if not replaces:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         native.rename(source, new.folder, new.name, replace=replaces)
+        # A file's flush takes its name along; a folder has no such call that works everywhere.
+        is_file = handles.facts(source).kind == "file"
+        if is_file and not kernel32.FlushFileBuffers(source):
+            raise failure()
     finally:
         close(source)
 

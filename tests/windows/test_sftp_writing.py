@@ -63,11 +63,11 @@ def test_sftp_goes_on_renames_and_replaces_what_it_made_itself(
         f"reput {here}/sub/big {top}/folder/big", f"chmod 640 {top}/folder/big",
         f"put {here}/con {top}/folder/again", f"put -p {here}/zero {top}/folder/again",
         f"rename {top}/folder/big {top}/moved", f"put {here}/con {top}/over",
-        f"rename {top}/folder/again {top}/OVER",
+        f"rename {top}/folder/again {top}/OVER", f"rename {top}/folder {top}/called",
     )  # fmt: skip
     assert (ran.status, ran.err) == (0, "")
     assert (there / "moved").read_bytes() == BIG
-    assert os.listdir(there / "folder") == []
+    assert os.listdir(there / "called") == []
     (over,) = [path for path in there.iterdir() if path.name.lower() == "over"]
     assert (over.read_bytes(), int(over.stat().st_mtime)) == (b"", 1_000_000_000)
 
