@@ -206,6 +206,10 @@ class Command(msgspec.Struct, metaclass=CommandMeta, abstract=True):
         """Whether rows are its result; a word with several actions may say otherwise of one."""
         return type(self).spec.rows is not None
 
+    def row_type(self) -> type[Row] | None:
+        """Of which type its rows are; a word with several actions may have several."""
+        return type(self).spec.rows
+
     async def question(self, desk: "Desk") -> "NeedsAnswer | None":
         """What a person must answer first, asked of the prepared value; None where nothing."""
         return None

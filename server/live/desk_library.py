@@ -1,9 +1,10 @@
 """The library, as the person of a session may use it."""
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING
 
-from commands.language.desk.library import LibraryRow, Script
+from commands.language.desk.library import LibraryLogRow, LibraryRow, Script
 from commands.language.errors import NotUnderstood
 
 if TYPE_CHECKING:
@@ -20,6 +21,15 @@ class DeskLibrary:
     async def rows(self) -> AsyncIterator[LibraryRow]:
         for row in await self._broker.library.rows():
             yield row
+
+    async def log(self, name: str | None) -> AsyncIterator[LibraryLogRow]:
+        for row in await self._broker.library.log(name):
+            yield row
+
+    async def read(self, script: Script) -> AsyncGenerator[bytes]:
+        async with contextlib.aclosing(self._broker.library.read(script.sha256)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def resolve(self, name: str) -> Script:
         return await self._broker.library.resolve(name, self._session.person)

@@ -60,7 +60,7 @@ class Job:
         self._result: ResultFile | None = None
         self._closed = False
         self._finishing: asyncio.Task[None] | None = None
-        row = self.spec.rows
+        row = self.command.row_type()
         self._row_decoder = msgspec.json.Decoder(row) if row is not None else None
 
     @property

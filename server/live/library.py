@@ -17,17 +17,17 @@ from typing import BinaryIO
 
 import msgspec
 
-from commands.language.desk.library import LibraryRow, Script
+from commands.language.desk.library import LibraryLogRow, LibraryRow, Script
 from commands.language.errors import Failed, NotUnderstood, Refused
 from commands.language.items import Time
 from commands.language.line import nearest
 from commands.language.visible import visible
 from server.audit import clock
 from server.audit.folders import sync_folder
-from server.audit.journal import JournalWriter
+from server.audit.journal import JournalWriter, decode
 from server.audit.records import LibraryChanged
 from server.live.manifest import Manifest, noticed
-from server.store import library
+from server.store import library, records
 from server.store.sqlite import Store
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ +-]{0,127}")
@@ -89,8 +89,36 @@ class LibraryRoom:
             raise Failed(f"{of_name[-1].name} has no version {wanted}; library lists the newest")
         return found[-1]
 
+    async def log(self, name: str | None) -> list[LibraryLogRow]:
+        """What the broker's journal says of the library, with how often each version was run."""
+        runs = await library.runs(self._store)
+        rows = []
+        for record in map(decode, await records.library_changes(self._store)):
+            body = record.body
+            if not isinstance(body, LibraryChanged):
+                continue
+            if name is not None and body.name.lower() != name.partition("@")[0].lower():
+                continue
+            added = body.what == "added"
+            count, last = runs.get((body.name.lower(), body.version), (0, ""))
+            rows.append(
+                LibraryLogRow(
+                    at=_time(record.time),
+                    name=body.name,
+                    version=body.version or None,
+                    what=body.what,
+                    by=body.by,
+                    runs=count if added else None,
+                    last_run=_time(last) if added and last else None,
+                    sha256=body.sha256,
+                )
+            )
+        if name is not None and not rows:
+            raise Failed(f"nothing is known of {visible(name)[:80]}; library log lists all")
+        return rows
+
     async def ran(self, person: str, script: str, version: int) -> None:
-        await library.ran(self._store, person, script, version)
+        await library.ran(self._store, person, script, version, clock.now())
 
     async def add(
         self,
@@ -146,7 +174,7 @@ class LibraryRoom:
         """A descriptor of the bytes of a digest; for a thread."""
         return os.open(self._folder / sha256, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
-    async def read(self, sha256: str) -> AsyncIterator[bytes]:
+    async def read(self, sha256: str) -> AsyncGenerator[bytes]:
         """The bytes of a digest; Failed if they are not what they were, or not there."""
         try:
             async with contextlib.aclosing(self._read(sha256)) as pieces:
@@ -238,7 +266,11 @@ def _row(version: library.StoredVersion) -> LibraryRow:
         changes=manifest.changes,
         description=visible(manifest.description),
         added_by=version.added_by,
-        added=Time(int(clock.parse(version.added_at).timestamp() * 1000)),
+        added=_time(version.added_at),
         sha256=version.sha256,
         parameters=visible(manifest.parameters),
     )
+
+
+def _time(stamp: str) -> Time:
+    return Time(int(clock.parse(stamp).timestamp() * 1000))

@@ -219,7 +219,7 @@ class Session:
             command=command_value(command),
             number=number,
             folder=self.folder,
-            limit_s=type(command).spec.limit,
+            limit_s=self.sessions.limits.seconds_of(type(command).spec),
             have=have,
             have_sha256=have_sha256,
             columns=self.responder.columns,

@@ -105,8 +105,8 @@ async def last_run(store: Store, person: str, script: str) -> int | None:
     return await store.read(select)
 
 
-async def ran(store: Store, person: str, script: str, version: int) -> None:
-    """Notes which version the person ran."""
+async def ran(store: Store, person: str, script: str, version: int, at: str) -> None:
+    """Notes which version the person ran, and that it was run once more."""
 
     def upsert(connection: sqlite3.Connection) -> None:
         connection.execute(
@@ -114,5 +114,21 @@ async def ran(store: Store, person: str, script: str, version: int) -> None:
             " ON CONFLICT (person, script) DO UPDATE SET version = excluded.version",
             (person, script, version),
         )
+        connection.execute(
+            "INSERT INTO script_runs (script, version, runs, last_at) VALUES (?, ?, 1, ?)"
+            " ON CONFLICT (script, version)"
+            " DO UPDATE SET runs = runs + 1, last_at = excluded.last_at",
+            (script, version, at),
+        )
 
     await store.write(upsert)
+
+
+async def runs(store: Store) -> dict[tuple[str, int], tuple[int, str]]:
+    """(name in small letters, version) -> how often it was run, and when last."""
+
+    def select(connection: sqlite3.Connection) -> dict[tuple[str, int], tuple[int, str]]:
+        rows = connection.execute("SELECT lower(script), version, runs, last_at FROM script_runs")
+        return {(name, version): (count, at) for name, version, count, at in rows}
+
+    return await store.read(select)

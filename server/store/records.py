@@ -26,6 +26,9 @@ SEALED: Final = (
 WALK: Final = (
     "SELECT journal, seq, kind, line, hash FROM records WHERE journal = ? AND seq <= ? ORDER BY seq"
 )
+LIBRARY: Final = (
+    "SELECT journal, seq, kind, line, hash FROM records WHERE kind = 'library_changed' ORDER BY seq"
+)
 JOURNALS: Final = "SELECT DISTINCT journal FROM records"
 COUNTS: Final = (
     "SELECT count(*), coalesce(max(seq), 0), coalesce(sum(kind = 'command_typed'), 0),"
@@ -93,6 +96,11 @@ async def begun(store: Store, limit: int = -1) -> list[RecordRow]:
 async def sealed(store: Store) -> list[RecordRow]:
     """The broker's records of sessions that ended, oldest first."""
     return await _rows(store, SEALED)
+
+
+async def library_changes(store: Store) -> list[RecordRow]:
+    """The broker's records of what happened to the library, oldest first."""
+    return await _rows(store, LIBRARY)
 
 
 async def outline(store: Store, journal: str) -> Outline:

@@ -69,4 +69,18 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) STRICT;
     CREATE INDEX history_by_person ON history (person, id);
     """,
+    """
+    CREATE TABLE script_runs (
+        script TEXT NOT NULL COLLATE NOCASE,
+        version INTEGER NOT NULL,
+        runs INTEGER NOT NULL,
+        last_at TEXT NOT NULL,
+        PRIMARY KEY (script, version)
+    ) STRICT;
+    CREATE TABLE preferences (
+        person TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX library_changes ON records (seq) WHERE kind = 'library_changed';
+    """,
 )

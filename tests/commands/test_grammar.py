@@ -30,7 +30,13 @@ def test_columns_kinds_choices_and_limits_are_in_it() -> None:
         "identity": True,
         "table": True,
     }
-    assert commands["library"]["parameters"][0]["choices"] == ["list", "add", "delete"]
+    assert commands["library"]["parameters"][0]["choices"] == [
+        "list",
+        "show",
+        "log",
+        "add",
+        "delete",
+    ]
     assert commands["getfile"]["limit_s"] == 1800 and commands["shell"]["kind"] == "terminal"
     kinds = {p["kind"] for c in commands.values() for p in c["parameters"]}
     assert kinds == {"text", "integer", "number", "flag", "choice", "name"}

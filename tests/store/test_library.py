@@ -35,8 +35,8 @@ async def test_a_number_is_not_reused_after_deleting(store: Store) -> None:
 
 async def test_what_each_person_last_ran_is_kept(store: Store) -> None:
     assert await library.last_run(store, "alice", "x.sh") is None
-    await library.ran(store, "alice", "x.sh", 1)
-    await library.ran(store, "alice", "X.SH", 4)
-    await library.ran(store, "bob", "x.sh", 2)
+    await library.ran(store, "alice", "x.sh", 1, AT)
+    await library.ran(store, "alice", "X.SH", 4, AT)
+    await library.ran(store, "bob", "x.sh", 2, AT)
     assert await library.last_run(store, "alice", "x.sh") == 4
     assert await library.last_run(store, "bob", "x.sh") == 2

@@ -1,6 +1,6 @@
 """Scripts and tools that responders run, by name, version and digest."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Protocol
 
 import msgspec
@@ -23,6 +23,20 @@ class LibraryRow(Row):
     parameters: Annotated[str, Column(wide=True)] = ""
 
 
+class LibraryLogRow(Row):
+    """Something that happened to a library file."""
+
+    at: Annotated[Time, Column(2)]
+    name: Annotated[str, Column(1, identity=True)]
+    version: Annotated[Integer | None, Column(1)] = None
+    what: Annotated[str, Column(1)] = ""
+    by: Annotated[str, Column(2)] = ""
+    runs: Annotated[Integer | None, Column(3)] = None
+    """How often this version was run since, by anybody."""
+    last_run: Annotated[Time | None, Column(3)] = None
+    sha256: Annotated[str, Column(wide=True)] = ""
+
+
 class Script(msgspec.Struct, frozen=True):
     """What a library name means now."""
 
@@ -40,6 +54,14 @@ class Library(Protocol):
     """The shared library."""
 
     def rows(self) -> AsyncIterator[LibraryRow]: ...
+
+    def log(self, name: str | None) -> AsyncIterator[LibraryLogRow]:
+        """What was added, described and deleted, oldest first; of one name or of all."""
+        ...
+
+    def read(self, script: Script) -> AsyncGenerator[bytes]:
+        """The bytes of that version; Failed where they are damaged or gone."""
+        ...
 
     async def resolve(self, name: str) -> Script:
         """`NAME` or `NAME@VERSION`, whatever the case; raises Failed with the nearest name."""

@@ -191,7 +191,8 @@ class Renderer:
         return self._text
 
     def _note(self, text: str) -> Shown:
-        answers = not self._has_rows and not self.spec.text and self.spec.group in ANSWERING
+        answers = not (self._has_rows or self.spec.text or self._text is not None)
+        answers = answers and self.spec.group in ANSWERING
         if answers and not self._for_program:
             lines = messages.wrapped(visible(text), self.style.width)
             return out((lines if self.style.terminal else visible(text)) + "\n")
