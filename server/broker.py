@@ -35,6 +35,7 @@ from server.identity.tls import device_door_context, enrolment_context
 from server.live.enrolment import Enrolment
 from server.live.inventory import Device, Inventory
 from server.live.library import LibraryRoom
+from server.live.preferences import PreferencesRoom
 from server.live.rooms import Ports
 from server.live.sessions import Sessions
 from server.live.shipped import ship
@@ -52,6 +53,7 @@ class Broker:
     journal: Journal
     access: Access
     library: LibraryRoom
+    preferences: PreferencesRoom
     enrolment: Enrolment
 
     def __init__(self, config: Config) -> None:
@@ -117,6 +119,7 @@ class Broker:
         await asyncio.to_thread(_private, folder)
         self.library = LibraryRoom(self.store, self.journal.broker, folder, limits.library_bytes)
         await ship(self.library)
+        self.preferences = await PreferencesRoom.open(self.store)
 
     async def _load_devices(self) -> None:
         for stored in await devices.all_devices(self.store):

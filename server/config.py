@@ -5,10 +5,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from commands.language.command import Spec, minutes
 from commands.language.errors import NotUnderstood
 
 MIB = 1 << 20
 FILE = "fireline.toml"
+SHORT = minutes(10)
+"""What a declaration says without saying anything."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,9 @@ class Limits:
     sessions: int = 25
     sessions_per_person: int = 10
     exec_per_person: int = 20
+    command_s: float = 10 * 60
+    long_command_s: float = 30 * 60
+    """Of the words that may take long: getfile, putfile, findfile, fileinfo, run."""
     idle_s: float = 30 * 60
     left_open_s: float = 15 * 60
     ask_s: float = 2 * 60
@@ -26,6 +32,8 @@ class Limits:
     stream_away_s: float = 60
     stuck_s: float = 30
     file_bytes: int = 3 * 1024 * MIB
+    fileinfo_bytes: int = 30 * 1024 * MIB
+    """What fileinfo reads for its digests."""
     library_bytes: int = 250 * MIB
     recording_bytes: int = 1024 * MIB
     results_bytes: int = 1024 * MIB
@@ -45,6 +53,12 @@ class Limits:
     logins: int = 64
     logins_per_source: int = 16
     connections_per_person: int = 100
+
+    def seconds_of(self, spec: Spec) -> float | None:
+        """How long a word may take: its declaration says whether that is long, or without end."""
+        if spec.limit is None:
+            return None
+        return self.command_s if spec.limit <= SHORT else self.long_command_s
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ ANY_LINE = (
 ORDER = (
     *("dir", "cat", "fileinfo", "findfile", "processes", "connections"),
     *("getfile", "run", "putfile", "shell"),
-    *("cd", "pwd", "cls", "jobs", "fg", "status", "cancel", "history", "log", "help"),
+    *("cd", "pwd", "cls", "jobs", "fg", "status", "cancel", "history", "log", "settings", "help"),
     *("attach", "letin", "detach", "disconnect", "exit"),
-    *("connect", "on", "devices", "library", "why"),
+    *("connect", "on", "devices", "library", "quota", "why"),
     *("sessions", "replay", "verify", "token", "revoke"),
 )
 """How a person goes about it; a word that is not named stands after these."""
@@ -68,10 +68,17 @@ def _ruled_out(specs: list[Spec], not_here: Mapping[str, str]) -> str:
 
 
 def help_word(
-    spec: Spec, columns: int = 80, not_here: str = "", most: int | None = None
+    spec: Spec,
+    columns: int = 80,
+    not_here: str = "",
+    most: int | None = None,
+    seconds: float | None = None,
 ) -> list[str]:
-    """How one word is typed, who may, and what it does; `most` bytes is what it may bring."""
-    lines = _head(spec, columns, most)
+    """How one word is typed, who may, and what it does.
+
+    `most` bytes is what it may bring, `seconds` what it may take, where settings say so.
+    """
+    lines = _head(spec, columns, most, seconds or spec.limit)
     if not_here:
         lines.append(f"Not here: {not_here}.")
     lines += _wrapped(spec.summary, columns)
@@ -90,9 +97,9 @@ def help_keys(columns: int = 80) -> list[str]:
     return [line for key, said in KEYS for line in _hung(key.ljust(LEFT), said, columns)]
 
 
-def _head(spec: Spec, columns: int, most: int | None) -> list[str]:
+def _head(spec: Spec, columns: int, most: int | None, seconds: float | None) -> list[str]:
     also = f"also {', '.join(spec.aliases)}" if spec.aliases else ""
-    limits = (_limit(spec), _size(most), _platforms(spec))
+    limits = (_limit(spec, seconds), _size(most), _platforms(spec))
     facts = ", ".join(f for f in (spec.role, spec.right, *limits) if f)
     beside = [part for part in (also, facts) if part]
     whole = (" " * 5).join([usage(spec), *beside])
@@ -104,10 +111,10 @@ def _head(spec: Spec, columns: int, most: int | None) -> list[str]:
     ]
 
 
-def _limit(spec: Spec) -> str:
-    if spec.limit is None or spec.group in ("here", "broker"):
+def _limit(spec: Spec, seconds: float | None) -> str:
+    if seconds is None or spec.limit is None or spec.group in ("here", "broker"):
         return ""
-    return f"{spec.limit // 60} min" if spec.limit % 60 == 0 else f"{spec.limit} s"
+    return f"{seconds / 60:.0f} min" if seconds % 60 == 0 else f"{seconds:g} s"
 
 
 def _size(most: int | None) -> str:

@@ -43,6 +43,11 @@ class SessionJournal(JournalWriter):
         return monotonic() - self._began
 
     @property
+    def results_used(self) -> int:
+        """Bytes of its budget for results."""
+        return self._results.used
+
+    @property
     def evidence(self) -> Path:
         """The folder of what was taken, made when it is first asked for."""
         folder = self._folders.evidence(self.id)

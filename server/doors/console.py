@@ -108,6 +108,7 @@ class Console(ConsoleScreen):
             broker.sessions.interrupted(who.person),
             asyncio.get_running_loop().time(),
             self.style,
+            self.own.zone,
         )
         self.show(Shown(out=text.encode("utf-8", "backslashreplace")))
 
@@ -163,8 +164,9 @@ class Console(ConsoleScreen):
             session.prompt_words if session is not None else (),
             name_shown(session.folder) if session is not None else "",
             self.client.columns,
-            color=self.client.color,
+            color=self.color,
             marks=self._marks.on,
+            plain=self.own.plain,
         )
 
     async def _control_d(self) -> None:

@@ -31,6 +31,7 @@ from server.doors.station import Station
 from server.doors.terminals import Terminals
 from server.live.company import may_open
 from server.live.job import Job
+from server.live.preferences import KEYS
 from server.live.render.messages import wrapped
 from server.live.responder import Door
 from server.live.session import Session
@@ -50,8 +51,8 @@ class ConsoleScreen(Station):
         client.taker = self
         self.keys = KeyInput(client.pause, client.resume)
         self.keys.on_key = self._key_between
-        self._marks = Marks(client)
-        self._face = ConsoleFace(client, self._write)
+        self._marks = Marks(client, lambda: self.own.plain)
+        self._face = ConsoleFace(client, self._write, lambda: self.own.plain)
         self._prompt: Prompt | PlainPrompt | None = None
         self._following: Following | None = None
         self._interrupt: Callable[[], object] | None = None
@@ -60,9 +61,12 @@ class ConsoleScreen(Station):
         self._lost_under = asyncio.Event()
         self._stop_asked = False
         self._warned = False
-        self._terminals = Terminals(client, self.keys, self.say)
+        self._terminals = Terminals(client, self.keys, self.say, lambda: self.own.shell_key)
         self._notices = Notices(
-            self._above, self._at_once, lambda: self._prompt is not None and self._prompt.reading
+            self._above,
+            self._at_once,
+            lambda: self._prompt is not None and self._prompt.reading,
+            lambda: self.own.bell,
         )
         self._broken: FirelineError | None = None
         self._ended_status = 0
@@ -94,12 +98,12 @@ class ConsoleScreen(Station):
     def _make_screen(self) -> Output:
         client = self.client
         return make_screen(
-            self._write, lambda: (client.columns, client.rows), client.term, client.color
+            self._write, lambda: (client.columns, client.rows), client.term, self.color
         )
 
     def _make_prompt(self, screen: Output) -> Prompt | PlainPrompt:
         if not self.client.smart:
-            plain = PlainPrompt(self.keys, self._write)
+            plain = PlainPrompt(self.keys, self._write, self._leave_key)
             plain.on_too_long = self._too_long
             return plain
         prompt = Prompt(
@@ -107,10 +111,14 @@ class ConsoleScreen(Station):
             screen,
             self._history,
             CommandCompleter(self.broker, lambda: self.here),
-            grey=self.client.color,
+            grey=lambda: self.color and not self.own.plain,
+            leave_key=self._leave_key,
         )
         self.keys.on_too_long = prompt.on_too_long = self._too_long
         return prompt
+
+    def _leave_key(self) -> bytes:
+        return KEYS[self.own.shell_key]
 
     # Running.
     async def started(self, typed: TypedLine) -> Job:
@@ -240,7 +248,9 @@ class ConsoleScreen(Station):
         return False
 
     def pager(self, job: Job) -> Page | None:
-        if job.options.output in ("json", "csv") or not self.client.smart:
+        mine = self.own
+        program = job.options.output in ("json", "csv")
+        if program or not self.client.smart or mine.plain or not mine.page:
             return None
         return Pager(
             self.show, self._face.redraw, self.keys.next_key, lambda: self.client.rows,

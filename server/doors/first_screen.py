@@ -3,6 +3,7 @@
 What a device says of itself stands here too, so every word of it goes through the escaper.
 """
 
+import datetime
 import socket
 from importlib.metadata import version
 from typing import Annotated
@@ -42,12 +43,13 @@ def login_lines(
     interrupted: list[str],
     now: float,
     style: Style,
+    zone: str = "UTC",
 ) -> str:
     """Who you are, what waits for you, and the devices that matter now."""
     key = responder.key.removeprefix("SHA256:")[:8]
     lines = [
         f"Fireline {version('fireline')} on {socket.gethostname()}. You are {responder.person}, "
-        f"key SHA256:{key}. Recorded. UTC."
+        f"key SHA256:{key}. Recorded. {zone}."
     ]
     lines += [_waiting(s, now) for s in sessions if s.person == responder.person and s.detached]
     lines += [visible(text) for text in interrupted]
@@ -113,7 +115,7 @@ def session_lines(session: Session, others: list[Session], style: Style) -> str:
         f"system  {_system(device)}",
     ]
     if device.facts is not None and device.facts.user_looked_up:
-        lines.append(f"user    {signed_in(device.facts)}")
+        lines.append(f"user    {signed_in(device.facts, style.zone)}")
     lines.append(f"state   {_state(device, others)}")
     if abs(device.clock_offset_s) > CLOCK_SAID_ABOVE:
         way = "behind" if device.clock_offset_s < 0 else "ahead"
@@ -123,13 +125,15 @@ def session_lines(session: Session, others: list[Session], style: Style) -> str:
     return _lines(lines, style)
 
 
-def signed_in(facts: wire.Facts) -> str:
+def signed_in(facts: wire.Facts, zone: datetime.tzinfo | None = None) -> str:
     """`alice signed in`, or who was last where nobody is."""
     if facts.user:
         return f"{visible(facts.user)} signed in"
     if not facts.last_user:
         return "none signed in"
-    return f"none signed in; last {visible(facts.last_user)} {moment(facts.last_user_ms)}"
+    return (
+        f"none signed in; last {visible(facts.last_user)} {moment(facts.last_user_ms, zone=zone)}"
+    )
 
 
 def _system(device: Device) -> str:

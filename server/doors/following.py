@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Protocol
 
 from commands.language.errors import Unreachable
+from commands.language.items import Progress
 from server.live.job import Job
 from server.live.render import Renderer, Shown, Style, error_shown
 
@@ -49,6 +50,7 @@ class Following:
         self._began = asyncio.get_running_loop().time()
         self._quiet_since = self._began
         self._paging = False
+        self._quarter = -2
 
     async def run(self) -> Outcome:
         """Until the end of the command, or of the showing."""
@@ -161,8 +163,19 @@ class Following:
         progress, took = self.job.progress, now - self._began
         if progress is not None or now - self._quiet_since > 1.0:
             line = self._renderer.progress(progress, took)
-            if took >= PROGRESS_AFTER:
+            if took >= PROGRESS_AFTER and not self._style.plain:
                 self._face.redraw(line)
+            elif took >= PROGRESS_AFTER and line:
+                self._each_quarter(progress, line)
+
+    def _each_quarter(self, progress: Progress | None, line: str) -> None:
+        """With `plain on`: a line of its own each quarter, and one while nothing is known."""
+        quarter = -1
+        if progress is not None:
+            quarter = progress.done * 4 // progress.total if progress.total else 0
+        if quarter > self._quarter:
+            self._quarter = quarter
+            self._note(line.replace("…", "..."))
 
     async def _ended(self) -> None:
         if self._cancelling is not None:

@@ -1,13 +1,15 @@
 """What a person types into a device's terminal: which of it is ours, and which is only an answer.
 
-1. Ctrl-] and F12 leave, except inside a bracketed paste. Nothing is held back to look at it.
+1. The person's key (Ctrl-] where nothing is set) and F12 leave, except inside a bracketed paste.
+   Nothing is held back to look at it.
 2. After leaving, what a terminal still answers (reports, mouse, strings) is dropped up to the
    answer of our own question; what was typed meanwhile is kept.
 """
 
 import re
 
-_MARKS = re.compile(rb"\x1b\[200~|\x1b\[201~|\x1b\[24~|\x1d")
+CTRL_BRACKET = b"\x1d"
+_F12 = b"\x1b[24~"
 _LONGEST = 6
 _BEGINS, _ENDS = b"\x1b[200~", b"\x1b[201~"
 ASK = b"\x1b[5n"
@@ -25,16 +27,19 @@ _UNFINISHED = re.compile(rb"\x1b(?:\[[?>=<]?[0-9;:]{0,32}|[\]P_^X][^\x07\x1b]{0,
 class LeaveKeys:
     """Finds the leave keys in a stream of typed bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes = CTRL_BRACKET) -> None:
+        self._key = key
+        marks = sorted({_BEGINS, _ENDS, _F12, key})
+        self._marks = re.compile(b"|".join(map(re.escape, marks)))
         self._in_paste = False
         self._tail = b""
 
     def split(self, data: bytes) -> tuple[bytes, bytes, bytes]:
         """What goes to the device; the leave key, or nothing; what was typed after it."""
-        if not self._tail and b"\x1b" not in data and (self._in_paste or b"\x1d" not in data):
+        if not self._tail and b"\x1b" not in data and (self._in_paste or self._key not in data):
             return data, b"", b""
         joined, before = self._tail + data, len(self._tail)
-        for mark in _MARKS.finditer(joined):
+        for mark in self._marks.finditer(joined):
             found = mark.group()
             if mark.end() <= before:
                 continue

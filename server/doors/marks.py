@@ -1,7 +1,10 @@
 """The sequences that a good terminal understands: its title, and where prompts and outputs begin.
 
-OSC 133 A, B, C and D;status (console.md, rule 19). Not for dumb terminals, nor the Linux console.
+OSC 133 A, B, C and D;status (console.md, rule 19). Not for dumb terminals, the Linux console, and
+where a person set `plain on`.
 """
+
+from collections.abc import Callable
 
 from server.doors.client import Client
 
@@ -11,8 +14,13 @@ WITHOUT = ("", "dumb", "linux")
 class Marks:
     """Empty for terminals that would print them."""
 
-    def __init__(self, client: Client) -> None:
-        self.on = client.terminal and client.term not in WITHOUT
+    def __init__(self, client: Client, plain: Callable[[], bool]) -> None:
+        self._fit = client.terminal and client.term not in WITHOUT
+        self._plain = plain
+
+    @property
+    def on(self) -> bool:
+        return self._fit and not self._plain()
 
     def title(self, text: str) -> bytes:
         return self._osc(f"2;{text}")

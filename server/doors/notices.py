@@ -14,15 +14,19 @@ class Notices:
     """`above` writes over the prompt, `now` anywhere; `reading` says whether a prompt stands."""
 
     def __init__(
-        self, above: Callable[[str], None], now: Callable[[str], None], reading: Callable[[], bool]
+        self,
+        above: Callable[[str], None],
+        now: Callable[[str], None],
+        reading: Callable[[], bool],
+        bell: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._above, self._now, self._reading = above, now, reading
+        self._above, self._now, self._reading, self._bell = above, now, reading, bell
         self._held: list[str] = []
         self.session: Session | None = None
 
     def tell(self, line: str) -> None:
         """One BEL for the end of a job that ran long."""
-        line += "\a" if self._was_long(line) else ""
+        line += "\a" if self._bell() and self._was_long(line) else ""
         if self._reading():
             self._above(line)
         elif line.startswith(URGENT):

@@ -11,14 +11,18 @@ from server.doors.keys import KeyInput
 from server.doors.prompt import Answer, Back, Stopped
 
 ENDS, ERASES = ("\r", "\n"), ("\x7f", "\x08")
-LEAVE_KEY = "\x1d"
 
 
 class PlainPrompt:
     """The same as `Prompt`, as far as such a terminal can."""
 
-    def __init__(self, keys: KeyInput, write: Callable[[bytes], None]) -> None:
-        self._keys, self._write = keys, write
+    def __init__(
+        self,
+        keys: KeyInput,
+        write: Callable[[bytes], None],
+        leave_key: Callable[[], bytes] = lambda: b"\x1d",
+    ) -> None:
+        self._keys, self._write, self._leave_key = keys, write, leave_key
         self._typing: asyncio.Task[Answer] | None = None
         self._message, self._text = "", ""
         self.on_too_long: Callable[[], None] = lambda: None
@@ -75,7 +79,7 @@ class PlainPrompt:
                 raise EOFError
             if key in ENDS:
                 return self._text
-            if key == LEAVE_KEY:
+            if key.encode() == self._leave_key():
                 return Back(key.encode())
             if key == "\x03":
                 self._write(b"^C\r\n")

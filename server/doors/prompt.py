@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.auto_suggest import DynamicAutoSuggest
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
-from prompt_toolkit.filters import completion_is_selected, is_searching
+from prompt_toolkit.filters import Condition, completion_is_selected, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
@@ -28,7 +29,10 @@ MENU_ROWS = 6
 LONGEST_SEARCH = 200
 FLOOD_REDRAW = 0.1
 """Seconds between two drawings while more waits than is typed by hand."""
-LEAVE_KEYS = {"c-]": b"\x1d", "f12": b"\x1b[24~"}
+LEAVE_KEYS = {
+    "c-]": b"\x1d", "c-\\": b"\x1c", "c-^": b"\x1e", "c-_": b"\x1f", "f12": b"\x1b[24~",
+}  # fmt: skip
+ALWAYS = "f12"
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,17 @@ class Prompt:
         history: OwnHistory,
         completer: Completer | None,
         *,
-        grey: bool,
+        grey: Callable[[], bool],
+        leave_key: Callable[[], bytes],
     ) -> None:
         self._keys, self._screen = keys, screen
+        self._leave_key, suggestions = leave_key, OwnSuggestions(history)
         self._editor: PromptSession[Answer] = PromptSession(
             input=keys,
             output=screen,
             history=history,
             completer=completer,
-            auto_suggest=OwnSuggestions(history) if grey else None,
+            auto_suggest=DynamicAutoSuggest(lambda: suggestions if grey() else None),
             key_bindings=self._bindings(),
             complete_while_typing=False,
             reserve_space_for_menu=MENU_ROWS,
@@ -172,9 +178,12 @@ class Prompt:
 
         # Eager: emacs mode would wait for a second key after Ctrl-].
         for name, data in LEAVE_KEYS.items():
-            keys.add(name, eager=True)(_going_back(data))
+            keys.add(name, filter=self._leaves(data), eager=True)(_going_back(data))
         keys.add(Keys.BracketedPaste, save_before=lambda event: False)(_insert)
         return keys
+
+    def _leaves(self, data: bytes) -> Condition:
+        return Condition(lambda: data in (LEAVE_KEYS[ALWAYS], self._leave_key()))
 
     def _answer_bindings(self) -> KeyBindings:
         keys = KeyBindings()
@@ -215,7 +224,14 @@ def _insert_line(event: KeyPressEvent) -> None:
 
 
 def prompt_text(
-    device: str | None, words: Sequence[str], folder: str, columns: int, *, color: bool, marks: bool
+    device: str | None,
+    words: Sequence[str],
+    folder: str,
+    columns: int,
+    *,
+    color: bool,
+    marks: bool,
+    plain: bool = False,
 ) -> StyleAndTextTuples:
     """`NAME [flags] FOLDER> `, or `fireline> `; a long folder loses its front."""
     bold, yellow = ("bold", "ansiyellow") if color else ("", "")
@@ -227,7 +243,7 @@ def prompt_text(
             parts += [("", " "), (yellow, f"[{', '.join(words)}]")]
         if folder:
             used = sum(len(text) for _, text, *_ in parts) + 3
-            parts += [("", f" {_shortened(folder, max(columns - 40 - used, 12))}")]
+            parts += [("", f" {_shortened(folder, max(columns - 40 - used, 12), plain)}")]
         else:
             parts += [("", " ")]
     parts.append(("", "> "))
@@ -236,9 +252,9 @@ def prompt_text(
     return parts
 
 
-def _shortened(folder: str, room: int) -> str:
+def _shortened(folder: str, room: int, plain: bool) -> str:
     if len(folder) <= room:
         return folder
     tail = folder[-(room - 1) :]
     cut = min((at for at in (tail.find("\\"), tail.find("/")) if at >= 0), default=0)
-    return "…" + tail[cut:]
+    return ("..." if plain else "…") + tail[cut:]

@@ -11,7 +11,7 @@ from typing import Literal
 
 from server.doors.client import Client
 from server.doors.device_output import DeviceOutput
-from server.doors.leave_keys import ASK, Answers, LeaveKeys
+from server.doors.leave_keys import ASK, CTRL_BRACKET, Answers, LeaveKeys
 from server.live.terminal_job import TerminalJob
 
 ANSWER_WAIT = 0.15
@@ -24,9 +24,16 @@ Left = Literal["ended", "left"]
 class ShellView:
     """One stay in a terminal; it is the client's taker while it lasts."""
 
-    def __init__(self, client: Client, job: TerminalJob, *, filtered: bool = True) -> None:
+    def __init__(
+        self,
+        client: Client,
+        job: TerminalJob,
+        *,
+        filtered: bool = True,
+        leave_key: bytes = CTRL_BRACKET,
+    ) -> None:
         self._client, self._job = client, job
-        self._keys = LeaveKeys()
+        self._keys = LeaveKeys(leave_key)
         self._output = DeviceOutput() if filtered else None
         self._over: asyncio.Future[Left] = asyncio.get_running_loop().create_future()
         self._answers: Answers | None = None
@@ -127,7 +134,7 @@ class ShellView:
     def _rest(self, modes: bytes) -> None:
         """The screen at rest, on a line of its own, then the question that ends late answers."""
         undo = self._output.undo() if self._output is not None else b""
-        shown = b"^]" if self._key == b"\x1d" else b""
+        shown = b"^" + bytes([self._key[0] + 0x40]) if len(self._key) == 1 else b""
         end = b"\r\n" if self._line_open or shown else b""
         self._client.write(b"\x18" + modes + undo + WHOLE + shown + end + ASK)
 

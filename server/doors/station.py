@@ -26,6 +26,7 @@ from server.doors.player import Played
 from server.doors.replaying import cast_lines, recording_of, some_lines
 from server.doors.whole import whole
 from server.live.job import Job
+from server.live.preferences import Preferences
 from server.live.render import Renderer, Shown, Style, error_shown
 from server.live.render.messages import wrapped
 from server.live.render.renderer import gives_one_record
@@ -92,8 +93,20 @@ class Station(ABC):
 
     @property
     def style(self) -> Style:
-        client = self.client
-        return Style(client.terminal, client.columns, client.rows, client.color)
+        client, mine = self.client, self.own
+        return Style(
+            client.terminal, client.columns, client.rows, self.color,
+            mine.plain, mine.tz if client.terminal else None,
+        )  # fmt: skip
+
+    @property
+    def own(self) -> Preferences:
+        """The person's settings, as they are now."""
+        return self.broker.preferences.of(self.responder.person)
+
+    @property
+    def color(self) -> bool:
+        return self.client.color and self.own.color
 
     # Lines.
     async def line(self, text: str) -> int:

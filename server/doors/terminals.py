@@ -7,6 +7,7 @@ from commands.language.visible import visible
 from server.doors.client import Client
 from server.doors.keys import KeyInput
 from server.doors.shell_view import ShellView
+from server.live.preferences import KEYS
 from server.live.session import Session
 from server.live.terminal_job import TerminalJob
 
@@ -17,8 +18,14 @@ RETURN_WITHIN = 0.4
 class Terminals:
     """The terminals of one console."""
 
-    def __init__(self, client: Client, keys: KeyInput, say: Callable[[str], None]) -> None:
-        self._client, self._keys, self._say = client, keys, say
+    def __init__(
+        self,
+        client: Client,
+        keys: KeyInput,
+        say: Callable[[str], None],
+        leave_key: Callable[[], str],
+    ) -> None:
+        self._client, self._keys, self._say, self._leave_key = client, keys, say, leave_key
         self._view: ShellView | None = None
         self._last: TerminalJob | None = None
         self._left_at = 0.0
@@ -32,10 +39,10 @@ class Terminals:
         if not job.behind:
             self._say(
                 f"{job.spec.word} on {job.device}{_as_whom(session)}, recorded; "
-                "Ctrl-] or F12 leaves it running"
+                f"{self._key} leaves it running"
             )
         job.behind, self._last = False, job
-        view = self._view = ShellView(self._client, job)
+        view = self._view = ShellView(self._client, job, leave_key=KEYS[self._leave_key()])
         try:
             left = await view.run(self._keys.take(), sent_on)
         finally:
@@ -45,14 +52,22 @@ class Terminals:
         if left == "left":
             job.behind = True
             self._say(
-                f"{job.spec.word} {job.number} is still open on {job.device}; "
-                f"Ctrl-] or fg {job.number} "
-                "goes back, exit in it ends it"
+                f"{job.spec.word} {job.number} is still open on {job.device}; {self._shown} or "
+                f"fg {job.number} goes back, exit in it ends it"
             )
             return 0
         if job.error is not None:
             raise job.error
         return job.shell_status
+
+    @property
+    def _shown(self) -> str:
+        """The person's own key, as it is written: `Ctrl-]`."""
+        return self._leave_key().capitalize()
+
+    @property
+    def _key(self) -> str:
+        return "F12" if self._leave_key() == "f12" else f"{self._shown} or F12"
 
     async def back(self, session: Session | None, key: bytes) -> int:
         """The leave key at the prompt; pressed at once it was meant for the device."""

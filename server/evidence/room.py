@@ -72,6 +72,10 @@ class EvidenceRoom:
         held = _meant(self._of(journal), command)
         return (held.size, held.sha256) if held is not None else (0, None)
 
+    def used(self, journal: SessionJournal) -> int:
+        """Bytes of the session's budget."""
+        return self._sessions[journal.id].used if journal.id in self._sessions else 0
+
     def _going_on(self, session: _Session, command: Command, into: items.Into) -> Held | None:
         if into.offset == 0:
             return None

@@ -6,6 +6,7 @@ from commands.language.names import shown
 from server.live.desk_devices import DeskDevices
 from server.live.desk_jobs import DeskJobs
 from server.live.desk_library import DeskLibrary
+from server.live.desk_person import DeskPerson
 from server.live.desk_records import DeskRecords
 from server.live.desk_rules import DeskRules
 
@@ -23,6 +24,7 @@ class BrokerDesk:
         self.devices = DeskDevices(broker, session)
         self.jobs = DeskJobs(session)
         self.library = DeskLibrary(broker, session)
+        self.own = DeskPerson(broker, session)
         self.records = DeskRecords(broker, session)
         self.rules = DeskRules(broker, session)
 

@@ -53,8 +53,10 @@ class DeskRules:
             return help_keys(columns)
         kind = _found(word)
         most = kind.spec.most
-        most_bytes = None if most is None else getattr(self._broker.config.limits, most)
-        return help_word(kind.spec, columns, reasons.get(kind.spec.word, ""), most_bytes)
+        limits = self._broker.config.limits
+        most_bytes = None if most is None else getattr(limits, most)
+        reason, seconds = reasons.get(kind.spec.word, ""), limits.seconds_of(kind.spec)
+        return help_word(kind.spec, columns, reason, most_bytes, seconds)
 
 
 def _found(word: str) -> type[Command]:

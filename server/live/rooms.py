@@ -14,6 +14,7 @@ from server.evidence.room import EvidenceRoom
 from server.identity.access import Access
 from server.live.inventory import Device, Inventory
 from server.live.library import LibraryRoom
+from server.live.preferences import PreferencesRoom
 from server.store.sqlite import Store
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Rooms(Protocol):
     sessions: "Sessions"
     evidence: EvidenceRoom
     library: LibraryRoom
+    preferences: PreferencesRoom
     enrolment: "Enrolment"
 
     def cut(self, device: Device, reason: str) -> None:

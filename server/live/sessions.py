@@ -28,6 +28,8 @@ from server.live.terminal_job import TerminalJob
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
+SLOTS = ("console", "shell")
+"""Doors whose sessions are counted against the slots; the others have a cap of their own."""
 END_WAIT_S = 15.0
 HOUR_S = 3600.0
 UNANSWERED = 100
@@ -111,22 +113,24 @@ class Sessions:
             )
         if not device.online:
             raise Unreachable(f"{device.name} is offline{since(device)}")
-        held = [s for s in self.live.values() if s.device is not None]
-        mine = [s for s in held if s.person == responder.person]
-        slots = ("console", "shell")
-        if responder.door in slots:
-            if len([s for s in held if s.responder.door in slots]) >= self.limits.sessions:
+        every, mine, others = self.slots(responder.person)
+        if responder.door in SLOTS:
+            if every >= self.limits.sessions:
                 raise Refused(f"{self.limits.sessions} sessions are open; one must end first")
-            if len([s for s in mine if s.responder.door in slots]) >= (
-                self.limits.sessions_per_person
-            ):
+            if mine >= self.limits.sessions_per_person:
                 raise Refused(
                     f"you have {self.limits.sessions_per_person} sessions open; end one first"
                 )
-        elif len([s for s in mine if s.responder.door not in slots]) >= (
-            self.limits.exec_per_person
-        ):
+        elif others >= self.limits.exec_per_person:
             raise Refused(f"you have {self.limits.exec_per_person} of these open; end one first")
+
+    def slots(self, person: str) -> tuple[int, int, int]:
+        """Sessions on devices: of everybody, of this person, and those that take no slot."""
+        held = [s for s in self.live.values() if s.device is not None]
+        every = [s for s in held if s.responder.door in SLOTS]
+        mine = [s for s in every if s.person == person]
+        others = [s for s in held if s.person == person and s.responder.door not in SLOTS]
+        return len(every), len(mine), len(others)
 
     def comment_needed(self, responder: Responder, device_name: str) -> bool:
         device = self.visible_device(responder.person, device_name)
@@ -224,6 +228,11 @@ class Sessions:
         if left > 0:
             said = what[:500] if left > 1 else f"{what[:460]}; more this hour are not recorded"
             self._record(Violation(device=device.id, name=device.name, what=said))
+
+    def violations_of(self, device: Device) -> int:
+        """How many were recorded within the hour."""
+        left = self._violations.left(device.id, asyncio.get_running_loop().time())
+        return self.limits.violations_per_hour - left
 
     def _record(self, body: LineUp | LineLost | Violation) -> None:
         self.soon(self._append(body))

@@ -23,7 +23,10 @@ class Editor:
         self.shown = bytearray()
         self.screen = make_screen(self.shown.extend, lambda: (80, 24), "xterm", False)
         with create_app_session(self.keys, self.screen):
-            self.prompt = Prompt(self.keys, self.screen, OwnHistory(()), None, grey=False)
+            self.prompt = Prompt(
+            self.keys, self.screen, OwnHistory(()), None,
+            grey=lambda: False, leave_key=lambda: b"\x1d",
+        )  # fmt: skip
 
     def _pause(self) -> None:
         self.paused += 1

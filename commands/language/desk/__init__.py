@@ -5,6 +5,7 @@ from typing import Protocol
 from commands.language.desk.devices import Devices
 from commands.language.desk.jobs import Jobs
 from commands.language.desk.library import Library
+from commands.language.desk.person import Person
 from commands.language.desk.records import Records
 from commands.language.desk.rules import Rules
 
@@ -36,6 +37,8 @@ class Desk(Protocol):
     def jobs(self) -> Jobs: ...
     @property
     def library(self) -> Library: ...
+    @property
+    def own(self) -> Person: ...
     @property
     def records(self) -> Records: ...
     @property

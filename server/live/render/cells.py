@@ -16,10 +16,17 @@ EPOCH = datetime.datetime(1970, 1, 1)
 NO_CALENDAR = "out of range"
 
 
-def moment(time: int, pieces: str = "seconds", between: str = " ") -> str:
+def moment(
+    time: int,
+    pieces: str = "seconds",
+    between: str = " ",
+    zone: datetime.tzinfo | None = None,
+) -> str:
     """A device's time as it gave it; outside the calendar the raw number, and that it is."""
     try:
         at = EPOCH + datetime.timedelta(milliseconds=time)
+        if zone is not None:
+            return at.replace(tzinfo=datetime.UTC).astimezone(zone).isoformat(between, pieces)
     except OverflowError:
         return f"{time} {NO_CALENDAR}"
     return at.isoformat(between, pieces) + "Z"
@@ -34,20 +41,20 @@ def span(seconds: float) -> str:
     return f"{whole} s"
 
 
-def cell(field: Field, value: Any) -> str:
+def cell(field: Field, value: Any, zone: datetime.tzinfo | None = None) -> str:
     """The value as visible text for tables and lists; `-` for nothing."""
     if value is None or value == "" or value == [] or value == ():
         return "-"
     if field.many:
-        return " ".join(quoted(_cell(field, one)) for one in value)
-    return _cell(field, value)
+        return " ".join(quoted(_cell(field, one, zone)) for one in value)
+    return _cell(field, value, zone)
 
 
-def _cell(field: Field, value: Any) -> str:
+def _cell(field: Field, value: Any, zone: datetime.tzinfo | None) -> str:
     if field.kind == "name":
         return names.shown(value)
     if field.kind == "time":
-        return moment(value)
+        return moment(value, zone=zone)
     if field.kind == "flag":
         return "yes" if value else "no"
     if field.kind == "number":

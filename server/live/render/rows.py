@@ -36,7 +36,9 @@ class List:
         lines = [] if self.first else [""]
         self.first = False
         for field in all_fields:
-            lines += self._lines(field.name, cell(field, getattr(row, field.name)), left)
+            lines += self._lines(
+                field.name, cell(field, getattr(row, field.name), self.style.zone), left
+            )
         return "".join(f"{line}\n" for line in lines)
 
     def _lines(self, name: str, value: str, left: int) -> list[str]:

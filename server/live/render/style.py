@@ -1,5 +1,6 @@
 """The screen that is written for: its size, and whether it takes colour (console.md, rule 4)."""
 
+import datetime
 from dataclasses import dataclass
 
 BOLD, DIM, RED, YELLOW = "1", "2", "31", "33"
@@ -14,6 +15,8 @@ class Style:
     rows: int = 24
     color: bool = False
     plain: bool = False
+    zone: datetime.tzinfo | None = None
+    """Where the times of tables and lists are; None is UTC."""
 
     @property
     def width(self) -> int:

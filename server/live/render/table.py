@@ -33,7 +33,7 @@ class Table:
         """Text for now: nothing while widths are being learnt."""
         self._fields = self._fields or fields(type(row))
         self.count += 1
-        cells = [cell(f, getattr(row, f.name)) for f in self._fields]
+        cells = [cell(f, getattr(row, f.name), self.style.zone) for f in self._fields]
         if self._layout is not None:
             return self._line(cells, self._layout)
         self._held.append(cells)
