@@ -219,7 +219,7 @@ class WindowsTerminal(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._heard += len(data)
         self._questions.shown(data)
-        self._on_output(data)
+        self._on_output(bytes(data))  # asyncio gives its own buffer here
         if self._size != self._drawn_size:
             self._resize_now()
 

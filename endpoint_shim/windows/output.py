@@ -63,7 +63,7 @@ class _Reader(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._owner.came(self.where, data)
+        self._owner.came(self.where, bytes(data))  # asyncio gives its own buffer here
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True

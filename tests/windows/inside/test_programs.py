@@ -40,6 +40,7 @@ HARD = [
 async def ended(program: Program) -> tuple[int, bytes, bytes]:
     got = {"stdout": b"", "stderr": b""}
     async for where, data in program.output():
+        assert type(data) is bytes
         got[where] += data
     return await program.wait(), got["stdout"], got["stderr"]
 
