@@ -49,17 +49,17 @@ def _round(ways: dict[str, list[str]], took: dict[str, list[float]], keys: int) 
         opened = []
         for name, argv in ways.items():
             terminal = stack.enter_context(Terminal(argv))
-            _ready(terminal)
+            ready(terminal)
             opened.append((name, terminal))
         for turn in range(keys):
             for name, terminal in opened[turn % 2 :] + opened[: turn % 2]:
-                took[name].append(_key(terminal, bytes([97 + turn % 26])))
+                took[name].append(key(terminal, bytes([97 + turn % 26])))
                 if turn % LINE == LINE - 1:
                     terminal.write(b"\n")
                     terminal.drain(0.03)
 
 
-def _ready(terminal: Terminal) -> None:
+def ready(terminal: Terminal) -> None:
     """`cat` in a plain terminal: what echoes is the kernel, the same on both sides."""
     terminal.write(b"printf 'IS''READY\\n'; exec cat\n")
     terminal.until(b"ISREADY")
@@ -68,9 +68,10 @@ def _ready(terminal: Terminal) -> None:
     terminal.drain(0.2)
 
 
-def _key(terminal: Terminal, key: bytes) -> float:
+def key(terminal: Terminal, typed: bytes) -> float:
+    """The seconds until it shows."""
     terminal.drain()
     began = time.perf_counter()
-    terminal.write(key)
-    terminal.until(key)
+    terminal.write(typed)
+    terminal.until(typed)
     return time.perf_counter() - began

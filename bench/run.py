@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.echo import echo
 from bench.fireline import Fireline, fireline
+from bench.flood import flood
 from bench.idle import idle
 from bench.peers import Peers, peers
 from bench.prompt import prompt
@@ -61,6 +62,7 @@ def measured(folder: Path, names: list[str], quick: bool) -> list[Row]:
 Figure = Callable[[Fireline, Peers, Path, bool], list[Row]]
 FIGURES: dict[str, Figure] = {
     "echo": lambda ours, other, folder, quick: echo(ours, other, quick),
+    "flood": lambda ours, other, folder, quick: flood(ours, other, quick),
     "prompt": lambda ours, other, folder, quick: prompt(ours, other, quick),
     "transfer": transfer,
     "records": lambda ours, other, folder, quick: records(folder, quick),

@@ -10,19 +10,31 @@ from types import TracebackType
 from typing import Self
 
 WAIT_S = 30.0
+PIECE = 4096
 
 
 class Terminal:
     """One client process, ended with the block."""
 
     def __init__(self, argv: list[str]) -> None:
-        self._pid, self._fd = pty.fork()
+        self._pid, self.fd = pty.fork()
         if self._pid == 0:
             os.environ["TERM"] = "xterm-256color"
             os.execvp(argv[0], argv)
 
     def write(self, data: bytes) -> None:
-        os.write(self._fd, data)
+        os.write(self.fd, data)
+
+    def write_all(self, data: bytes) -> None:
+        """More than the pseudo-terminal takes at once; what comes meanwhile waits there."""
+        os.set_blocking(self.fd, False)
+        rest = memoryview(data)
+        while rest:
+            if not select.select([], [self.fd], [], WAIT_S)[1]:
+                raise TimeoutError(f"{len(rest):,} bytes of a paste were not taken")
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[os.write(self.fd, rest[:PIECE]) :]
+        os.set_blocking(self.fd, True)
 
     def until(self, wanted: bytes, within_s: float = WAIT_S) -> bytes:
         """Reads until `wanted` has come; what came."""
@@ -32,21 +44,21 @@ class Terminal:
             left = end - time.monotonic()
             if left <= 0:
                 raise TimeoutError(f"waited for {wanted!r}, have {bytes(seen[-300:])!r}")
-            if select.select([self._fd], [], [], left)[0]:
-                seen += os.read(self._fd, 65_536)
+            if select.select([self.fd], [], [], left)[0]:
+                seen += os.read(self.fd, 65_536)
         return bytes(seen)
 
     def drain(self, quiet_s: float = 0.001) -> None:
-        while select.select([self._fd], [], [], quiet_s)[0]:
-            os.read(self._fd, 65_536)
+        while select.select([self.fd], [], [], quiet_s)[0]:
+            os.read(self.fd, 65_536)
 
     def leave(self, within_s: float = WAIT_S) -> None:
         """Types `exit`, which nothing here takes for anything else; until the client has ended."""
         self.write(b"exit\r")
         end = time.monotonic() + within_s
         with contextlib.suppress(OSError):  # EIO: the other side is closed
-            while select.select([self._fd], [], [], max(0, end - time.monotonic()))[0]:
-                os.read(self._fd, 65_536)
+            while select.select([self.fd], [], [], max(0, end - time.monotonic()))[0]:
+                os.read(self.fd, 65_536)
 
     def __enter__(self) -> Self:
         return self
@@ -58,5 +70,5 @@ class Terminal:
         trace: TracebackType | None,
     ) -> None:
         os.kill(self._pid, signal.SIGHUP)
-        os.close(self._fd)
+        os.close(self.fd)
         os.waitpid(self._pid, 0)
