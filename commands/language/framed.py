@@ -6,8 +6,8 @@
    `pause`/`resume` stop reading this socket.
 3. Bytes go out in the turn that sends them; texts at the end of it, together: a thousand rows are
    not a thousand packets.
-4. One connection takes FRAMES_A_TURN frames in a turn of the loop; the rest waits for the next turn
-   and reading with it, so that a flood here is not a stall elsewhere.
+4. One connection takes FRAMES_A_TURN frames and `most` bytes in a turn of the loop; the rest waits
+   for the next turn and reading with it, so that a flood here is not a stall elsewhere.
 5. A peer that floods pings, leaves our pongs unread or sends a message in pieces breaks the rules:
    `on_violation` is told, once, and nothing more of it is taken.
 6. The protocol object is given by each side (client or server), so that this module knows only
@@ -56,6 +56,11 @@ class SansIO(Protocol):
 _RECEIVED = memoryview(bytearray(256 * 1024))
 """Where every socket of this process receives: TLS fills it and it is emptied in one turn of the
 loop. Without it each read, of a keystroke too, takes 256 KiB from the system and gives it back."""
+A_FILE = len(_RECEIVED)
+"""So much in a turn costs a file's bytes the least processor time: nobody looks at them here."""
+SHOWN = 16 * 1024
+"""Bytes that are recorded, filtered and shown in the turn that they come in: with 256 KiB of them a
+keystroke elsewhere waited twice as long (`make bench`, flood)."""
 
 
 class _Turn:
@@ -96,6 +101,7 @@ class FramedSocket(asyncio.BufferedProtocol):
         self.on_violation: Callable[[str], None] = lambda what: self.abort(f"it {what}")
         self.heard = 0.0
         self.writable = True
+        self.most = A_FILE
         self._close_reason = ""
         self._lost = False
         self._flushing: asyncio.Handle | None = None
@@ -112,7 +118,7 @@ class FramedSocket(asyncio.BufferedProtocol):
         self.heard = asyncio.get_running_loop().time()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _RECEIVED
+        return _RECEIVED[: self.most]
 
     def buffer_updated(self, nbytes: int) -> None:
         self.data_received(bytes(_RECEIVED[:nbytes]))

@@ -26,6 +26,7 @@ from commands.language.errors import (
     TimedOut,
     on_device,
 )
+from commands.language.framed import A_FILE, SHOWN
 from commands.language.line import TypedLine
 from commands.language.names import Name
 from server.audit.errors import RecordingBroken, RecordingFull
@@ -103,6 +104,7 @@ class DeviceJob(Job):
         """Runs it on an open stream; `data` is its input, pushed as the device takes it."""
         self.stream = stream
         stream.user = self
+        stream.take_in_a_turn(A_FILE if self.spec.most is not None else SHOWN)
         self._claims.folder = Name(start.folder)
         self.state = "running"
         stream.send(start)

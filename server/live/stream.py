@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from commands.language import items, wire
-from commands.language.framed import FramedSocket
+from commands.language.framed import A_FILE, FramedSocket
 from commands.language.window import Got, Kept, Sent
 
 SILENT_S = 15.0
@@ -55,6 +55,7 @@ class Stream:
         self.on_violation: Callable[[str], None] = lambda what: None
         self.on_closed: Callable[[Stream], None] = lambda stream: None
         self._socket: FramedSocket | None = None
+        self._most = A_FILE
         self._sent, self._got = Sent(), Got()
         self._away_s = away_s
         self._timer: asyncio.TimerHandle | None = None
@@ -157,8 +158,15 @@ class Stream:
         if self._socket is not None:
             (self._socket.send_binary if binary else self._socket.send_text)(data)
 
+    def take_in_a_turn(self, most: int) -> None:
+        """So many bytes at once, for what uses it from now on."""
+        self._most = most
+        if self._socket is not None:
+            self._socket.most = most
+
     def _bind(self, socket: FramedSocket) -> None:
         self._socket = socket
+        socket.most = self._most
         socket.on_text, socket.on_binary = self._on_text, self._on_binary
         socket.on_writing, socket.on_violation = self._on_writing, self._violate
         # One that was dialled anew is lost later than its successor came.
