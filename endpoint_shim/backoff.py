@@ -10,12 +10,20 @@ class Backoff:
         self._first = first
         self._longest = longest
         self._next = first
+        self._told: float | None = None
 
-    def wait(self) -> float:
-        """The seconds to wait now."""
-        length = self._next
+    def wait(self, longest: float | None = None) -> float:
+        """The seconds to wait now; `longest` where somebody waits for what runs here."""
+        if self._told is not None:
+            told, self._told = self._told, None
+            return told
+        length = self._next if longest is None else min(self._next, longest)
         self._next = min(self._next * 2, self._longest)
         return jittered(length * 0.75, 1 / 3)
+
+    def told(self, seconds: float) -> None:
+        """The broker says when to come back; it has spread that over its devices already."""
+        self._told = seconds
 
     def reset(self) -> None:
         """The last connection was good."""

@@ -20,6 +20,9 @@ from endpoint_shim.config import Config
 CONTROL, STREAM = "/control", "/stream"
 CONNECT_S = 10.0
 HANDSHAKE_S = 5.0
+PATIENT_S = 30.0
+"""For a control line: after its restart a broker takes its devices one after the other, and who
+gives up after 5 s and dials anew would go to the end of the queue, for ever."""
 DATES = (9, 10)
 """X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED"""
 
@@ -60,22 +63,25 @@ def place(dial: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-async def connect(way: Way, dial: str, path: str, max_size: int) -> FramedSocket:
+async def connect(
+    way: Way, dial: str, path: str, max_size: int, *, patient: bool = False
+) -> FramedSocket:
     """One open WebSocket; raises Unreachable with the reason. The other side speaks second."""
     host, port = place(dial)
+    limit, handshake = (PATIENT_S, PATIENT_S) if patient else (CONNECT_S, HANDSHAKE_S)
     protocol = ClientProtocol(
         parse_uri(f"wss://{dial}{path}"), extensions=None, max_size=max_size, logger=None
     )
     framed = FramedSocket(cast(SansIO, protocol))
     answered = _answer(framed, protocol)
     try:
-        async with asyncio.timeout(CONNECT_S):
+        async with asyncio.timeout(limit):
             await asyncio.get_running_loop().create_connection(
                 lambda: framed,
                 **await target(way.proxy, host, port),
                 ssl=way.tls,
                 server_hostname=host,
-                ssl_handshake_timeout=HANDSHAKE_S,
+                ssl_handshake_timeout=handshake,
                 ssl_shutdown_timeout=1.0,
             )
             _no_delay(framed)
@@ -84,7 +90,7 @@ async def connect(way: Way, dial: str, path: str, max_size: int) -> FramedSocket
             await answered
     except TimeoutError:
         framed.abort("timed out")
-        raise Unreachable(f"{dial} does not answer within {CONNECT_S:g} s") from None
+        raise Unreachable(f"{dial} does not answer within {limit:g} s") from None
     except (OSError, Refused) as error:
         framed.abort("not connected")
         said = str(error)

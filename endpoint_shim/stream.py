@@ -24,7 +24,8 @@ PING_S = 5.0
 SILENT_S = 15.0
 ACK_S = 1.0
 REDIAL_S = (1.0, 2.0, 5.0)
-REDIAL_FOR_S = 60.0
+REDIAL_FOR_S = 70.0
+"""As long as the supervisor lets what runs here live without a line."""
 RESUMED_S = 5.0
 LARGEST = wire.MAX_BYTES + 4096
 

@@ -27,7 +27,9 @@ from endpoint_shim.line import ControlLine
 from endpoint_shim.pipe import Found
 from endpoint_shim.workers import Workers
 
-LOST_S = 60.0
+LOST_S = 70.0
+"""A minute, and the dial after it: a line that comes back within a minute finds all as it was."""
+BUSY_DIAL_S = 5.0
 LOOK_S = 2.0
 RENEW_EVERY_S = 60.0
 CLOCK_SET_MS = 1000
@@ -55,6 +57,7 @@ class Supervisor:
             config.state, config.identity.name, self._groups, self._tell, self._found
         )
         self._line: ControlLine | None = None
+        self._backoff = Backoff()
         self._stopping = asyncio.Event()
         self._unsaid = False
         """Whether the broker closed the line before this one without a word."""
@@ -92,24 +95,22 @@ class Supervisor:
         self._stopping.set()
 
     async def _keep_line(self) -> None:
-        backoff = Backoff()
         ending: asyncio.TimerHandle | None = None
         loop = asyncio.get_running_loop()
         while True:
             for place in self._config.identity.dial:
-                reason = await self._one_line(place, ending, backoff)
+                reason = await self._one_line(place, ending)
                 log.warning("no line to %s: %s", place, reason)
                 if ending is None or ending.cancelled():
                     ending = loop.call_later(LOST_S, self._workers.end_all)
-                await asyncio.sleep(backoff.wait())
+                busy = BUSY_DIAL_S if self._workers.sessions else None
+                await asyncio.sleep(self._backoff.wait(busy))
 
-    async def _one_line(
-        self, place: str, ending: asyncio.TimerHandle | None, backoff: Backoff
-    ) -> str:
+    async def _one_line(self, place: str, ending: asyncio.TimerHandle | None) -> str:
         """One connection from dialling to its loss; gives the reason."""
         try:
             socket = await dial.connect(
-                dial.way(self._config), place, dial.CONTROL, wire.MAX_CONTROL
+                dial.way(self._config), place, dial.CONTROL, wire.MAX_CONTROL, patient=True
             )
             hello, later = self._hello()
 
@@ -130,7 +131,7 @@ class Supervisor:
             return str(error)
         if ending is not None:
             ending.cancel()
-        backoff.reset()
+        self._backoff.reset()
         self._unsaid = False
         refusal.forget(self._config.state)
         log.info("line to %s, broker %s", place, welcome.instance)
@@ -169,6 +170,8 @@ class Supervisor:
                 self._workers.close(message.stream)
             case wire.End():
                 self._workers.end(message.session)
+            case wire.Later():
+                self._backoff.told(message.after_s)
             case wire.Renewed():
                 self._renewed(message)
 

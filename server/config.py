@@ -29,7 +29,8 @@ class Limits:
     ask_s: float = 2 * 60
     """How long who asks to take a session over waits for the answer."""
     stream_dial_s: float = 15
-    stream_away_s: float = 60
+    stream_away_s: float = 80
+    """How long a broken stream is waited for; a device gives up after 70 s."""
     stuck_s: float = 30
     file_bytes: int = 3 * 1024 * MIB
     fileinfo_bytes: int = 30 * 1024 * MIB

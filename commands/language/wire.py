@@ -201,6 +201,12 @@ class Renewed(_Down, tag="renewed"):
     serial: Short
 
 
+class Later(_Down, tag="later"):
+    """The line is about to close: dial again after so long, so that not all do at once."""
+
+    after_s: Annotated[float, Meta(ge=0, le=600)]
+
+
 class Begin(_Down, tag="begin"):
     """A session opens: the supervisor makes its private folder."""
 
@@ -236,7 +242,7 @@ class End(_Down, tag="end"):
 
 
 Up = Hello | Beat | Gone | Ended | Report | Installed | Bye
-Down = Welcome | Echo | Ping | Renewed | Begin | Open | Cancel | Close | End
+Down = Welcome | Echo | Ping | Renewed | Later | Begin | Open | Cancel | Close | End
 
 
 # A stream: the first frame, then messages in TEXT and bytes in BINARY frames.

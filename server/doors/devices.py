@@ -10,6 +10,7 @@
 
 import asyncio
 import logging
+import secrets
 import socket as sockets
 import ssl
 from collections.abc import Coroutine
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 FIRST_S = 5.0
 HANDSHAKE_S = 5.0
 GOODBYE_S = 1.0
-BACKLOG = 1024
+BACK_S, RETURNS_A_S = 1.0, 200
+"""After an ordered stop: when the first device dials again, and how many do in a second."""
+BACKLOG = 4096
 
 FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
 
@@ -68,11 +71,14 @@ class DeviceDoor:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Stops accepting and drops every connection."""
+        """Stops accepting and drops every connection; lines are told when to come back."""
         for task in list(self._tasks):
             task.cancel()
         if self._listener is not None:
             self._listener.close()
+        lines = [d.line for d in self.broker.inventory.all() if d.line is not None]
+        for line in lines:
+            line.send(wire.Later(after_s=BACK_S + secrets.randbelow(len(lines)) / RETURNS_A_S))
         for connection in list(self._connections):
             connection.abort("the broker stops")
 

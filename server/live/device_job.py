@@ -168,7 +168,8 @@ class DeviceJob(Job):
     def on_away(self) -> None: ...
 
     def on_back(self) -> None:
-        DeviceJob.on_writing(self, True)
+        if self.stream is not None and self.stream.writable:
+            self.on_writing(True)  # who typed while it was away waits for that
         self.on_back_again(self)
 
     def on_stream_gone(self, reason: str) -> None:

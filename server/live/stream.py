@@ -111,7 +111,8 @@ class Stream:
 
     @property
     def writable(self) -> bool:
-        return not self._sent.full and self._socket is not None and self._socket.writable
+        """While it is away too, up to a window: a leave key must still be read behind it."""
+        return not self._sent.full and (self._socket is None or self._socket.writable)
 
     @property
     def unacknowledged(self) -> int:

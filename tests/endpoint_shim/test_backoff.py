@@ -9,6 +9,13 @@ def test_waits_double_stay_within_their_bounds_and_are_capped() -> None:
         assert length / 2 <= backoff.wait() <= length
 
 
+def test_while_something_runs_no_wait_is_longer_than_that() -> None:
+    backoff = Backoff()
+    for length in (1, 2, 4, 5, 5, 5):
+        assert length / 2 <= backoff.wait(5.0) <= length
+    assert 16 <= backoff.wait() <= 60
+
+
 def test_a_good_connection_starts_it_anew() -> None:
     backoff = Backoff()
     for _ in range(6):

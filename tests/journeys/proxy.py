@@ -21,6 +21,9 @@ class Proxy:
         """Bytes from the device so far."""
         self.on_bytes: Callable[[int], None] = lambda passed: None
         """Told in the thread that passes them on, before it does."""
+        self.sent = 0
+        """Bytes to the device so far."""
+        self.on_sent: Callable[[int], None] = lambda sent: None
         self.accepted = 0
 
     def __enter__(self) -> Self:
@@ -80,13 +83,17 @@ class Proxy:
             self._half.discard(broker)
 
     def _down_to(self, device: socket.socket, broker: socket.socket) -> None:
-        _pass(broker, device, lambda _: None)
+        _pass(broker, device, self._count_sent)
         if broker not in self._half:
             _end(device, broker)
             return
         with contextlib.suppress(OSError):
             while broker.recv(65_536):
                 pass  # what is said to nobody
+
+    def _count_sent(self, size: int) -> None:
+        self.sent += size
+        self.on_sent(self.sent)
 
     def _count(self, size: int) -> None:
         self.passed += size

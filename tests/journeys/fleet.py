@@ -1,0 +1,103 @@
+"""Many devices in one process: real identities, real TLS and the shim's own line, no workers.
+
+    python -I fleet.py FOLDER HOST:PORT FIRST COUNT
+
+Each keeps its control line as the supervisor does: dials, says Hello, beats, waits and dials again.
+`make` enrols them, straight into a store that no broker has open.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import sys
+from functools import partial
+from pathlib import Path
+
+from commands.language import wire
+from commands.language.errors import Unreachable
+from endpoint_shim import VERSION, config, dial, facts, identity
+from endpoint_shim.backoff import Backoff
+from endpoint_shim.line import ControlLine
+
+STARTS_A_S = 100
+"""How they come the first time; what is measured is their return."""
+
+
+def name_of(number: int) -> str:
+    return f"fleet-{number:05}"
+
+
+class Device:
+    """One of them."""
+
+    def __init__(self, folder: Path, place: str, number: int, hello: wire.Hello) -> None:
+        name = name_of(number)
+        self._config = config.Config(
+            folder / name, config.Identity(f"d{number}", name, [place]), config.Settings()
+        )
+        self._place, self._hello = place, hello
+        self._backoff = Backoff()
+
+    async def run(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        while True:
+            with contextlib.suppress(Unreachable, OSError, ssl.SSLError):
+                await self._line()
+            await asyncio.sleep(self._backoff.wait())
+
+    async def _line(self) -> None:
+        way = dial.way(self._config)
+        socket = await dial.connect(way, self._place, dial.CONTROL, wire.MAX_CONTROL, patient=True)
+        line = ControlLine(socket, lambda _: None, self._told, lambda: False)
+        welcome = await line.hello(self._hello)
+        self._backoff.reset()
+        await line.beat(welcome.beat_s)
+
+    def _told(self, message: wire.Down) -> None:
+        if isinstance(message, wire.Later):
+            self._backoff.told(message.after_s)
+
+
+async def fleet(folder: Path, place: str, first: int, count: int) -> None:
+    """All of them, until the process is ended."""
+    hello = wire.Hello(
+        version=wire.VERSION,
+        shim=VERSION,
+        facts=facts.read(""),
+        clock_ms=facts.clock_ms(),
+        declarations=facts.declarations(),
+    )
+    devices = [Device(folder, place, number, hello) for number in range(first, first + count)]
+    await asyncio.gather(
+        *(device.run(number / STARTS_A_S) for number, device in enumerate(devices))
+    )
+
+
+async def make(state: Path, folder: Path, count: int) -> None:
+    """Identities for `count` devices, in their folders and in the broker's store."""
+    from server.identity.device_ca import load_ca
+    from server.store import devices
+    from server.store.sqlite import Store
+
+    ca = load_ca(state)
+    store = await Store.open(state / "fireline.db")
+    key, request = identity.make_request("fleet")  # one key for all: making it is not the test
+    new = []
+    for number in range(count):
+        issued = ca.sign_csr(request, f"d{number}")
+        place = folder / name_of(number)
+        place.mkdir(parents=True)
+        (place / config.KEY).write_bytes(key)
+        (place / config.CERTIFICATE).write_text(issued.pem)
+        (place / config.CA).write_text(ca.pem)
+        until = issued.not_after.isoformat()
+        at = "2026-01-01T00:00:00.000Z"
+        new.append(
+            devices.NewDevice(f"d{number}", name_of(number), [], "linux", issued.serial, until, at)
+        )
+    await asyncio.gather(*(store.write(partial(devices.insert, device=one)) for one in new))
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(fleet(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
