@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import errno
 import itertools
+import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 
 from commands.language import wire
 from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused
 from commands.language.host.files import FileHandle
-from commands.language.names import Name, to_bytes
+from commands.language.names import Name, from_bytes, from_text, to_bytes
 from endpoint_shim.batches import made
 from endpoint_shim.files_changes import FilesChanges
 from endpoint_shim.policy import Policy
@@ -27,7 +28,8 @@ UNDER_WAY = 64
 HANDLES = 16
 A_LIST = 200
 WORDS: dict[type[wire.FileRequest], str] = {
-    wire.Stat: "dir", wire.ListFolder: "dir", wire.ReadLink: "dir", wire.OpenFile: "getfile",
+    wire.Stat: "dir", wire.ListFolder: "dir", wire.Home: "dir", wire.ReadLink: "dir",
+    wire.OpenFile: "getfile",
     wire.OpenWrite: "putfile", wire.MakeFolder: "putfile", wire.Rename: "putfile",
     wire.SetFacts: "putfile",
 }  # fmt: skip
@@ -107,6 +109,8 @@ class FilesService:
                 return self._stat(message)
             case wire.ListFolder():
                 return self._list(message)
+            case wire.Home():
+                return self._home(message)
             case wire.ReadLink():
                 return self._read_link(message)
             case wire.OpenFile():
@@ -154,6 +158,10 @@ class FilesService:
             if not following:
                 return
             part = following
+
+    async def _home(self, message: wire.Home) -> None:
+        found = wire.FileFacts(name=await asyncio.to_thread(_home), mode=0)
+        self._say(wire.Answer(id=message.id, files=[found]))
 
     async def _read_link(self, message: wire.ReadLink) -> None:
         said = await asyncio.to_thread(_link, Name(message.path), self._policy)
@@ -217,6 +225,16 @@ def _facts(path: Name, follow: bool, policy: Policy) -> wire.FileFacts:
     from endpoint_shim.linux.stats import facts_at
 
     return facts_at(to_bytes(path), follow, policy)
+
+
+def _home() -> Name:
+    if sys.platform == "win32":
+        from endpoint_shim.windows.login import home
+
+        return from_text(home())
+    from endpoint_shim.linux.login import login
+
+    return from_bytes(os.fsencode(login().home))
 
 
 def _link(path: Name, policy: Policy) -> bytes:

@@ -115,6 +115,16 @@ def whole(folder: Name, path: Name | None) -> bytes:
     return b"/" + posixpath.normpath(joined).lstrip(b"/") if is_whole else joined
 
 
+def is_whole(name: Name, *, windows: bool) -> bool:
+    """Whether it is a path from the root, or from a drive's."""
+    if windows:
+        return re.match(r"[A-Za-z]:\\", to_units(name)) is not None
+    try:
+        return to_bytes(name).startswith(b"/")
+    except NotUnderstood:
+        return False
+
+
 def is_same(folder: Name, asked: Name, said: Name, ending: str = "") -> bool:
     """Whether a device's path may be the one asked for, with `ending` behind it; on Windows,
     where one place has many spellings, whether both end in the same name."""

@@ -43,6 +43,12 @@ class ListFolder(_Down, tag="list"):
     path: Text
 
 
+class Home(_Down, tag="home"):
+    """Where the account's home is: one FileFacts whose name is the whole path."""
+
+    id: Count
+
+
 class ReadLink(_Down, tag="readlink"):
     """What a link says, answered as its bytes; nobody follows it."""
 
@@ -173,4 +179,4 @@ class Answer(_Up, tag="answer"):
 
 
 Change = OpenWrite | Write | Sync | CloseFile | MakeFolder | Rename | SetFacts
-FileRequest = Stat | ListFolder | ReadLink | OpenFile | Read | Change
+FileRequest = Stat | ListFolder | Home | ReadLink | OpenFile | Read | Change

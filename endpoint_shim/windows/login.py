@@ -60,6 +60,11 @@ def environment(**more: str) -> dict[str, str]:
     return {k: v for k, v in words.items() if k.upper() not in replaced} | more
 
 
+def home() -> str:
+    """The account's profile; the system's drive where it has none."""
+    return environment().get("USERPROFILE") or windows_folder().anchor
+
+
 def _read(at: int) -> list[tuple[str, str]]:
     """NAME=value lines, each ended by NUL, the last one empty; `=C:=…` lines are cmd's own."""
     found: list[tuple[str, str]] = []

@@ -23,6 +23,7 @@ from server.doors.channel import ServerChannel
 from server.doors.client import Client, Stdin
 from server.doors.overlap import Overlap
 from server.doors.scp import Scp
+from server.doors.sftp_device_tree import DeviceTree
 from server.doors.sftp_server import TreeServer
 from server.doors.sftp_tree import Tree
 from server.live.responder import Responder
@@ -82,8 +83,9 @@ class SftpDoor:
         def tell(line: str) -> None:
             client.show_error(f"{line}\n".encode())
 
-        tree = Tree(self._broker, responder, tell)
+        tree: Tree | None = None
         try:
+            tree = self._tree(client, responder, tell)
             if client.comment_too_long:
                 raise NotUnderstood("FIRELINE_COMMENT is longer than 200 characters")
             return await work(tree, tell, stdin)
@@ -91,7 +93,14 @@ class SftpDoor:
             tell(error.shown())
             return error.status
         finally:
-            await tree.end(client.login.cut_for or "connection closed")
+            if tree is not None:
+                await tree.end(client.login.cut_for or "connection closed")
+
+    def _tree(self, client: Client, responder: Responder, tell: Callable[[str], None]) -> Tree:
+        if (name := client.login.device) is None:
+            return Tree(self._broker, responder, tell)
+        device = self._broker.sessions.visible_device(responder.person, name)
+        return DeviceTree(self._broker, responder, tell, device)
 
 
 async def _closed(close: Any) -> None:

@@ -15,7 +15,6 @@ from commands.language.errors import FirelineError
 from commands.language.visible import visible
 from server.doors import sftp_answers as answers
 from server.doors.channel import ServerChannel
-from server.doors.sftp_paths import whole
 from server.doors.sftp_tree import OpenFile, Tree
 
 SENTENCES = 100
@@ -83,7 +82,7 @@ class TreeServer(asyncssh.SFTPServer):
 
     async def realpath(self, path: bytes) -> bytes:
         with self._answered():
-            return whole(path)
+            return await self._tree.whole(path)
         raise AssertionError
 
     # Writing.

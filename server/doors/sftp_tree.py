@@ -21,12 +21,14 @@ from server.doors.sftp_paths import (
     Evidence,
     LibraryFile,
     OnDevice,
+    Place,
     Recording,
     Top,
     on_device,
     on_drive,
     place_of,
     raw_part,
+    whole,
 )
 from server.doors.sftp_read_only import ReadOnly
 from server.doors.sftp_recordings import RecordingsBranch
@@ -103,8 +105,15 @@ class Tree:
         self._recordings = RecordingsBranch(broker, responder, desk, shelf)
         self._devices: dict[str, DeviceFiles] = {}
 
+    async def whole(self, path: bytes) -> bytes:
+        """The path as REALPATH gives it."""
+        return whole(path)
+
+    async def _place(self, path: bytes) -> Place:
+        return place_of(path)
+
     async def attrs(self, path: bytes, *, follow: bool) -> asyncssh.SFTPAttrs:
-        match place_of(path):
+        match await self._place(path):
             case Top():
                 return answers.of_folder()
             case DeviceTop(name):
@@ -122,7 +131,7 @@ class Tree:
         raise answers.no_such_file()
 
     async def read_link(self, path: bytes) -> bytes:
-        match place_of(path):
+        match await self._place(path):
             case OnDevice() as place:
                 files, at = await self._at(place, "dir")
                 return await files.read_link(at)
@@ -131,7 +140,7 @@ class Tree:
                 raise answers.no_link()
 
     async def entries(self, path: bytes) -> Entries:
-        match place_of(path):
+        match await self._place(path):
             case Top("/"):
                 for top in TOPS:
                     if top != "library" or await self._library.may_list():
@@ -161,7 +170,7 @@ class Tree:
                 raise answers.no_such_file()
 
     async def open(self, path: bytes) -> OpenFile:
-        match place_of(path):
+        match await self._place(path):
             case OnDevice() as place:
                 files, at = await self._at(place, "getfile")
                 return OpenDeviceFile(files, at, await files.open(at))
@@ -177,7 +186,7 @@ class Tree:
         raise answers.no_such_file()
 
     async def open_to_write(self, path: bytes, wanted: Wanted) -> OpenFile:
-        match place_of(path):
+        match await self._place(path):
             case LibraryFile(name):
                 return await self._library.open_to_write(name, wanted)
         files, at = await self._to_change(path)
@@ -195,7 +204,7 @@ class Tree:
         await files.move(at, new, replace=replace)
 
     async def set(self, path: bytes, facts: answers.Facts) -> None:
-        match place_of(path):
+        match await self._place(path):
             case LibraryFile(name) if facts.size is None:
                 await self._library.set(name)
                 return
@@ -203,7 +212,7 @@ class Tree:
         await files.set(at, facts.size, facts.mode, facts.times)
 
     async def _to_change(self, path: bytes) -> tuple[DeviceFiles, names.Name]:
-        match place_of(path):
+        match await self._place(path):
             case OnDevice() as place:
                 return await self._at(place, "putfile")
             case _:
@@ -249,10 +258,15 @@ class Tree:
         if device.platform != "windows":
             yield answers.named(b"root", answers.of_folder())
             return
-        async for entry in self._listed(self._files(device), DRIVES):
+        async for entry in self._listed(self._files(device), DRIVES, self._drive_name):
             yield entry
 
-    async def _listed(self, files: DeviceFiles, path: names.Name) -> Entries:
+    def _drive_name(self, name: bytes) -> bytes:
+        return name
+
+    async def _listed(
+        self, files: DeviceFiles, path: names.Name, called: Callable[[bytes], bytes] = bytes
+    ) -> Entries:
         for dots in (b".", b".."):
             yield answers.named(dots, answers.of_folder())
         is_windows = files.device.platform == "windows"
@@ -262,16 +276,16 @@ class Tree:
                 if (name := spelled(names.Name(facts.name))) is None:
                     files.lied(f"listed an entry that is no name: {facts.name[:100]}")
                     continue
-                yield answers.named(name, answers.of_device(facts))
+                yield answers.named(called(name), answers.of_device(facts))
 
 
 async def _meant(files: DeviceFiles, path: bytes, word: str) -> names.Name:
     """The Name of a path whose parts may be typed as `raw:` (rule 3 of sftp_paths)."""
-    whole = b""
+    meant = b""
     for part in path.removeprefix(b"/").split(b"/"):
-        spelled = whole + b"/" + part
+        spelled = meant + b"/" + part
         data = raw_part(part)
         if data is not None and not await files.is_there(word, names.from_bytes(spelled)):
-            spelled = whole + b"/" + data
-        whole = spelled
-    return names.from_bytes(whole)
+            spelled = meant + b"/" + data
+        meant = spelled
+    return names.from_bytes(meant)

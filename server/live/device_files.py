@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from commands.language import wire
 from commands.language.command import find
-from commands.language.errors import FirelineError, NotUnderstood, Refused, Unreachable
-from commands.language.names import Name
+from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused, Unreachable
+from commands.language.names import Name, is_whole
 from server.live.change_record import ChangeRecord
 from server.live.device_upload import DeviceUpload
 from server.live.device_words import not_here
@@ -75,6 +75,16 @@ class DeviceFiles:
         user, record = await self._ready("dir", path)
         record.once("stat", path)
         return await user.stat(path, follow=follow)
+
+    async def home(self) -> Name:
+        """The account's home there: a whole path, or it is none."""
+        user, record = await self._ready("dir", Name("~"))
+        home = await user.home()
+        if not is_whole(home, windows=self.device.platform == "windows"):
+            self.lied(f"said that its home is {home[:100]}")
+            raise Failed(f"{self.device.name} gave no whole path as its home")
+        record.once("stat", home)
+        return home
 
     async def list(self, path: Name) -> AsyncIterator[list[wire.FileFacts]]:
         """The entries in parts; folders of any size in bounded memory."""

@@ -86,6 +86,14 @@ class FilesUser:
             raise Failed(f"{self._device} gave no facts")
         return answer.files[0]
 
+    async def home(self) -> Name:
+        """The home of the account that the shim is."""
+        answer = await self.one(lambda n: wire.Home(id=n))
+        if len(answer.files) != 1:
+            self._violate("answered where its home is with no path")
+            raise Failed(f"{self._device} gave no home")
+        return Name(answer.files[0].name)
+
     async def open(self, path: Name) -> Opened:
         """Opens a file; one of at most SMALL bytes is read with it."""
 

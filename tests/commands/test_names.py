@@ -143,3 +143,17 @@ def test_the_last_part_of_a_path_is_a_name_that_can_be_typed_in_its_folder() -> 
         for last in (b"raw:i%FFj", b"i\xff", b"a\\b", b"plain"):
             path = names.from_bytes(top.rstrip(b"/") + b"/" + last)
             assert names.last_part(path) == names.from_bytes(last)
+
+
+@pytest.mark.parametrize(
+    ("name", "windows", "whole"),
+    [
+        ("/root", False, True), ("root", False, False), ("raw:/r%FF", False, True),
+        ("raw:/r%uD800", False, False), ("C:\\x", True, True), ("C:x", True, False),
+        ("/x", True, False), ("\\\\host\\share", True, False),
+    ],
+)  # fmt: skip
+def test_a_whole_path_begins_at_the_root_or_at_a_drives(
+    name: str, windows: bool, whole: bool
+) -> None:
+    assert names.is_whole(Name(name), windows=windows) == whole

@@ -18,6 +18,7 @@ from tests.endpoint_shim.test_supervisor import opened
         ("dir", lambda path: wire.ListFolder(id=1, path=path)),
         ("dir", lambda path: wire.Stat(id=1, path=path)),
         ("dir", lambda path: wire.ReadLink(id=1, path=path)),
+        ("dir", lambda path: wire.Home(id=1)),
     ],
 )
 async def test_a_denied_word_denies_the_request_that_does_the_same(

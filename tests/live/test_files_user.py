@@ -176,6 +176,22 @@ async def test_a_link_is_answered_with_its_bytes(played: Played) -> None:
     assert await reading == b"\xff\x1bx"
 
 
+async def test_the_home_is_a_path_that_the_device_gives(played: Played) -> None:
+    asking = asyncio.create_task(played.user.home())
+    request = await played.request()
+    assert request == wire.Home(id=request.id)
+    played.far.say(wire.Answer(id=request.id, files=[facts("/root")]))
+    assert await asking == "/root"
+
+
+async def test_a_device_without_a_home_loses_its_stream(played: Played) -> None:
+    asking = asyncio.create_task(played.user.home())
+    played.far.say(wire.Answer(id=(await played.request()).id))
+    with pytest.raises(Failed, match="gave no home"):
+        await asking
+    assert played.violations == ["answered where its home is with no path"]
+
+
 async def test_a_list_comes_in_parts(played: Played) -> None:
     async def all_of() -> list[str]:
         return [f.name async for part in played.user.list(PATH) for f in part]

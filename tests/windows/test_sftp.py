@@ -64,3 +64,20 @@ def test_what_is_no_drive_and_no_name_is_not_there(live: Live, there: Path) -> N
     ):
         ran = live.sftp(f'ls -1 "{path}"')
         assert ran.status == 1 and "not found" in ran.err, (path, ran)
+
+
+def test_a_login_for_the_device_has_its_drives_as_windows_openssh_has_them(
+    live: Live, there: Path, tmp_path: Path
+) -> None:
+    who, got = f"User=alice~{live.device}", tmp_path / "got"
+    lines = (
+        "pwd", "ls -1 /", f"get /Z:{there}/sub/big {got}", "ls /devices",
+    )  # fmt: skip
+    given = "".join(f"{line}\n" for line in lines).encode()
+    ran = live.client("sftp", "-q", "-b", "-", "-o", who, "fireline", given=given)
+    assert "Remote working directory: /C:/users/" in ran.out
+    assert "\n/C:\n/Z:\n" in ran.out.replace(" ", "")
+    assert got.read_bytes() == BIG
+    assert ran.status == 1 and 'Can\'t ls: "/devices" not found' in ran.err
+    again = live.client("scp", "-q", "-o", who, f"fireline:Z:{there}/sub/big", str(got))
+    assert (again.status, got.read_bytes()) == (0, BIG)
