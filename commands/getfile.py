@@ -27,12 +27,13 @@ class GetFile(
 
     Goes on where it broke; done only when both sides have the same SHA-256. The size is the one
     at its opening: what a growing file gains later is not taken. What is no plain file is refused
-    by name. A folder, or what a glob in the last part of the path names (* ? [ab]), comes as one
-    archive, PATH.tar: links are kept as links, other file systems and special files are left out
-    and said; broken off, it begins anew.
+    by name; PATH:STREAM is a stream of a Windows file. A folder, or what a glob in the last part
+    of the path names (* ? [ab]), comes as one archive, PATH.tar: links are kept as links, other
+    file systems and special files are left out and said; broken off, it begins anew.
     """
 
     path: Annotated[Name, "file, folder or glob on the device; quote it if it has spaces"]
+    recall: Annotated[bool, "have the device fetch a placeholder's content first (Windows)"] = False
     auto: Annotated[bool, "run first what has to run first: fileinfo PATH"] = False
 
     def differs(self, item: Sent, folder: Name) -> str:
@@ -48,7 +49,7 @@ class GetFile(
             async for item in _archived(archive):
                 yield item
             return
-        handle = await host.files.open(self.path)
+        handle = await host.files.open(self.path, recall=self.recall)
         try:
             size = handle.size if handle.sized else None
             digest, at = await _resume(handle, host.have, host.have_sha256)

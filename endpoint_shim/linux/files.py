@@ -59,7 +59,7 @@ class LinuxFiles:
         row.group = await self._accounts.group(facts.gid)
         return row
 
-    async def open(self, path: Name) -> FileHandle:
+    async def open(self, path: Name, *, recall: bool = False) -> FileHandle:
         whole = joined(self._folder, path)
         return PlainFile(await made(lambda: open_plain(whole, self._policy), Opened.close))
 

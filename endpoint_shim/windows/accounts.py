@@ -24,6 +24,7 @@ advapi32.LookupAccountSidW.argtypes = [
     *(wintypes.LPWSTR, POINTER(wintypes.DWORD), POINTER(ctypes.c_int)),
 ]
 advapi32.ConvertSidToStringSidW.argtypes = [ctypes.c_void_p, POINTER(wintypes.LPWSTR)]
+advapi32.ConvertStringSidToSidW.argtypes = [wintypes.LPCWSTR, POINTER(ctypes.c_void_p)]
 advapi32.GetLengthSid.argtypes = [ctypes.c_void_p]
 advapi32.GetLengthSid.restype = wintypes.DWORD
 
@@ -42,6 +43,17 @@ class Accounts:
         if sid not in self._names:
             self._names[sid] = _name(sid)
         return self._names[sid]
+
+
+def sid_of(text: str) -> bytes:
+    """A SID out of its text, or of SDDL's two letters for it; raises OSError for another text."""
+    found = ctypes.c_void_p()
+    if not advapi32.ConvertStringSidToSidW(text, ctypes.byref(found)):
+        raise failure()
+    try:
+        return ctypes.string_at(found.value or 0, advapi32.GetLengthSid(found))
+    finally:
+        kernel32.LocalFree(found)
 
 
 def own_sid() -> str:

@@ -18,6 +18,7 @@ OFFLINE, RECALL_ON_OPEN, RECALL_ON_DATA_ACCESS = 0x1000, 0x40000, 0x400000
 ELSEWHERE = OFFLINE | RECALL_ON_OPEN | RECALL_ON_DATA_ACCESS
 _ENTRY = struct.Struct("<I4xqqqqq8xIII")
 _NAME_AT = 104
+_STREAM = struct.Struct("<IIqq")
 _BASIC = struct.Struct("<qqqqI4x")
 
 
@@ -68,6 +69,21 @@ def entries(data: bytes) -> Iterator[Facts]:
         start = at + _NAME_AT
         name = data[start : start + length].decode("utf-16-le", "surrogatepass")
         yield Facts(name, created, accessed, written, changed, size, attributes, tag)
+        if not following:
+            return
+        at += following
+
+
+def streams(data: bytes) -> Iterator[tuple[str, int]]:
+    """The named streams in FILE_STREAM_INFO records, with their sizes; not the file's own."""
+    at = 0
+    while at + _STREAM.size <= len(data):
+        following, length, size, _ = _STREAM.unpack_from(data, at)
+        start = at + _STREAM.size
+        name = data[start : start + length].decode("utf-16-le", "surrogatepass")
+        _, _, called = name.removesuffix(":$DATA").partition(":")
+        if called and name.endswith(":$DATA"):
+            yield called, max(0, size)
         if not following:
             return
         at += following

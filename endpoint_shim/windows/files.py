@@ -52,7 +52,7 @@ class WindowsFiles:
                 yield one
 
     async def facts(self, path: Name) -> FileFactsRow:
-        whole, stopped = joined(self._folder, path), threading.Event()
+        whole, stopped = joined(self._folder, path, stream=True), threading.Event()
         try:
             return await asyncio.to_thread(facts_of, whole, self._policy, stopped)
         finally:
@@ -61,9 +61,10 @@ class WindowsFiles:
     async def archive(self, path: Name) -> Archive | None:
         return None  # opening it refuses a folder by name, and says that only files are taken
 
-    async def open(self, path: Name) -> FileHandle:
-        whole = joined(self._folder, path)
-        return PlainFile(await made(lambda: open_plain(whole, self._policy), Opened.close))
+    async def open(self, path: Name, *, recall: bool = False) -> FileHandle:
+        whole = joined(self._folder, path, stream=True)
+        opening = made(lambda: open_plain(whole, self._policy, recall=recall), Opened.close)
+        return PlainFile(await opening)
 
     async def create(self, path: Name) -> FileWriter:
         whole = joined(self._folder, path)

@@ -12,7 +12,7 @@ from ctypes import wintypes
 from endpoint_shim.windows import entries
 from endpoint_shim.windows.drives import refuse_network
 from endpoint_shim.windows.kernel import INVALID, close, failure, kernel32
-from endpoint_shim.windows.paths import PREFIX, PathPolicy, in_words, without_prefix
+from endpoint_shim.windows.paths import PREFIX, PathPolicy, file_of, in_words, without_prefix
 
 assert sys.platform == "win32"
 
@@ -22,7 +22,12 @@ SHARE_ALL, OPEN_EXISTING = 7, 3
 BACKUP_SEMANTICS, OPEN_REPARSE_POINT = 0x02000000, 0x00200000
 # FILE_INFO_BY_HANDLE_CLASS.
 BASIC, STANDARD, ATTRIBUTE_TAG, ID_BOTH, ID_BOTH_RESTART = 0, 1, 9, 10, 11
-NO_MORE_FILES = 18
+STREAMS = 7
+NO_MORE_FILES, END_OF_FILE = 18, 38
+NO_STREAMS = (1, 38, 50, 87, 120)
+"""None there, or a file system (or a Wine) without."""
+MORE, MOST_STREAMS = 234, 4 * 1024 * 1024
+READ_CONTROL = 0x20000
 SAME_ACCESS = 2
 LONGEST_PATH = 32_768
 BUFFER = 64 * 1024
@@ -56,13 +61,13 @@ def looked_at(
     path: str, policy: PathPolicy, *, read: bool = False, follow: bool = False
 ) -> Iterator[tuple[int, str]]:
     """A handle and its real path, both checked by the policy; failures are told in words."""
-    policy.check_path(path)
+    policy.check_path(file_of(path))
     refuse_network(path)
     try:
         handle = look(path, read=read, follow=follow)
         try:
             real = real_path(handle, path)
-            policy.check_path(real)
+            policy.check_path(file_of(real))
             yield handle, real
         finally:
             close(handle)
@@ -78,6 +83,28 @@ def facts(handle: int) -> entries.Facts:
     if entries.facts(basic, size, 0).attributes & entries.REPARSE_POINT:
         tag = int.from_bytes(_asked(handle, ATTRIBUTE_TAG, 8)[4:], "little")
     return entries.facts(basic, size, tag)
+
+
+class _At(ctypes.Structure):
+    """OVERLAPPED: where a read begins."""
+
+    _fields_ = (
+        ("status", ctypes.c_void_p),
+        ("read", ctypes.c_void_p),
+        ("offset", ctypes.c_uint64),
+        ("event", wintypes.HANDLE),
+    )
+
+
+def read(handle: int, length: int, offset: int) -> bytes:
+    """What stands there; not by the C library, which knows no error of a locked range."""
+    found = ctypes.create_string_buffer(length)
+    count, at = wintypes.DWORD(), _At(offset=offset)
+    if not kernel32.ReadFile(handle, found, length, ctypes.byref(count), ctypes.byref(at)):
+        if ctypes.get_last_error() == END_OF_FILE:
+            return b""
+        raise failure()
+    return ctypes.string_at(found, count.value)
 
 
 def links(handle: int) -> int:
@@ -103,6 +130,30 @@ def real_path(handle: int, otherwise: str) -> str:
     found = ctypes.create_unicode_buffer(LONGEST_PATH)
     size = kernel32.GetFinalPathNameByHandleW(handle, found, LONGEST_PATH, 0)
     return without_prefix(found.value) if 0 < size < LONGEST_PATH else otherwise
+
+
+def streams(handle: int) -> list[tuple[str, int]]:
+    """The named streams of an open file and their sizes; none where its system has no such."""
+    size = BUFFER
+    while True:
+        try:
+            return list(entries.streams(_asked(handle, STREAMS, size)))
+        except OSError as error:
+            if error.winerror in NO_STREAMS:
+                return []
+            if error.winerror != MORE or size >= MOST_STREAMS:
+                raise
+            size *= 4
+
+
+def for_control(handle: int) -> int:
+    """The very thing again, opened to read who may do what with it."""
+    found = kernel32.ReOpenFile(
+        handle, READ_CONTROL, SHARE_ALL, BACKUP_SEMANTICS | OPEN_REPARSE_POINT
+    )
+    if found in (None, INVALID):
+        raise failure()
+    return int(found)
 
 
 def identity(handle: int) -> tuple[int, int]:

@@ -62,12 +62,25 @@ _PROTOTYPES: tuple[tuple[str, Any, list[Any]], ...] = (
             POINTER(ctypes.c_size_t),
         ],
     ),
+    (
+        "ReOpenFile",
+        wintypes.HANDLE,
+        [wintypes.HANDLE, wintypes.DWORD, wintypes.DWORD, wintypes.DWORD],
+    ),
     ("GetLogicalDrives", wintypes.DWORD, []),
     ("GetDriveTypeW", wintypes.UINT, [wintypes.LPCWSTR]),
     (
         "SetFileInformationByHandle",
         wintypes.BOOL,
         [wintypes.HANDLE, ctypes.c_int, ctypes.c_void_p, wintypes.DWORD],
+    ),
+    (
+        "ReadFile",
+        wintypes.BOOL,
+        [
+            *(wintypes.HANDLE, ctypes.c_void_p, wintypes.DWORD),
+            *(POINTER(wintypes.DWORD), ctypes.c_void_p),
+        ],
     ),
     (
         "WriteFile",

@@ -1,20 +1,20 @@
 """A plain file, opened for reading by what it is; the handle, never the path, is read.
 
-A lock keeps the handle open while a thread is inside of a read, and keeps its place.
+A lock keeps the handle open while a thread is inside of a read.
 """
 
 import asyncio
-import os
 import sys
 import threading
 from dataclasses import dataclass
 
-from commands.language.errors import Failed, Refused
-from commands.language.names import Name, from_text
+from commands.language.names import Name, from_text, to_units
 from endpoint_shim.windows import entries, handles
+from endpoint_shim.windows.drives import refuse_network
 from endpoint_shim.windows.kernel import close, kernel32
 from endpoint_shim.windows.listing import target_of
-from endpoint_shim.windows.paths import PathPolicy, in_words, text
+from endpoint_shim.windows.opening import opened
+from endpoint_shim.windows.paths import PathPolicy, in_words
 
 assert sys.platform == "win32"
 
@@ -25,52 +25,58 @@ DISK = 1
 class Opened:
     """An open plain file and what was true when it was opened."""
 
-    fd: int
+    handle: int
     path: str
     real: str
     facts: entries.Facts
     links: int
 
     def piece(self, length: int, offset: int) -> bytes:
-        os.lseek(self.fd, offset, os.SEEK_SET)
-        return os.read(self.fd, length)
+        return handles.read(self.handle, length, offset)
 
     def close(self) -> None:
-        os.close(self.fd)
+        close(self.handle)
 
 
-def open_plain(path: str, policy: PathPolicy) -> Opened:
-    """Refuses by name what is no plain file."""
-    with handles.looked_at(path, policy) as (looking, real):
-        found = handles.facts(looking)
-        refuse_unless_plain(path, found)
-        # A hard link has a path of its own. Both sides of this are numbered by the same Python.
-        identity = handles.identity(looking)
-        policy.check_open(path, *identity)
-        # Followed now, for what stands behind a placeholder or a compressed file is its content;
-        # that the same thing is open is what counts, for the path may lead elsewhere by now.
-        handle = handles.look(path, read=True, follow=True)
-        try:
-            if kernel32.GetFileType(handle) != DISK:
-                raise Refused(f"{text(path)} is a device, not a plain file")
-            if handles.identity(handle) != identity:
-                raise Failed(f"{text(path)} became another file while it was opened; try again")
-            found = handles.facts(handle)
-            counted = handles.links(handle)
-        except BaseException:
-            close(handle)
-            raise
-        return Opened(handles.descriptor(handle), path, real, found, counted)
+class OpeningDisk:
+    """The real disk below `opening`."""
 
+    def look(self, path: str) -> int:
+        refuse_network(path)
+        return handles.look(path)
 
-def refuse_unless_plain(path: str, found: entries.Facts) -> None:
-    """Raises Refused that names what is there instead of a plain file."""
-    if found.kind == "link":
+    def open(self, path: str) -> int:
+        return handles.look(path, read=True, follow=True)
+
+    def is_on_disk(self, handle: int) -> bool:
+        return bool(kernel32.GetFileType(handle) == DISK)
+
+    def facts(self, handle: int) -> entries.Facts:
+        return handles.facts(handle)
+
+    def real_path(self, handle: int, otherwise: str) -> str:
+        return handles.real_path(handle, otherwise)
+
+    def target(self, path: str) -> str:
         target = target_of(path)
-        leads = f" to {text(target)}" if target else ""
-        raise Refused(f"{text(path)} is a link{leads}, not a plain file; ask for that one")
-    if found.kind == "directory":
-        raise Refused(f"{text(path)} is a folder, not a plain file; only plain files are taken")
+        return "" if target is None else to_units(target)
+
+    def identity(self, handle: int) -> tuple[int, int]:
+        return handles.identity(handle)
+
+    def close(self, handle: int) -> None:
+        close(handle)
+
+
+def open_plain(path: str, policy: PathPolicy, *, recall: bool = False) -> Opened:
+    """Refuses by name what is no plain file."""
+    handle, real = opened(path, policy, OpeningDisk(), recall=recall)
+    try:
+        found, counted = handles.facts(handle), handles.links(handle)
+    except OSError as error:
+        close(handle)
+        raise in_words(error, path) from error
+    return Opened(handle, path, real, found, counted)
 
 
 class PlainFile:

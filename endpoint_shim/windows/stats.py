@@ -25,14 +25,14 @@ DRIVES = Name("\\")
 
 def facts_at(path: Name, follow: bool, policy: PathPolicy) -> FileFacts:
     """The facts of what is at a path; of the link itself unless `follow`."""
-    whole = joined(ROOT, path)
+    whole = joined(ROOT, path, stream=True)
     with handles.looked_at(whole, policy, follow=follow) as (handle, _):
         return facts_named(ntpath.basename(whole) or whole, handles.facts(handle))
 
 
 def open_at(path: Name, follow: bool, policy: PathPolicy) -> Opened:
     """The plain file at a path; a reparse point is refused by name, whether to `follow` or not."""
-    return open_plain(joined(ROOT, path), policy)
+    return open_plain(joined(ROOT, path, stream=True), policy)
 
 
 def link_at(path: Name, policy: PathPolicy) -> bytes:

@@ -45,9 +45,10 @@ def test_aliases_are_the_documented_ones() -> None:
 
 def test_a_declaration_gives_its_parameters_in_order() -> None:
     spec = discover()["getfile"].spec
-    path, auto = spec.parameters
+    path, recall, auto = spec.parameters
     assert (path.name, path.type, path.required, path.positional) == ("path", Name, True, True)
-    assert (auto.flag, auto.required, auto.positional) == (True, False, False)
+    for flag in (recall, auto):
+        assert (flag.flag, flag.required, flag.positional) == (True, False, False)
     assert spec.limit == minutes(30) and spec.role == "basic" and spec.needs == "fileinfo"
 
 

@@ -43,8 +43,14 @@ class FileFactsRow(Row):
     owner: Annotated[str, Column()] = ""
     group: Annotated[str, Column()] = ""
     permissions: Annotated[str, Column()] = ""
+    access_list: Annotated[str, Column()] = ""
+    """Windows: the list itself, with owner and group, as SDDL."""
+    attributes: Annotated[str, Column()] = ""
+    """Windows: R, H, S, A and so on, as `attrib` has them."""
     hidden: Annotated[bool | None, Column()] = None
     read_only: Annotated[bool | None, Column()] = None
+    streams: Annotated[list[str] | None, Column()] = None
+    """Windows: each named stream, its size and what its first bytes say it is."""
     links: Annotated[Integer | None, Column()] = None
     target: Annotated[Name | None, Column()] = None
     md5: Annotated[str, Column()] = ""
@@ -126,8 +132,11 @@ class Files(Protocol):
         """All facts and digests of one file; a device node or pipe is not read."""
         ...
 
-    async def open(self, path: Name) -> FileHandle:
-        """Opens a plain file for reading; refuses by name what is not one."""
+    async def open(self, path: Name, *, recall: bool = False) -> FileHandle:
+        """Opens a plain file for reading; refuses by name what is not one.
+
+        A placeholder's content is fetched by the device only with `recall`.
+        """
         ...
 
     async def archive(self, path: Name) -> Archive | None:

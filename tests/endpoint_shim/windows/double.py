@@ -27,6 +27,21 @@ class LinuxDisk:
     def enter(self, folder: int, name: str) -> int:
         return os.open(name, self._look, dir_fd=folder)
 
+    def look(self, path: str) -> int:
+        return os.open(self._unix(path), self._look)
+
+    def open(self, path: str) -> int:
+        return os.open(self._unix(path), os.O_RDONLY | os.O_CLOEXEC)
+
+    def is_on_disk(self, handle: int) -> bool:
+        return stat.S_ISREG(os.fstat(handle).st_mode)
+
+    def target(self, path: str) -> str:
+        return os.readlink(self._unix(path))
+
+    def _unix(self, path: str) -> Path:
+        return self.top / path[3:].replace("\\", "/")
+
     def facts(self, handle: int) -> Facts:
         found = os.fstat(handle)
         bits, tag = 0, 0

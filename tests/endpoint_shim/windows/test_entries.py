@@ -56,3 +56,39 @@ def test_an_open_handles_facts() -> None:
     found = entries.facts(basic, 9, 0)
     assert (found.created, found.accessed, found.written, found.changed) == (1, 2, 3, 4)
     assert (found.kind, found.size, found.attributes) == ("directory", 9, 0x13)
+
+
+def stream(name: str, size: int, following: bool) -> bytes:
+    units = name.encode("utf-16-le", "surrogatepass")
+    data = struct.pack("<IIqq", 0, len(units), size, 4096) + units
+    data += b"\0" * (-len(data) % 8)
+    return struct.pack("<I", len(data)) + data[4:] if following else data
+
+
+def test_named_streams_come_with_their_sizes_and_the_files_own_does_not() -> None:
+    data = stream("::$DATA", 9, True) + stream(":Zone.Identifier:$DATA", 26, True)
+    data += stream(":a \ud800b:$DATA", 1 << 40, False)
+    found = list(entries.streams(data))
+    assert found == [("Zone.Identifier", 26), ("a \ud800b", 1 << 40)]
+    assert list(entries.streams(b"")) == []
+
+
+def test_tags_say_what_stands_there() -> None:
+    for tag, kind in (
+        (entries.SYMLINK, "link"),
+        (0xA0001234, "link"),
+        (0, "link"),
+        (0x80000024, "pipe"),
+        (0x80000023, "socket"),
+        (0x80000013, "file"),
+    ):
+        (found,) = entries.entries(record("x", (0, 0, 0, 0), 0x420, tag))
+        assert found.kind == kind
+    (folder,) = entries.entries(record("x", (0, 0, 0, 0), 0x410, 0xA0001234))
+    assert folder.is_link_to_folder
+
+
+def test_a_placeholder_is_known_by_its_attributes() -> None:
+    for attributes, elsewhere in ((0x20, False), (0x1020, True), (0x400020, True), (0x40010, True)):
+        (found,) = entries.entries(record("x", (0, 0, 0, 0), attributes))
+        assert found.is_elsewhere is elsewhere

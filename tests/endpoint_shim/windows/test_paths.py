@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.language.errors import NotUnderstood, Refused
+from commands.language.errors import FirelineError, NotUnderstood, Refused
 from commands.language.names import Name, from_text, to_units
 from endpoint_shim.windows import paths
 
@@ -45,6 +45,57 @@ def test_a_path_is_seen_from_the_folder(folder: str, path: str | None, whole: st
 def test_network_devices_and_streams_are_refused(path: str) -> None:
     with pytest.raises((Refused, NotUnderstood)):
         paths.joined(Name("C:\\"), Name(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "whole"),
+    [
+        ("x.txt:Zone.Identifier", "C:\\x.txt:Zone.Identifier"),
+        ("d/x:a b", "C:\\d\\x:a b"),
+        ("raw:xy:%uD800", "C:\\xy:\ud800"),
+    ],
+)
+def test_a_stream_is_named_where_one_is_wanted(path: str, whole: str) -> None:
+    assert paths.joined(Name("C:\\"), Name(path), stream=True) == whole
+    assert paths.file_of(whole) == whole.rpartition(":")[0]
+    assert paths.file_of("C:\\x") == "C:\\x"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("xx::$DATA", r"is another spelling of C:\\xx; ask for that"),
+        ("xx:y:$DATA", r"is another spelling of C:\\xx:y; ask for that"),
+        ("xx:", r"is another spelling of C:\\xx; ask for that"),
+        ("xx:y:$INDEX_ALLOCATION", "no stream of one that is looked at"),
+        ("xx:y:z:$DATA", "no stream of one that is looked at"),
+        ("xx:y\\z", "no stream of one|no file, and"),
+        (".\\:y", "no stream of one|no file, and"),
+    ],
+)
+def test_a_stream_has_one_spelling(path: str, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        paths.joined(Name("C:\\"), Name(path), stream=True)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (2, "x does not exist"),
+        (5, "access is denied"),
+        (32, "in use by another program that does not share it"),
+        (33, "a part of it is locked by another program"),
+        (112, "no space is left for C:\\\\x"),
+        (123, "no name that this system takes"),
+        (206, "a name longer than"),
+        (267, "is no folder"),
+    ],
+)
+def test_what_the_system_says_is_told_in_words(number: int, words: str) -> None:
+    error = OSError(22, "It says this.")
+    error.winerror = number  # type: ignore[attr-defined]
+    with pytest.raises(FirelineError, match=words):
+        raise paths.in_words(error, "C:\\x")
 
 
 def test_a_folder_of_another_drive_is_asked_for_whole() -> None:

@@ -1,6 +1,8 @@
 """The way to a place and the place itself while another program swaps them (a named double)."""
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from endpoint_shim.windows.writing import Draft
 from tests.endpoint_shim.windows.double import LinuxDisk
 from tests.endpoint_shim.windows.swapper import swapping
 
-ROUNDS = 500
+ROUNDS, AT_MOST_S = 500, 60.0
 
 
 @pytest.fixture
@@ -34,15 +36,18 @@ def put(disk: LinuxDisk, path: str, data: bytes, *, overwrite: bool = False) -> 
         draft.close()
 
 
-def refused(disk: LinuxDisk, rounds: int, path: str, *, overwrite: bool = False) -> int:
-    """How many of so many files were refused; `path` may number them."""
-    count = 0
-    for number in range(rounds):
+def race(
+    disk: LinuxDisk, path: str, seen: Callable[[int, int], bool], *, overwrite: bool = False
+) -> None:
+    """Places so many files, and more until it is seen, by how many were put and refused."""
+    put_, refused, end = 0, 0, time.monotonic() + AT_MOST_S
+    while put_ + refused < ROUNDS or not seen(put_, refused):
+        assert time.monotonic() < end, (put_, refused)
         try:
-            put(disk, path.format(number), b"x", overwrite=overwrite)
+            put(disk, path.format(put_ + refused), b"x", overwrite=overwrite)
+            put_ += 1
         except (Refused, Failed):
-            count += 1
-    return count
+            refused += 1
 
 
 def test_a_file_appears_whole_and_is_replaced_only_when_asked(drive: Path) -> None:
@@ -67,8 +72,7 @@ def test_nothing_is_written_through_a_link_or_over_one(drive: Path) -> None:
 
 def test_a_folder_that_is_swapped_for_a_link_lets_nothing_out(drive: Path) -> None:
     with swapping(drive, "inside", "link"):
-        count = refused(LinuxDisk(drive), ROUNDS, "C:\\inside\\f{}")
-    assert 0 < count < ROUNDS
+        race(LinuxDisk(drive), "C:\\inside\\f{}", lambda put_, refused: bool(put_ and refused))
     assert os.listdir(drive.parent / "outside") == ["theirs"]
 
 
@@ -76,7 +80,7 @@ def test_a_name_that_is_swapped_for_a_link_is_replaced_itself(drive: Path) -> No
     (drive / "inside" / "x").write_text("plain")
     (drive / "inside" / "y").symlink_to("../../outside/theirs")
     with swapping(drive / "inside", "x", "y"):
-        refused(LinuxDisk(drive), ROUNDS, "C:\\inside\\x", overwrite=True)
+        race(LinuxDisk(drive), "C:\\inside\\x", lambda put_, _: bool(put_), overwrite=True)
     assert (drive.parent / "outside" / "theirs").read_text() == "theirs"
 
 
@@ -92,8 +96,8 @@ def test_the_race_is_lost_where_the_way_is_not_looked_at(
     """The rig sees a build that is broken on purpose."""
     monkeypatch.setattr("endpoint_shim.windows.walking._refuse_unless_folder_in", lambda *_: None)
     with swapping(drive, "inside", "link"):
-        refused(LinuxDisk(drive, follows=True), ROUNDS, "C:\\inside\\f{}")
-    assert len(os.listdir(drive.parent / "outside")) > 1
+        disk, outside = LinuxDisk(drive, follows=True), drive.parent / "outside"
+        race(disk, "C:\\inside\\f{}", lambda *_: len(os.listdir(outside)) > 1)
 
 
 def test_a_file_that_is_given_up_leaves_nothing(drive: Path) -> None:

@@ -208,3 +208,30 @@ def test_sftp_opens_a_file_and_says_of_it_that_it_is_no_link(tmp_path: Path) -> 
         link_at(path, policy)
     with pytest.raises(Failed, match="does not exist"):
         open_at(Name(f"{path}y"), True, policy)
+
+
+async def test_owner_and_access_list_are_told_in_words_and_exactly(tmp_path: Path) -> None:
+    place(tmp_path, "x")
+    row = await files(tmp_path).facts(Name("x"))
+    assert row.owner.endswith("\\root") or row.owner.startswith("S-1-")
+    assert "SYSTEM full" in row.permissions and row.access_list.startswith("O:S-1-5-21-")
+    assert row.attributes == "A" and row.streams == []
+    folder = await files(tmp_path).facts(Name("."))
+    assert folder.kind == "directory" and "full" in folder.permissions
+
+
+async def test_a_stream_is_a_file_of_its_own_under_the_files_rules(tmp_path: Path) -> None:
+    """Wine has no streams: there `note:ads` is a name like others, which shows the path alone."""
+    place(tmp_path, "note")
+    place(tmp_path, "note:ads", b"MZ" + bytes(98))
+    here = files(tmp_path)
+    handle = await here.open(Name("note:ads"))
+    assert (handle.size, handle.path) == (100, f"{tmp_path}\\note:ads")
+    await handle.close()
+    row = await here.facts(Name("note:ads"))
+    assert (row.size, row.content) == (100, "DOS or Windows program")
+    for path in ("note:ads", "note::$DATA"):
+        with pytest.raises(Refused, match="names a stream of a file"):
+            await rows(here, path)
+    with pytest.raises(Refused, match="by its own policy"):
+        await files(tmp_path, str(tmp_path / "note")).open(Name("NOTE:ads"))
