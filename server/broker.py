@@ -5,6 +5,7 @@ is recorded from its first byte.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -44,6 +45,7 @@ from server.store import devices, history
 from server.store.sqlite import Store
 
 log = logging.getLogger(__name__)
+GIVE_UP_S = 2.0
 
 
 class Broker:
@@ -92,6 +94,19 @@ class Broker:
         await self.journal.broker.append(BrokerStopped(reason=reason))
         await self.journal.close()
         await self.store.close()
+
+    async def give_up(self) -> None:
+        """The store failed: nothing more can be recorded, so everybody is told why and let go."""
+        for door in self._doors:
+            if not isinstance(door, SshDoor):
+                await door.close()
+        for door in self._doors:
+            if isinstance(door, SshDoor):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(GIVE_UP_S):
+                        await door.close(self.store.failure)
+            elif isinstance(door, AdminDoor):
+                await door.finish(GIVE_UP_S)
 
     async def _open_store(self) -> None:
         config = self.config

@@ -71,9 +71,11 @@ def _strays(folders: Folders) -> list[Finding]:
 def _recordings(folders: Folders) -> dict[str, bool]:
     """The recordings there are, and whether anything was recorded in them.
 
-    A broker killed between a recording's first chunk and the session's record leaves an empty one.
+    A broker that stops between a recording's first chunk and the session's record leaves an empty
+    one.
     """
+    empty = (Kind.OPENED, Kind.COMMIT)
     return {
-        path.stem: any(chunk.kind is not Kind.OPENED for chunk in Reader(path))
+        path.stem: any(chunk.kind not in empty for chunk in Reader(path))
         for path in (folders.state / "recordings").glob("*.rec")
     }

@@ -150,12 +150,13 @@ class Journal:
                 msgspec.structs.replace(opened, broker_seq=begun.seq, broker_hash=begun.hash)
             )
             await asyncio.gather(first, durable)
-        except (JournalBroken, OSError) as error:
+        except JournalBroken:
+            await recording.close()  # it stays: nobody knows whether its record is on the disk
+            raise
+        except OSError as error:
             await recording.close()
             recording.path.unlink()
-            if isinstance(error, OSError):
-                raise NoSpace(f"no session can open: {error.strerror}") from error
-            raise
+            raise NoSpace(f"no session can open: {error.strerror}") from error
         self.live[session] = journal
         journal.ended.add_done_callback(lambda _: self.live.pop(session, None))
         return journal

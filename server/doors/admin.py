@@ -119,6 +119,7 @@ class AdminDoor:
         self.broker = broker
         self._server: asyncio.Server | None = None
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         path = self.broker.config.admin_socket
@@ -133,7 +134,16 @@ class AdminDoor:
             self._server.close()
             self.broker.config.admin_socket.unlink(missing_ok=True)
 
+    async def finish(self, seconds: float) -> None:
+        """Lets who is served have his answer."""
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=seconds)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         try:
             async with self._turns:
                 await self._one(reader, writer)

@@ -4,6 +4,7 @@ What only repeats a result that is kept already (`status`) is not kept again: it
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ from commands.language.errors import Cancelled, Failed, FirelineError
 from commands.language.line import TypedLine
 from server.audit.session import SessionJournal
 from server.live.job import Job
+from server.store.errors import JournalBroken
 
 log = logging.getLogger(__name__)
 
@@ -79,4 +81,5 @@ class DeskJob(Job):
         except Exception:  # the runner's border: a defect ends this command, and is logged
             log.exception("%s failed", self.spec.word)
             error = Failed(f"{self.spec.word} failed inside the broker; its log says where")
-        await self.finish(error)
+        with contextlib.suppress(JournalBroken):  # the broker ends then, and tells everybody
+            await self.finish(error)

@@ -222,8 +222,10 @@ class LibraryRoom:
             await asyncio.to_thread(os.fsync, descriptor)
             os.rename(temporary, self._folder / digest.hexdigest())
             await asyncio.to_thread(sync_folder, self._folder)
-        except BaseException:
+        except BaseException as error:
             temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise Failed(f"the library cannot keep it: {error.strerror}") from error
             raise
         finally:
             os.close(descriptor)

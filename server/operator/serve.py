@@ -53,6 +53,7 @@ async def _serve(state: Path) -> int:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     if broker.store.failed.done():
         logging.getLogger(__name__).critical("the store failed: %s", broker.store.failure)
+        await broker.give_up()
         return 1
     await waits[0]
     return 0
