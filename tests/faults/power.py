@@ -181,8 +181,9 @@ async def check(cut: Cut, answers: Sequence[Answered], place: Path) -> None:
     try:
         found = await journal.recover("after the cut")
         assert await journal.recover("once more") == [], cut
-        rows = await store.read(_rows)
-        _answers_hold(cut, answers, rows, place)
+        rows = await store.read(rows_of)
+        answered = [one for one in answers if one.moment <= cut.moment]
+        answers_hold(str(cut), answered, rows, place)
         sessions = [row["session"] for row in rows["session_begun"]]
         chosen = {one.session for one in found}
         chosen |= set(random.Random(cut.number).sample(sessions, min(LOOKED_AT, len(sessions))))
@@ -200,7 +201,8 @@ def _quick_check(cut: Cut, place: Path) -> None:
         assert store.execute("PRAGMA quick_check").fetchall() == [("ok",)], cut
 
 
-def _rows(store: sqlite3.Connection) -> dict[str, list[dict[str, Any]]]:
+def rows_of(store: sqlite3.Connection) -> dict[str, list[dict[str, Any]]]:
+    """What the store says that was done, by kind."""
     found: dict[str, list[dict[str, Any]]] = {
         kind: [] for kind in ("session_begun", "command_typed", "ended", "evidence_taken")
     }
@@ -217,22 +219,21 @@ def _rows(store: sqlite3.Connection) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _answers_hold(
-    cut: Cut, answers: Sequence[Answered], rows: dict[str, list[dict[str, Any]]], place: Path
+def answers_hold(
+    when: str, answers: Sequence[Answered], rows: dict[str, list[dict[str, Any]]], place: Path
 ) -> None:
+    """Each has its records, its file and its bytes; and no record names what is not there."""
     typed = {row["line"]: (row["journal"], row["number"]) for row in rows["command_typed"]}
     ended = {(row["journal"], row["number"]): row["state"] for row in rows["ended"]}
     taken = {(row["path"], row["sha256"]) for row in rows["evidence_taken"]}
     names = {row["names"] for row in rows["tokens"]}
     library = {(row["name"], row["sha256"]) for row in rows["library"]}
     for row in rows["evidence_taken"]:
-        _is_there(cut, place / "evidence" / row["journal"] / row["name"], row["sha256"])
+        _is_there(when, place / "evidence" / row["journal"] / row["name"], row["sha256"])
     for row in rows["library"]:
-        _is_there(cut, place / "library" / row["sha256"], row["sha256"])
+        _is_there(when, place / "library" / row["sha256"], row["sha256"])
     for one in answers:
-        if one.moment > cut.moment:
-            continue
-        lost = f"{cut}: {one.line!r} was answered at {one.moment:,} and is lost"
+        lost = f"{when}: {one.line!r} was answered at {one.moment:,} and is lost"
         assert one.line in typed, lost
         assert ended.get(typed[one.line]) == "completed", lost
         word = one.line.split()[0]
@@ -241,9 +242,9 @@ def _answers_hold(
         assert word != "token" or one.line.split()[-1] in names, lost
 
 
-def _is_there(cut: Cut, path: Path, sha256: str) -> None:
+def _is_there(when: str, path: Path, sha256: str) -> None:
     found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"
-    assert found == sha256, f"{cut}: a record names {path}, which is {found}"
+    assert found == sha256, f"{when}: a record names {path}, which is {found}"
 
 
 def _recordings_hold(cut: Cut, place: Path) -> None:
