@@ -30,6 +30,7 @@ class Screen:
         terminal.on_quiet = self._quiet
         terminal.on_note = self._note
         stream.on_room = self._room
+        stream.keep_at_most(wire.SHOWN_WINDOW)
         self.typed()
 
     def typed(self) -> None:
@@ -49,6 +50,7 @@ class Screen:
         """The terminal ended: nothing of it reaches the stream any more."""
         self._open = False
         self._stream.on_room = lambda _: None
+        self._stream.keep_at_most(wire.WINDOW)
 
     def _output(self, data: bytes) -> None:
         self._say(data, "stdout")

@@ -70,6 +70,11 @@ class Stream:
         """False: read no more of the source until `on_room` or `wait_room`."""
         return not self._sent.full and (self._socket is None or self._socket.writable)
 
+    def keep_at_most(self, size: int) -> None:
+        """So many unacknowledged bytes from now on; more stop the source."""
+        self._sent.limit = size
+        self._room_changed()
+
     @property
     def delivered(self) -> bool:
         """Whether the broker has all that was said here."""

@@ -1,7 +1,8 @@
 """What was sent and not yet acknowledged, so that a stream that broke goes on without loss; pure.
 
 Both sides of a stream count frames (items and bytes alike, in their one order). The sender keeps
-what is unacknowledged, at most WINDOW bytes; the receiver acknowledges every ACK_BYTES or second.
+what is unacknowledged, at most WINDOW bytes; the receiver acknowledges every ACK_BYTES or second
+(of a terminal's output SHOWN_WINDOW and SHOWN_ACK_BYTES).
 """
 
 from collections import deque
@@ -65,13 +66,15 @@ class Got:
 
     def __init__(self) -> None:
         self.count = 0
+        self.each = ACK_BYTES
+        """Bytes after which it is time to acknowledge."""
         self._unsaid = 0
 
     def add(self, size: int) -> bool:
         """Counts a frame; True when it is time to acknowledge."""
         self.count += 1
         self._unsaid += size
-        return self._unsaid >= ACK_BYTES
+        return self._unsaid >= self.each
 
     @property
     def unsaid(self) -> bool:

@@ -76,6 +76,10 @@ MAX_BEFORE_HELLO = 4_096
 MAX_ITEM = 4 * 1024 * 1024
 ACK_BYTES = 256 * 1024
 WINDOW = 1024 * 1024
+SHOWN_ACK_BYTES = 64 * 1024
+SHOWN_WINDOW = ACK_BYTES + SHOWN_ACK_BYTES
+"""A terminal's output: what is on its way when Ctrl-C is typed is still shown, so it is little, but
+more than ACK_BYTES, for a broker that acknowledges no sooner."""
 
 
 class _Up(msgspec.Struct, tag_field="m", kw_only=True):

@@ -160,8 +160,9 @@ class Stream:
             (self._socket.send_binary if binary else self._socket.send_text)(data)
 
     def take_in_a_turn(self, most: int) -> None:
-        """So many bytes at once, for what uses it from now on."""
+        """So many bytes at once, for what uses it from now on; a file's, or what is shown."""
         self._most = most
+        self._got.each = wire.ACK_BYTES if most == A_FILE else wire.SHOWN_ACK_BYTES
         if self._socket is not None:
             self._socket.most = most
 

@@ -55,7 +55,7 @@ async def test_a_flood_without_acknowledgements_stops_and_its_interrupt_still_ar
     peer.acknowledging = False
     peer.send_binary(b"yes\n")
     seen = 0
-    while seen < wire.WINDOW:
+    while seen < wire.SHOWN_WINDOW:
         seen += len(await peer.next(bytes))
     peer.send_binary(b"\x03")
     peer.acknowledging = True
