@@ -142,21 +142,23 @@ class Journal:
             Budget(self._results_budget),
             self._pool,
         )
+        queued = False
         try:
             # Before its record: a power cut between the two would show a recording as missing.
             await asyncio.to_thread(sync_folder, recording.path.parent)
             begun, durable = self.broker.submit(SessionBegun(session, opened.device, opened.person))
+            queued = True
             _, first = journal.submit(
                 msgspec.structs.replace(opened, broker_seq=begun.seq, broker_hash=begun.hash)
             )
             await asyncio.gather(first, durable)
-        except JournalBroken:
-            await recording.close()  # it stays: nobody knows whether its record is on the disk
-            raise
-        except OSError as error:
+        except (JournalBroken, OSError) as error:
             await recording.close()
-            recording.path.unlink()
-            raise NoSpace(f"no session can open: {error.strerror}") from error
+            if not queued:  # else nobody knows whether its record is on the disk
+                recording.path.unlink()
+            if isinstance(error, OSError):
+                raise NoSpace(f"no session can open: {error.strerror}") from error
+            raise
         self.live[session] = journal
         journal.ended.add_done_callback(lambda _: self.live.pop(session, None))
         return journal
