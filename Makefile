@@ -8,6 +8,7 @@ PY      := $(VENV)/bin/python
 STATE   ?= var/demo
 ROOMS   := commands server endpoint_shim scripts_library
 UV      := 0.13.9
+MEASURED := var/windows-coverage
 
 .DEFAULT_GOAL := help
 .PHONY: help venv lock demo demo-up demo-down demo-windows check test bench soak clean
@@ -44,8 +45,11 @@ check: $(VENV)/.dev
 test: $(VENV)/.dev
 	@$(PY) -I tools/system_packages.py install demo test windows
 	@$(PY) -I tools/check.py static
+	@rm -rf $(MEASURED) && mkdir -p $(MEASURED)
 	@$(PY) -I -m pytest -m "alone and not soak"
-	@$(PY) -I -m pytest -n 2 --dist loadgroup -m "not alone and not soak"
+	@FIRELINE_COVERAGE="$(CURDIR)/$(MEASURED)" \
+	  $(PY) -I -m pytest -n 2 --dist loadgroup -m "not alone and not soak"
+	@$(PY) -I tools/windows_coverage.py $(MEASURED)
 
 #: make bench         the figures of docs/performance.md
 bench: $(VENV)/.dev

@@ -1,20 +1,20 @@
 """`fireline-endpoint check`: why this device is offline, one sentence a line; changes nothing."""
 
 import asyncio
-import os
+import shutil
 import socket
 import ssl
-import stat
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from commands.language import wire
 from commands.language.errors import FirelineError, Unreachable
-from endpoint_shim import config, dial, facts, policy, refusal
+from endpoint_shim import changers, config, dial, facts, policy, proxy, refusal, service
 
 SOON = timedelta(days=30)
+MIB = 1024 * 1024
+ROOM = 64 * MIB
 RESOLVE_S = 5.0
 Line = tuple[bool, str]
 """Whether it is well, and the sentence."""
@@ -33,9 +33,10 @@ async def _print(state: Path) -> int:
     return 1 if wrong else 0
 
 
-async def lines(state: Path) -> AsyncIterator[Line]:
+async def lines(state: Path, program: list[Path] | None = None) -> AsyncIterator[Line]:
     """Everything looked at, in the order in which it would fail."""
-    for line in _open_to_others(state):
+    whole = changers.program() if program is None else program
+    async for line in _changeable(str(state), [state]):
         yield line
     try:
         found = config.load(state)
@@ -47,29 +48,28 @@ async def lines(state: Path) -> AsyncIterator[Line]:
         yield False, f"the identity in {state} cannot be read ({error}); enrol this device again"
         return
     yield True, f"this device is {found.identity.name} ({found.identity.device_id})"
+    async for line in _changeable("the shim's program and libraries", whole):
+        yield line
+    async for line in _changeable(f"where the policy is, {found.policy.parent}", [found.policy]):
+        yield line
     yield _certificate(found)
     yield _policy(found)
+    yield _room(state)
+    yield service.state_of()
+    if found.proxy is not None:
+        yield True, f"it dials through the proxy {found.proxy}, {_login(found.proxy)}"
     for place in found.identity.dial:
         async for line in _place(way, place):
             yield line
     yield _last_refusal(state)
 
 
-def _open_to_others(state: Path) -> list[Line]:
-    """Every folder on the way and every file in the state folder, its policy too."""
-    bad: list[Line] = []
-    for folder in (state.absolute(), *state.absolute().parents):
-        try:
-            found = folder.stat()
-        except OSError as error:
-            return [(False, f"{folder} cannot be looked at ({error.strerror}); is it enrolled?")]
-        if sys.platform == "win32":
-            continue
-        if found.st_uid not in (0, os.geteuid()):
-            bad.append((False, f"{folder} belongs to user {found.st_uid}, who could replace it"))
-        if found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX:
-            bad.append((False, f"{folder} can be written by others; chmod go-w {folder}"))
-    return bad or [(True, f"only its owner can change {state} and the folders above it")]
+async def _changeable(what: str, paths: list[Path]) -> AsyncIterator[Line]:
+    bad = await asyncio.to_thread(changers.found, paths)
+    for one in bad:
+        yield False, one
+    if not bad:
+        yield True, f"only its owner can change {what}, and the folders above"
 
 
 def _certificate(found: config.Config) -> Line:
@@ -101,7 +101,8 @@ def _policy(found: config.Config) -> Line:
 
 
 async def _place(way: dial.Way, place: str) -> AsyncIterator[Line]:
-    host, port = dial.place(place)
+    # A proxy asks for the name itself; this device may not even be able to.
+    host, port = (way.proxy.host, way.proxy.port) if way.proxy else dial.place(place)
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(RESOLVE_S):
@@ -132,6 +133,18 @@ def _clock(peer: dict[str, str] | None) -> Line:
     start = ssl.cert_time_to_seconds(peer["notBefore"])
     end = ssl.cert_time_to_seconds(peer["notAfter"])
     return start <= now <= end, f"this clock says {shown}, within the broker's certificate"
+
+
+def _room(state: Path) -> Line:
+    """A session's folder takes what putfile sends and what a script writes."""
+    free = shutil.disk_usage(state).free
+    return free >= ROOM, f"{free // MIB:,} MiB are free in {state}" + (
+        "" if free >= ROOM else f"; less than {ROOM // MIB} MiB, so commands may fail"
+    )
+
+
+def _login(found: proxy.Proxy) -> str:
+    return f"with the login in {found.login}" if found.login.exists() else "without a login"
 
 
 def _last_refusal(state: Path) -> Line:

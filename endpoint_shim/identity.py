@@ -8,7 +8,7 @@ import msgspec
 
 from commands.language.enrolment import EnrolAnswer
 from commands.language.errors import Refused
-from endpoint_shim import config, durable
+from endpoint_shim import config, durable, private
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -66,7 +66,8 @@ def install(settings: config.Config, certificate_pem: str) -> None:
 
 def prepare(state: Path) -> None:
     """Makes the state folder private; refuses one that holds an identity already."""
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state.parent.mkdir(parents=True, exist_ok=True)
+    private.keep_folder(state)
     durable.refuse_unless_private(state)
     if (state / config.IDENTITY).exists():
         raise Refused(f"{state} holds an identity already; move it away to enrol anew")

@@ -82,19 +82,24 @@ class Own:
 
 def found(state: Path, policy: Path, free: Iterable[Path]) -> Own:
     """The shim's own files here; `free` is what a session may use of the state folder."""
-    if getattr(sys, "frozen", False):
-        # One folder of its own: program and libraries (PyInstaller's `_internal`).
-        folder = Path(sys.executable).parent
-        return Own(places([state, policy, folder]), places(free), Places(), state, policy)
-    prefixes = [Path(sys.prefix)] if sys.prefix != sys.base_prefix else []
-    python = [Path(sys.executable), *(Path(sysconfig.get_path(name)) for name in LIBRARIES)]
+    rooms, python = program()
     return Own(
-        closed=places([state, policy, *ROOMS]),
+        closed=places([state, policy, *rooms]),
         free=places(free),
-        unwritten=places([*prefixes, *python]),
+        unwritten=places(python),
         state=state,
         policy=policy,
     )
+
+
+def program() -> tuple[list[Path], list[Path]]:
+    """The shim's own code; and the Python that runs it, with its libraries."""
+    if getattr(sys, "frozen", False):
+        # One folder of its own: code and libraries (PyInstaller's `_internal`).
+        return [Path(sys.executable).parent], []
+    prefixes = [Path(sys.prefix)] if sys.prefix != sys.base_prefix else []
+    libraries = (Path(sysconfig.get_path(name)) for name in LIBRARIES)
+    return list(ROOMS), [*prefixes, Path(sys.executable), *libraries]
 
 
 def _facts(path: Path) -> Iterator[os.stat_result]:

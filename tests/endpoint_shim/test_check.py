@@ -5,20 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from endpoint_shim import refusal
+from endpoint_shim import durable, refusal
 from endpoint_shim.check import lines
 from tests.endpoint_shim.authority import Authority
+from tests.endpoint_shim.connect_proxy import ConnectProxy
 from tests.endpoint_shim.door import Door
 
 
 async def wrong(state: Path) -> list[str]:
-    return [sentence async for well, sentence in lines(state) if not well]
+    return [sentence async for well, sentence in lines(state, [state]) if not well]
 
 
 async def test_a_device_that_is_well_has_nothing_wrong_but_a_short_certificate(
     door: Door, tmp_path: Path
 ) -> None:
-    found = [line async for line in lines(tmp_path / "state")]
+    found = [line async for line in lines(tmp_path / "state", [])]
     assert [s for well, s in found if not well] == [s for _, s in found if "is good until" in s]
     assert any("takes this device's certificate" in sentence for _, sentence in found)
 
@@ -67,7 +68,7 @@ async def test_a_policy_with_a_mistake_is_named_by_file_and_line(
 
 async def test_a_device_that_is_not_enrolled_is_told_how(tmp_path: Path) -> None:
     assert any("enroll" in one for one in await wrong(tmp_path))
-    assert any("is it enrolled" in one for one in await wrong(tmp_path / "none"))
+    assert any("fireline-endpoint enroll" in one for one in await wrong(tmp_path / "none"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away needs root")
@@ -78,3 +79,35 @@ async def test_a_folder_above_that_belongs_to_another_is_named(
     state = authority.enrol(tmp_path / "above/state", "127.0.0.1:1")
     os.chown(tmp_path / "above", 1234, 1234)
     assert any("user 1234, who could replace it" in one for one in await wrong(state))
+
+
+async def test_a_library_that_others_can_write_is_named(
+    authority: Authority, tmp_path: Path
+) -> None:
+    state = authority.enrol(tmp_path / "state", "127.0.0.1:1")
+    library = tmp_path / "lib" / "deep" / "x.py"
+    library.parent.mkdir(parents=True)
+    library.touch()
+    library.chmod(0o666)
+    told = [s async for well, s in lines(state, [tmp_path / "lib"]) if not well]
+    assert f"{library} can be written by others; chmod go-w {library}" in told
+
+
+async def test_a_proxy_is_asked_in_place_of_the_name(door: Door, tmp_path: Path) -> None:
+    between = ConnectProxy()
+    state = tmp_path / "state"
+    durable.save(state / "shim.toml", f'proxy = "{await between.listen()}"'.encode())
+    told = [sentence async for _, sentence in lines(state, [])]
+    assert any("it dials through the proxy 127.0.0.1:" in one for one in told)
+    assert any("takes this device's certificate" in one for one in told)
+    assert len(between.ways) == 1
+    between.close()
+    durable.save(state / "shim.toml", b'proxy = "http://127.0.0.1:1"')
+    assert any("the proxy 127.0.0.1:1 is not reached" in one for one in await wrong(state))
+
+
+async def test_room_and_service_are_told(authority: Authority, tmp_path: Path) -> None:
+    state = authority.enrol(tmp_path / "state", "127.0.0.1:1")
+    told = [sentence async for _, sentence in lines(state, [])]
+    assert any(f" MiB are free in {state}" in one for one in told)
+    assert any("service" in one for one in told)

@@ -64,7 +64,7 @@ def built() -> Path:
     cache = _cache()
     cache.mkdir(parents=True, exist_ok=True)
     place = cache / _inputs()
-    with _one_builder(cache):
+    with one_builder(cache):
         if not place.exists():
             _remove_left_over(cache)
             _build(place)
@@ -87,7 +87,7 @@ def _inputs() -> str:
 
 
 @contextmanager
-def _one_builder(cache: Path) -> Iterator[None]:
+def one_builder(cache: Path) -> Iterator[None]:
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

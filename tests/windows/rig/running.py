@@ -20,6 +20,8 @@ from typing import IO, Any, Self
 from .build import RigMissing, built, environment
 
 MARK = "FIRELINE_RIG_CALL"
+MEASURED = "FIRELINE_COVERAGE"
+"""Names the folder for what tests/windows/measuring.py notes; without it nothing is measured."""
 ROOT = Path(__file__).parents[3]
 # While one Windows process lives, Wine's own services stay up: a start takes 0.05 s, not 2.4 s.
 # It reads its standard input, so it goes when this process goes, however that ends.
@@ -54,6 +56,10 @@ class Rig:
             _link_tree(build / part, self.folder / part)
         site = self.folder / "py/Lib/site-packages"
         (site / "fireline.pth").write_text(self.path(source) + "\n", encoding="utf-8")
+        if folder := os.environ.get(MEASURED):
+            line = f"import tests.windows.measuring as m; m.start({self.path(folder)!r}, "
+            text = f"{line}{self.path(source)!r})\n"
+            (site / "fireline_measured.pth").write_text(text, encoding="utf-8")
         self._keeper = self.python(KEEPER, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert self._keeper.stdout
         if not self._keeper.stdout.readline():
@@ -64,8 +70,8 @@ class Rig:
         """What Windows calls this file: the whole Unix tree is drive Z."""
         return "Z:" + os.path.abspath(path).replace("/", "\\")
 
-    def command(self, arguments: Sequence[str]) -> list[str]:
-        return ["wine", str(self.executable), *arguments]
+    def command(self, arguments: Sequence[str], program: Path | None = None) -> list[str]:
+        return ["wine", str(program or self.executable), *arguments]
 
     def environment(self, extra: Mapping[str, str] = {}) -> dict[str, str]:
         """For who starts `command` himself; each call has a mark of its own."""
@@ -79,12 +85,16 @@ class Rig:
         stdin: int | IO[bytes] = subprocess.DEVNULL,
         stdout: int | IO[bytes] = subprocess.PIPE,
         stderr: int | IO[bytes] = subprocess.PIPE,
+        program: Path | None = None,
         **popen: Any,
     ) -> WindowsProcess:
-        """Start Windows Python. Pipes, a terminal or DEVNULL as stdio, never a plain file."""
+        """Start Windows Python, or a program in its place.
+
+        Pipes, a terminal or DEVNULL as stdio, never a plain file.
+        """
         own = self.environment(env)
         process = WindowsProcess(
-            self.command(arguments),
+            self.command(arguments, program),
             env=own,
             stdin=stdin,
             stdout=stdout,
@@ -96,12 +106,19 @@ class Rig:
         return process
 
     def run(
-        self, arguments: Sequence[str], *, timeout: float = 60, **python: Any
+        self,
+        arguments: Sequence[str],
+        *,
+        timeout: float = 60,
+        given: bytes | None = None,
+        **python: Any,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run to the end; what is still there then or at the time limit is killed."""
+        if given is not None:
+            python["stdin"] = subprocess.PIPE
         process = self.python(arguments, **python)
         try:
-            out, err = process.communicate(timeout=timeout)
+            out, err = process.communicate(given, timeout=timeout)
             return subprocess.CompletedProcess(arguments, process.returncode, out, err)
         finally:
             process.end()

@@ -1,0 +1,26 @@
+"""Who besides the administrators could change a file of the shim (Windows: by access lists)."""
+
+import sys
+from pathlib import Path
+
+from endpoint_shim.windows import handles, sddl
+from endpoint_shim.windows.access import described
+from endpoint_shim.windows.accounts import own_sid
+from endpoint_shim.windows.kernel import close
+
+assert sys.platform == "win32"
+
+READ_CONTROL = 0x20000
+
+
+def of(path: Path, *, above: bool) -> str:
+    """A sentence where others could; empty where not. `above`: a folder on the way to it."""
+    handle = handles.opened(str(path), READ_CONTROL | handles.READ_ATTRIBUTES)
+    try:
+        text = described(handle)
+    finally:
+        close(handle)
+    names = sddl.changers(text, own_sid(), sddl.REPLACE if above else sddl.CHANGE)
+    if not names:
+        return ""
+    return f"{path} can be changed by {', '.join(names)}; only administrators should"
