@@ -26,6 +26,11 @@ class Candidates(Protocol):
     def jobs(self) -> Found: ...
     def library(self) -> Found: ...
     def sessions(self) -> Found: ...
+    def pids(self) -> Found: ...
+
+    def paths(self, typed: str) -> Found:
+        """What is in the folder of a path as far as it is typed, each as a whole path."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ SOURCES = {
     "library name": "library",
     "session": "sessions",
     "command": "words",
+    "pid": "pids",
 }
 OPTIONS = {
     "output": "table, list, json or csv",
@@ -91,10 +97,17 @@ class _Place:
     """The word at the cursor, and what stands before it."""
 
     def __init__(
-        self, words: list[Word], candidates: Candidates, not_here: Collection[str]
+        self,
+        words: list[Word],
+        candidates: Candidates,
+        not_here: Collection[str],
+        *,
+        here: bool = True,
     ) -> None:
         self.before, self.word = words[:-1], words[-1]
         self.candidates, self.not_here = candidates, not_here
+        self.here = here
+        """False inside `on NAME …`: what is on that device is not asked for."""
 
     def found(self) -> list[Completion]:
         if not self.before:
@@ -107,7 +120,7 @@ class _Place:
         if free is not None and free.mark is Mark.LINE:
             at = len(self.before) - given.count(free.name)
             rest = [*self.before[at:], self.word]
-            return _Place(rest, self.candidates, self.not_here).found()
+            return _Place(rest, self.candidates, self.not_here, here=False).found()
         if wanted is not None:
             return self._values(spec, wanted)
         if self.word.bare and self.word.text.startswith("-"):
@@ -128,11 +141,26 @@ class _Place:
         if p.choices:
             return self._fitting([(choice, "") for choice in p.choices])
         source = SOURCES.get(f"{spec.word} {p.name}") or SOURCES.get(p.name)
+        if p.type is names.Name and p.mark is not Mark.REST:
+            return self._paths(spec) if self.here else []
+        if source == "pids" and not self.here:
+            return []
         if source is None or p.mark is Mark.REST:
             return []
         if source == "words":
             return self._words()
         return self._fitting(getattr(self.candidates, source)())
+
+    def _paths(self, spec: Spec) -> list[Completion]:
+        """A name that is no clean text has another beginning than what was typed."""
+        found = list(self.candidates.paths(self.word.text))
+        if spec.word == "cd":
+            found = [pair for pair in found if pair[1] == "folder"]
+        raw = [pair for pair in found if pair[0].startswith(names.RAW)]
+        return [
+            *self._fitting([pair for pair in found if pair not in raw]),
+            *(Completion(t, self.word.start, t, meaning) for t, meaning in raw),
+        ]
 
     def _flags(self, spec: Spec, given: list[str]) -> list[Completion]:
         typed = [p for p in spec.parameters if p.mark not in (Mark.HIDDEN, Mark.REST, Mark.LINE)]

@@ -25,7 +25,7 @@ OPENS = ("connect", "on")
 """Words that open a session, which has a comment."""
 LEFT = 8
 KEYS = (
-    ("Tab", "completes a word, or shows what fits"),
+    ("Tab", "completes a word, or shows what fits; paths and pids are asked of the device"),
     ("Ctrl-R", "searches your own lines of all sessions; Enter puts one on the line"),
     ("Ctrl-C", "clears the line; while a command runs: stops it on the device, and again: "
      "stops the waiting only"),

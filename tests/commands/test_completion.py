@@ -30,6 +30,18 @@ class Known(Candidates):
     def sessions(self) -> Found:
         return [("S1044", "web-02")]
 
+    def pids(self) -> Found:
+        return [("79", "sshd"), ("796", "vim")]
+
+    def paths(self, typed: str) -> Found:
+        assert typed in ("", "C:\\Pro", "/etc/h", "no")
+        return [
+            ("C:\\Program Files\\", "folder"),
+            ("/etc/hosts", "12 bytes"),
+            ("/etc/hosts.d/", "folder"),
+            ("raw:/etc/i%FFj", "3 bytes"),
+        ]
+
 
 def offered(line: str, not_here: tuple[str, ...] = ()) -> list[str]:
     return [c.text for c in complete(line, len(line), Known(), not_here)]
@@ -43,6 +55,15 @@ def offered(line: str, not_here: tuple[str, ...] = ()) -> list[str]:
         ("connect WEB-01", ["web-01"]),
         ("on db-02 proc", ["processes"]),
         ("on db-02 run tri", ["triage.sh"]),
+        ("processes 79", ["79", "796"]),
+        ("processes -pid 796", ["796"]),
+        ("on db-02 processes 79", []),
+        ("cat /etc/h", ["/etc/hosts", "/etc/hosts.d/", "raw:/etc/i%FFj"]),
+        ("cd /etc/h", ["/etc/hosts.d/"]),
+        ("dir C:\\Pro", ["'C:\\Program Files\\'", "raw:/etc/i%FFj"]),
+        ('dir "C:\\Pro', ["'C:\\Program Files\\'", "raw:/etc/i%FFj"]),
+        ("on db-02 cat /etc/h", []),
+        ("findfile x -path no", ["raw:/etc/i%FFj"]),
         ("on db-02 processes -output ", ["table", "list", "json", "csv"]),
         ("fg ", ["12"]),
         ("attach ", ["S1044"]),

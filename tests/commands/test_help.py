@@ -9,7 +9,7 @@ from server.config import Limits
 GETFILE = """
 getfile PATH [-auto]     also download, get     basic, 30 min, 3 GB
 Fetch a file from the device into this session's evidence.
-  PATH   file on the device; quote it if it has spaces
+  PATH   file, folder or glob on the device; quote it if it has spaces
   -auto  run first what has to run first: fileinfo PATH
 Goes on where it broke; done only when both sides have the same SHA-256. The
 """
