@@ -7,10 +7,11 @@ from commands.language.help import ORDER, help_keys, help_overview, help_word
 from server.config import Limits
 
 GETFILE = """
-getfile PATH [-auto]     also download, get     basic, 30 min, 3 GB
+getfile PATH [-recall] [-auto]     also download, get     basic, 30 min, 3 GB
 Fetch a file from the device into this session's evidence.
-  PATH   file, folder or glob on the device; quote it if it has spaces
-  -auto  run first what has to run first: fileinfo PATH
+  PATH     file, folder or glob on the device; quote it if it has spaces
+  -recall  have the device fetch a placeholder's content first (Windows)
+  -auto    run first what has to run first: fileinfo PATH
 Goes on where it broke; done only when both sides have the same SHA-256. The
 """
 
