@@ -18,6 +18,10 @@ from tests.endpoint_shim.test_supervisor import opened
         ("dir", lambda path: wire.ListFolder(id=1, path=path)),
         ("dir", lambda path: wire.Stat(id=1, path=path)),
         ("dir", lambda path: wire.ReadLink(id=1, path=path)),
+        ("putfile", lambda path: wire.OpenWrite(id=1, path=f"{path}/x", create=True)),
+        ("putfile", lambda path: wire.MakeFolder(id=1, path=f"{path}/x")),
+        ("putfile", lambda path: wire.Rename(id=1, path=path, to=f"{path}/x")),
+        ("putfile", lambda path: wire.SetFacts(id=1, path=path, mode=0)),
         ("dir", lambda path: wire.Home(id=1)),
     ],
 )
@@ -36,3 +40,35 @@ async def test_a_denied_word_denies_the_request_that_does_the_same(
         f"{denied} on web-01 by its own policy (policy.toml line 1); "
         "only the device's owner can change that"
     )
+
+
+@pytest.mark.parametrize("sent", [b"12345", b"123"])
+async def test_a_write_of_more_or_fewer_bytes_than_it_announced_ends_the_stream(
+    door: Door, shim: asyncio.subprocess.Process, tmp_path: Path, sent: bytes
+) -> None:
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    peer.say(wire.OpenWrite(id=1, path=f"{tmp_path}/x", create=True))
+    handle = (await peer.next(wire.Answer)).handle
+    peer.say(wire.Write(id=2, handle=handle, offset=0, length=4))
+    peer.send_binary(sent)
+    peer.say(wire.Stat(id=3, path="/"))
+    with pytest.raises(ConnectionError):
+        await peer.next(wire.Answer)
+    assert not (tmp_path / "x").exists()
+
+
+async def test_a_stream_that_ends_drops_what_was_being_written(
+    door: Door, shim: asyncio.subprocess.Process, tmp_path: Path
+) -> None:
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    (tmp_path / "there").mkdir()
+    peer.say(wire.OpenWrite(id=1, path=f"{tmp_path}/there/x", create=True))
+    handle = (await peer.next(wire.Answer)).handle
+    peer.say(wire.Write(id=2, handle=handle, offset=0, length=4))
+    peer.send_binary(b"1234")
+    assert (await peer.next(wire.Answer)).error == ""
+    line.say(wire.End(session="S1"))
+    assert (await line.next(wire.Ended)).left == []
+    assert list((tmp_path / "there").iterdir()) == []
