@@ -56,7 +56,9 @@ def for_shell(shell: str, line: bytes | None, *options: str) -> str:
     lines. No AutoRun: what an intruder put there would run as the shim."""
     if line is None:
         return for_program([shell, "/d", *options])
-    text = line.decode("utf-8", "surrogateescape")
+    text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+    if "\r" in text or "\n" in text:  # it would run the first line alone, and say nothing
+        raise Refused("cmd.exe runs one line; join several with &, or give them to shell as input")
     return _bounded(f'"{shell}" /d /s /c "{text}"', LONGEST_BATCH, "cmd.exe takes")
 
 
