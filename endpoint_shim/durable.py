@@ -43,6 +43,11 @@ def sync_folder(folder: Path) -> None:
 def refuse_unless_private(path: Path) -> None:
     """Raises Refused for a file or folder that somebody else may read or change."""
     if sys.platform == "win32":
+        # Files have what their folder lets them inherit.
+        if path.is_dir():
+            from endpoint_shim.windows.access import refuse_open_to_others
+
+            refuse_open_to_others(path)
         return
     facts = path.lstat()
     if stat.S_ISLNK(facts.st_mode):

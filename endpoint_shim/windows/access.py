@@ -9,14 +9,17 @@ import sys
 from ctypes import POINTER, wintypes
 from pathlib import Path
 
-from endpoint_shim.windows import handles, native
-from endpoint_shim.windows.accounts import advapi32, own_sid
+from commands.language.errors import Refused
+from endpoint_shim.windows import access_words, handles, native
+from endpoint_shim.windows.accounts import Accounts, advapi32, own_sid, sid_of
 from endpoint_shim.windows.kernel import close, failure, kernel32
 from endpoint_shim.windows.paths import PREFIX
 
 assert sys.platform == "win32"
 
 SYSTEM = "S-1-5-18"
+OWNERS = ("SY", "BA", SYSTEM, "S-1-5-32-544", "OW", "CO")
+"""SYSTEM, the administrators, and whoever made a file in it."""
 FILE_OBJECT = 1
 OWNER, GROUP, LIST = 0x1, 0x2, 0x4
 CUT, UNCUT = 0x80000000, 0x20000000
@@ -63,19 +66,19 @@ class _Attributes(ctypes.Structure):
     )
 
 
-class _Descriptor:
+class Descriptor:
     """A security descriptor of the system's memory; a context manager that frees it."""
 
     def __init__(self) -> None:
         self.at = ctypes.c_void_p()
 
-    def __enter__(self) -> "_Descriptor":
+    def __enter__(self) -> "Descriptor":
         return self
 
     def __exit__(self, *_: object) -> None:
         kernel32.LocalFree(self.at)
 
-    def read(self, handle: int, what: int) -> "_Descriptor":
+    def read(self, handle: int, what: int) -> "Descriptor":
         # Errors come as the result here, not by GetLastError.
         number = advapi32.GetSecurityInfo(
             handle, FILE_OBJECT, what, None, None, None, None, ctypes.byref(self.at)
@@ -84,7 +87,7 @@ class _Descriptor:
             raise ctypes.WinError(number)
         return self
 
-    def parse(self, text: str) -> "_Descriptor":
+    def parse(self, text: str) -> "Descriptor":
         if not advapi32.ConvertStringSecurityDescriptorToSecurityDescriptorW(
             text, REVISION, ctypes.byref(self.at), None
         ):
@@ -118,13 +121,13 @@ class _Descriptor:
 
 def copy(source: int, target: int) -> None:
     """The access list of one open file for another, entry for entry."""
-    with _Descriptor() as found:
+    with Descriptor() as found:
         found.read(source, LIST).apply(target, LIST | (CUT if found.is_cut() else UNCUT))
 
 
 def described(handle: int) -> str:
     """Owner, group and access list of an open file, as SDDL."""
-    with _Descriptor() as found:
+    with Descriptor() as found:
         return found.read(handle, OWNER | GROUP | LIST).text(OWNER | GROUP | LIST)
 
 
@@ -136,18 +139,43 @@ def private(own: str) -> str:
 
 def make_private(path: Path) -> None:
     """A new private folder; raises FileExistsError where the name is taken."""
-    with _Descriptor() as wanted:
+    with Descriptor() as wanted:
         wanted.parse(private(own_sid()))
         told = _Attributes(ctypes.sizeof(_Attributes), wanted.at, False)
         if not kernel32.CreateDirectoryW(PREFIX + str(path), ctypes.byref(told)):
             raise failure()
 
 
+def refuse_open_to_others(path: Path) -> None:
+    """Raises Refused for a folder into which more accounts look than the device's owners."""
+    handle = handles.opened(str(path), native.READ_CONTROL)
+    try:
+        sddl = described(handle)
+    finally:
+        close(handle)
+    owners = {*OWNERS, own_sid()}
+    others = [who for who in access_words.allowed(sddl) if who not in owners]
+    if others or "NO_ACCESS_CONTROL" in sddl:
+        who = access_words.told(sddl, named)
+        raise Refused(
+            f"{path} is open to others ({who}); icacls {path} /inheritance:r /grant "
+            "*S-1-5-18:(OI)(CI)F *S-1-5-32-544:(OI)(CI)F"
+        )
+
+
+def named(sid: str) -> str:
+    """An account's name by its SID as SDDL writes it; the SID where the system knows none."""
+    try:
+        return Accounts().of_sid(sid_of(sid))
+    except OSError:
+        return sid
+
+
 def set_private(path: Path) -> None:
     """Makes a folder that is there private; what is in it already keeps what it has."""
     handle = handles.opened(str(path), native.READ_CONTROL | native.WRITE_DAC)
     try:
-        with _Descriptor() as wanted:
+        with Descriptor() as wanted:
             wanted.parse(private(own_sid())).apply(handle, LIST | CUT)
     finally:
         close(handle)

@@ -28,6 +28,12 @@ def told(sddl: str, name_of: Callable[[str], str]) -> str:
     return ", ".join(words) + more if words else "nobody"
 
 
+def allowed(sddl: str) -> list[str]:
+    """The accounts to which an access list gives anything, as it writes them."""
+    entries = [entry.split(";") for entry in _bracketed(sddl[max(0, sddl.find("D:")) :])]
+    return [entry[5] for entry in entries if len(entry) >= 6 and entry[0] in ("A", "OA", "XA")]
+
+
 def _bracketed(text: str) -> Iterator[str]:
     """What stands in brackets; a condition has brackets of its own."""
     depth, begun = 0, 0

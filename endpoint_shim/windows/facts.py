@@ -10,7 +10,6 @@ from commands.language.host.files import FileFactsRow
 from commands.language.names import from_text, shown
 from endpoint_shim.content import HEAD, described
 from endpoint_shim.windows import access, access_words, entries, handles
-from endpoint_shim.windows.accounts import Accounts, sid_of
 from endpoint_shim.windows.kernel import close
 from endpoint_shim.windows.listing import target_of
 from endpoint_shim.windows.paths import NotThere, PathPolicy, file_of, in_words
@@ -48,14 +47,6 @@ def facts_of(path: str, policy: PathPolicy, stopped: threading.Event) -> FileFac
 
 
 def _add_access(row: FileFactsRow, handle: int) -> None:
-    accounts = Accounts()
-
-    def name_of(sid: str) -> str:
-        try:
-            return accounts.of_sid(sid_of(sid))
-        except OSError:
-            return sid
-
     try:
         control = handles.for_control(handle)
     except OSError as error:
@@ -65,10 +56,10 @@ def _add_access(row: FileFactsRow, handle: int) -> None:
         sddl = access.described(control)
     finally:
         close(control)
-    row.access_list, row.permissions = sddl, access_words.told(sddl, name_of)
+    row.access_list, row.permissions = sddl, access_words.told(sddl, access.named)
     whose = _OWNERS.match(sddl)
     if whose is not None:
-        row.owner, row.group = (name_of(one) if one else "" for one in whose.groups())
+        row.owner, row.group = (access.named(one) if one else "" for one in whose.groups())
 
 
 def _streams(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from endpoint_shim.windows.access_words import NAMED, told
+from endpoint_shim.windows.access_words import NAMED, allowed, told
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,8 @@ def test_an_entry_says_who_may_do_what(sddl: str, words: str) -> None:
 def test_a_long_list_says_how_many_more_there_are() -> None:
     sddl = "D:" + "(A;;FA;;;SY)" * (NAMED + 7)
     assert told(sddl, str).endswith(" and 7 more")
+
+
+def test_who_is_let_in_is_told_without_who_is_kept_out() -> None:
+    assert allowed("O:WDG:WDD:P(A;;FA;;;SY)(D;;FA;;;WD)(XA;;FR;;;BU;(a(b)))") == ["SY", "BU"]
+    assert allowed("O:BA") == []

@@ -8,15 +8,16 @@ import pytest
 
 from commands.language.errors import Refused
 from commands.language.names import Name, from_text
-from endpoint_shim import sessions
+from endpoint_shim import durable, identity, sessions
 from endpoint_shim.session_folder import PrivateFolder
-from endpoint_shim.windows.access import SYSTEM, described, private
+from endpoint_shim.windows.access import LIST, SYSTEM, Descriptor, described, private
 from endpoint_shim.windows.accounts import own_sid
 from endpoint_shim.windows.handles import opened
 from endpoint_shim.windows.kernel import close
-from endpoint_shim.windows.native import READ_CONTROL
+from endpoint_shim.windows.native import READ_CONTROL, WRITE_DAC
 
 READ_ONLY = 1
+EVERYONE = ";;;WD)"
 
 
 def access_list(path: Path) -> str:
@@ -27,6 +28,19 @@ def access_list(path: Path) -> str:
         close(handle)
 
 
+def opened_to_everyone(path: Path) -> Path:
+    """A folder that everybody may read, as one below ProgramData is for users."""
+    path.mkdir()
+    handle = opened(str(path), READ_CONTROL | WRITE_DAC)
+    with Descriptor() as wanted:
+        wanted.parse("D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;WD)").apply(
+            handle, LIST
+        )
+    close(handle)
+    assert EVERYONE in access_list(path)
+    return path
+
+
 def test_what_is_asked_for_is_system_administrators_and_the_maker_with_nothing_inherited() -> None:
     assert private(SYSTEM) == "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
     assert private("S-1-5-21-1") == "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;S-1-5-21-1)"
@@ -34,12 +48,19 @@ def test_what_is_asked_for_is_system_administrators_and_the_maker_with_nothing_i
 
 
 def test_a_folder_is_closed_to_others_and_so_is_one_that_was_open_before(tmp_path: Path) -> None:
-    everyone = ";;;WD)"
-    (tmp_path / "open").mkdir()
-    assert everyone in access_list(tmp_path / "open")
-    folder = sessions.make(tmp_path / "open")
-    assert everyone not in access_list(folder)
-    assert everyone not in access_list(tmp_path / "open")
+    folders = opened_to_everyone(tmp_path / "open")
+    folder = sessions.make(folders)
+    assert EVERYONE not in access_list(folder) and EVERYONE not in access_list(folders)
+
+
+def test_a_state_folder_is_closed_at_enrolment_and_refused_while_it_is_open(tmp_path: Path) -> None:
+    state = opened_to_everyone(tmp_path / "state")
+    with pytest.raises(Refused, match=r"state is open to others \(.*Everyone .*icacls"):
+        durable.refuse_unless_private(state)
+    identity.prepare(state)
+    durable.refuse_unless_private(state)
+    identity.prepare(tmp_path / "deeper" / "state")
+    assert EVERYONE not in access_list(tmp_path / "deeper" / "state")
 
 
 def test_wiping_takes_names_and_files_that_windows_programs_trip_over(tmp_path: Path) -> None:
