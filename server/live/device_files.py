@@ -28,6 +28,7 @@ from server.live.inventory import Device
 from server.live.read_ahead import ReadAhead
 from server.live.responder import Responder
 from server.live.session import Session
+from server.live.start_up import refuse_start_up
 
 if TYPE_CHECKING:
     from server.live.sessions import Sessions
@@ -134,6 +135,7 @@ class DeviceFiles:
             await user.one(lambda n: wire.MakeFolder(id=n, path=path, mode=mode))
 
     async def move(self, path: Name, to: Name, *, replace: bool) -> None:
+        await self._ready_to_change(to)
         user, _, changes, rule = await self._ready_to_change(path)
         overwrite = self._may_overwrite()
         async with changes.of("rename", path, rule, to):
@@ -178,7 +180,12 @@ class DeviceFiles:
 
     async def _ready_to_change(self, path: Name) -> tuple[FilesUser, FileRecord, ChangeRecord, str]:
         user, record = await self._ready("putfile", path)
-        assert self._changes is not None
+        assert self._changes is not None and self._session is not None
+        try:
+            refuse_start_up(self._session, self.device, path)
+        except FirelineError as error:
+            record.once("refused", path, error.shown()[:500])
+            raise
         return user, record, self._changes, self.judge("putfile")
 
     def lied(self, what: str) -> None:

@@ -10,6 +10,7 @@ from commands.language.command import Command, Spec, find
 from commands.language.errors import FirelineError, Refused, Unreachable
 from commands.language.names import Name
 from commands.language.visible import visible
+from commands.putfile import PutFile
 from server.audit.clock import now
 from server.audit.records import LineLost, LineUp, SessionOpened, Violation
 from server.evidence.incoming import Incoming
@@ -22,6 +23,7 @@ from server.live.inventory import Device
 from server.live.judged import Judged
 from server.live.responder import Responder
 from server.live.session import Session
+from server.live.start_up import refuse_start_up
 from server.live.streams import Streams
 from server.live.terminal_job import TerminalJob
 
@@ -202,7 +204,7 @@ class Sessions:
         return judged
 
     def _check_device(self, session: Session, command: Command) -> None:
-        """Platform, the device's own policy, and what its shim knows."""
+        """Platform, the device's own policy, what its shim knows, and where files are started."""
         device, spec = session.device, type(command).spec
         if device is None or not at_device(spec):
             return
@@ -210,6 +212,8 @@ class Sessions:
             raise Refused(reason)
         if not device.online:
             raise Unreachable(f"{device.name} is offline{since(device)}")
+        if isinstance(command, PutFile) and command.path is not None:
+            refuse_start_up(session, device, command.path)
 
     # What sessions need for their jobs.
     def incoming(self, session: Session) -> Callable[[DeviceJob, items.Into], Incoming]:

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,3 +71,25 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield demo
     finally:
         demo_program("down", demo.state)
+
+
+@pytest.fixture
+def change_rules(demo: Demo) -> Iterator[Callable[[str, str], None]]:
+    """Replaces a text of the rules until the test ends; the broker follows by itself."""
+    file = demo.state / "broker" / "access.yaml"
+    before = file.read_text()
+
+    def change(old: str, new: str) -> None:
+        assert old in before
+        file.write_text(before.replace(old, new, 1))
+
+    yield change
+    file.write_text(before)
+    until(lambda: demo.client("ssh", "fireline", f"on {demo.device} pwd").status == 0)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Asks again for at most ten seconds: nobody tells a client that rules were loaded."""
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end

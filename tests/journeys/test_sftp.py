@@ -4,17 +4,16 @@ import hashlib
 import os
 import struct
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from server.live.file_record import FileChunk
-from tests.journeys.files_demo import Demo, demo
+from tests.journeys.files_demo import Demo, change_rules, demo, until
 from tests.journeys.sftp_client import Raw, code, string
 
-__all__ = ["demo"]  # the fixture
+__all__ = ["change_rules", "demo"]  # the fixtures
 
 pytestmark = pytest.mark.needs("ssh", "sftp", "scp")
 BIG = os.urandom(1 << 20) * 12 + b"end"
@@ -217,28 +216,6 @@ def test_a_reader_that_does_not_read_costs_no_memory(demo: Demo, tmp_path: Path)
         assert demo.sftp("ls /devices").status == 0
         assert demo.broker_kib() - before < 16 * 1024
         assert len(raw.packet()) == 9 + 261_120
-
-
-@pytest.fixture
-def change_rules(demo: Demo) -> Iterator[Callable[[str, str], None]]:
-    """Replaces a text of the rules until the test ends; the broker follows by itself."""
-    file = demo.state / "broker" / "access.yaml"
-    before = file.read_text()
-
-    def change(old: str, new: str) -> None:
-        assert old in before
-        file.write_text(before.replace(old, new, 1))
-
-    yield change
-    file.write_text(before)
-    until(lambda: demo.client("ssh", "fireline", f"on {demo.device} pwd").status == 0)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Asks again for at most ten seconds: nobody tells a client that rules were loaded."""
-    end = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < end
 
 
 def test_a_right_that_is_taken_away_ends_a_read_under_way(

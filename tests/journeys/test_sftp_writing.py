@@ -6,17 +6,18 @@ import os
 import sqlite3
 import struct
 import subprocess
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.journeys.files_demo import Demo, demo
+from tests.journeys.files_demo import Demo, change_rules, demo
 from tests.journeys.rig import until
 from tests.journeys.sftp_client import Raw, code, string
 
-__all__ = ["demo"]  # the fixture
+__all__ = ["change_rules", "demo"]  # the fixtures
 
 pytestmark = pytest.mark.needs("ssh", "sftp", "scp")
 BIG = os.urandom(1 << 20) * 12 + b"end"
@@ -167,6 +168,48 @@ def test_who_may_not_putfile_puts_nothing(demo: Demo, here: Path, there: Path) -
     assert ran.status != 0
     assert "needs advanced, you are basic" in ran.err
     assert os.listdir(there) == []
+
+
+def test_the_rules_right_lets_what_others_made_be_replaced_and_gone_on_with(
+    demo: Demo, here: Path, there: Path, change_rules: Callable[[str, str], None]
+) -> None:
+    (there / "old").write_bytes(BIG[:1000])
+    (there / "old").chmod(0o604)
+    at = demo.at(there)
+    change_rules("{library: write}", "{library: write, overwrite: allow}")
+    until("the right is in force", lambda: demo.sftp(f"put {here}/zero {at}/old").status == 0)
+    ran = demo.sftp(f"put {here}/run.sh {at}/old", f"reput {here}/sub/big {at}/old")
+    assert (ran.status, ran.err) == (0, "")
+    assert (there / "old").read_bytes() == b"#!/bin/sh\n" + BIG[10:]
+    assert (there / "old").stat().st_mode & 0o777 == 0o604
+    ran = demo.client("scp", str(here / "run.sh"), f"fireline:{at}/old")
+    assert (ran.status, (there / "old").read_text()) == (0, "#!/bin/sh\n")
+
+
+def test_who_may_start_nothing_puts_nothing_where_it_would_be_started(
+    demo: Demo, here: Path, there: Path, change_rules: Callable[[str, str], None]
+) -> None:
+    change_rules("role: advanced", "role: advanced\n    deny: [run, shell, exec]")
+    root = f"/devices/{demo.device}/root"
+
+    def refused(line: str) -> bool:
+        ran = demo.sftp(line)
+        return ran.status == 1 and "where the system or a login starts files" in ran.err
+
+    until(
+        "the rule is in force", lambda: refused(f"put {here}/run.sh {root}/etc/cron.d/fireline-x")
+    )
+    assert refused(f"mkdir {root}/root/.ssh/fireline-x")
+    assert refused(f"mkdir {demo.at(there)}/.config")
+    ran = demo.sftp(
+        f"put {here}/run.sh {demo.at(there)}/new", f"rename {demo.at(there)}/new {root}/etc/x"
+    )
+    assert (ran.status, os.listdir(there)) == (1, ["new"])
+    assert demo.client("ssh", "fireline", "library add x.sh", stdin=b"x").status == 0
+    put = f"on {demo.device} putfile x.sh -path "
+    assert demo.client("ssh", "fireline", put + "/etc/cron.d/fireline-x").status == 3
+    assert demo.client("ssh", "fireline", put + f"{there}/put").status == 0
+    assert not Path("/etc/cron.d/fireline-x").exists()
 
 
 # A client of our own, for what no stock one does.
