@@ -1,4 +1,4 @@
-"""`shell` on Windows, typed at a real ssh client and seen on a real screen; its replay; its check."""
+"""`shell` on Windows, typed at a real ssh client and seen on a real screen; replayed, verified."""
 
 import re
 
