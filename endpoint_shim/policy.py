@@ -172,17 +172,24 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     with os.fdopen(handle, "rb") as file:
-        _check_owner(os.fstat(handle))
+        _check_owner(handle)
         data = file.read(MAX_FILE + 1)
     if len(data) > MAX_FILE:
         raise ValueError(f"it is longer than {MAX_FILE:,} bytes")
     return data.decode("utf-8")
 
 
-def _check_owner(facts: os.stat_result) -> None:
+def _check_owner(handle: int) -> None:
+    facts = os.fstat(handle)
     if not stat.S_ISREG(facts.st_mode):
         raise ValueError("it is not a plain file")
     if sys.platform == "win32":
+        import msvcrt
+
+        from endpoint_shim.windows import changers
+
+        if names := changers.by(msvcrt.get_osfhandle(handle)):
+            raise ValueError(f"it can be changed by {names}; only administrators may")
         return
     if facts.st_uid not in (0, os.geteuid()):
         raise ValueError(f"it belongs to user {facts.st_uid}, not to root; chown root it")

@@ -27,7 +27,7 @@ def static() -> dict[str, list[str]]:
         "types": python(
             "mypy",
             "--no-error-summary",
-            "--exclude=^(endpoint_shim/(windows/|terminal/windows)|tests/windows/inside/)",
+            "--exclude=^(endpoint_shim/(windows/|terminal/windows)|tests/windows/inside/|tools/windows_check)",
             *rooms,
             *rest,
         ),
@@ -40,6 +40,7 @@ def static() -> dict[str, list[str]]:
             "--cache-dir=.mypy_cache/windows",
             *(room for room in rooms if room in ("commands", "endpoint_shim")),
             *(room for room in ("tests/windows/inside",) if Path(room).is_dir()),
+            "tools/windows_check.py",
         ),
     }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "fireline-endpoint"
 # Found by name at run time.
-PACKAGES = ("commands", "endpoint_shim.windows")
+PACKAGES = ("commands", "endpoint_shim/windows", "endpoint_shim/terminal")
 # Loaded on demand in the middle of a function, or by another library's own name.
 ON_DEMAND = ("psutil", "cryptography.x509", "cryptography.hazmat.primitives.asymmetric.ec")
 NOT_WANTED = ("uvloop", "tkinter", "pytest", "setuptools", "PIL", "numpy", "pkg_resources")
@@ -23,13 +23,19 @@ def words(dist: Path, work: Path) -> list[str]:
     found = ["--noconfirm", "--onedir", "--console", "--log-level", "WARN", "--name", NAME]
     found += ["--distpath", str(dist), "--workpath", str(work), "--specpath", str(work)]
     found += ["--paths", str(ROOT)]
-    for package in PACKAGES:
-        found += ["--collect-submodules", package]
-    for module in ON_DEMAND:
+    # Named one by one: --collect-submodules starts a process for each package.
+    for module in (*ON_DEMAND, *(name for package in PACKAGES for name in modules(package))):
         found += ["--hidden-import", module]
     for module in NOT_WANTED:
         found += ["--exclude-module", module]
     return [*found, str(ROOT / "endpoint_shim" / "__main__.py")]
+
+
+def modules(package: str) -> list[str]:
+    """The modules of a package of ours, but for Linux's side of it."""
+    paths = sorted((ROOT / package).rglob("*.py"))
+    names = [path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".") for path in paths]
+    return [n for n in names if not n.endswith((".__init__", ".posix", ".plain"))]
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from commands.language.errors import Refused
 from endpoint_shim.windows import access_words, handles, native
-from endpoint_shim.windows.accounts import Accounts, advapi32, own_sid, sid_of
+from endpoint_shim.windows.accounts import Accounts, advapi32, elevated, own_sid, sid_of
 from endpoint_shim.windows.kernel import close, failure, kernel32
 from endpoint_shim.windows.paths import PREFIX
 
@@ -131,16 +131,17 @@ def described(handle: int) -> str:
         return found.read(handle, OWNER | GROUP | LIST).text(OWNER | GROUP | LIST)
 
 
-def private(own: str) -> str:
+def private(own: str, *, full_rights: bool = False) -> str:
     """The SDDL of a private folder whose maker has that SID."""
-    maker = "" if own == SYSTEM else f"(A;OICI;FA;;;{own})"
+    # An elevated administrator enters as one; without elevation the same account must not.
+    maker = "" if own == SYSTEM or full_rights else f"(A;OICI;FA;;;{own})"
     return f"D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA){maker}"
 
 
 def make_private(path: Path) -> None:
     """A new private folder; raises FileExistsError where the name is taken."""
     with Descriptor() as wanted:
-        wanted.parse(private(own_sid()))
+        wanted.parse(private(own_sid(), full_rights=elevated()))
         told = _Attributes(ctypes.sizeof(_Attributes), wanted.at, False)
         if not kernel32.CreateDirectoryW(PREFIX + str(path), ctypes.byref(told)):
             raise failure()
@@ -176,6 +177,6 @@ def set_private(path: Path) -> None:
     handle = handles.opened(str(path), native.READ_CONTROL | native.WRITE_DAC)
     try:
         with Descriptor() as wanted:
-            wanted.parse(private(own_sid())).apply(handle, LIST | CUT)
+            wanted.parse(private(own_sid(), full_rights=elevated())).apply(handle, LIST | CUT)
     finally:
         close(handle)

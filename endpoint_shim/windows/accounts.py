@@ -1,7 +1,9 @@
 """Whose process it is: the token's SID and, where the system knows it, its name."""
 
+import contextlib
 import ctypes
 import sys
+from collections.abc import Iterator
 from ctypes import POINTER, wintypes
 
 from endpoint_shim.windows.kernel import close, failure, kernel32
@@ -10,6 +12,7 @@ assert sys.platform == "win32"
 
 TOKEN_QUERY = 0x0008
 TOKEN_USER = 1
+TOKEN_ELEVATION = 20
 LONGEST_NAME = 256
 
 advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
@@ -61,12 +64,30 @@ def own_sid() -> str:
     return _text(_process_sid(kernel32.GetCurrentProcess()))
 
 
+def elevated() -> bool:
+    """Whether this process is an administrator's with its full rights (UAC's word for it)."""
+    with _token(kernel32.GetCurrentProcess()) as token:
+        found, size = wintypes.DWORD(), wintypes.DWORD()
+        there = ctypes.byref(found)
+        if not advapi32.GetTokenInformation(
+            token, TOKEN_ELEVATION, there, ctypes.sizeof(found), ctypes.byref(size)
+        ):
+            raise failure()
+        return bool(found.value)
+
+
 def _process_sid(process: int) -> bytes:
+    with _token(process) as token:
+        return _user_sid(token)
+
+
+@contextlib.contextmanager
+def _token(process: int) -> Iterator[wintypes.HANDLE]:
     token = wintypes.HANDLE()
     if not advapi32.OpenProcessToken(process, TOKEN_QUERY, ctypes.byref(token)):
         raise failure()
     try:
-        return _user_sid(token)
+        yield token
     finally:
         close(token.value or 0)
 

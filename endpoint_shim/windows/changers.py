@@ -17,10 +17,12 @@ def of(path: Path, *, above: bool) -> str:
     """A sentence where others could; empty where not. `above`: a folder on the way to it."""
     handle = handles.opened(str(path), READ_CONTROL | handles.READ_ATTRIBUTES)
     try:
-        text = described(handle)
+        names = by(handle, sddl.REPLACE if above else sddl.CHANGE)
     finally:
         close(handle)
-    names = sddl.changers(text, own_sid(), sddl.REPLACE if above else sddl.CHANGE)
-    if not names:
-        return ""
-    return f"{path} can be changed by {', '.join(names)}; only administrators should"
+    return f"{path} can be changed by {names}; only administrators should" if names else ""
+
+
+def by(handle: int, wanted: int = sddl.CHANGE) -> str:
+    """Who else could change what is open; empty for nobody."""
+    return ", ".join(sddl.changers(described(handle), own_sid(), wanted))

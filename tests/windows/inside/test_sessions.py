@@ -44,6 +44,7 @@ def opened_to_everyone(path: Path) -> Path:
 def test_what_is_asked_for_is_system_administrators_and_the_maker_with_nothing_inherited() -> None:
     assert private(SYSTEM) == "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
     assert private("S-1-5-21-1") == "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;S-1-5-21-1)"
+    assert private("S-1-5-21-1", full_rights=True) == private(SYSTEM)
     assert own_sid().startswith("S-1-5-")
 
 
