@@ -15,7 +15,8 @@ ANY_LINE = (
 ORDER = (
     *("dir", "cat", "fileinfo", "findfile", "processes", "connections"),
     *("getfile", "run", "putfile", "shell"),
-    *("cd", "pwd", "cls", "jobs", "fg", "status", "cancel", "history", "log", "settings", "help"),
+    *("cd", "pwd", "cls", "jobs", "fg", "status", "cancel"),
+    *("history", "trace", "log", "settings", "help"),
     *("attach", "letin", "detach", "disconnect", "exit"),
     *("connect", "on", "devices", "library", "quota", "why"),
     *("sessions", "replay", "verify", "token", "revoke"),

@@ -21,10 +21,11 @@ from commands.language.line import MAX_LINE, TypedLine, parse, quoted, split
 from commands.language.visible import visible
 from commands.library import Library
 from commands.shell import Shell
+from server.doors.asked import wants_json
 from server.doors.client import Client, Stdin
 from server.doors.following import Face
 from server.doors.plain_view import PlainView
-from server.doors.station import Station, wants_json
+from server.doors.station import Station
 from server.live.render import Shown
 from server.live.responder import Door
 from server.live.session import Session

@@ -6,7 +6,6 @@ Implements `commands.language.desk.console.Console`.
 
 import asyncio
 import dataclasses
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from commands.language.errors import Failed, FirelineError, NeedsAnswer, NotUnde
 from commands.language.line import Output, TypedLine, parse
 from commands.shell import Shell
 from commands.status import Status
+from server.doors.asked import refuse_behind, wants_json
 from server.doors.border import showing
 from server.doors.client import Client
 from server.doors.following import Face, Following, Page
@@ -47,6 +47,7 @@ class Station(ABC):
         self.session: Session | None = None
         self.status = 0
         self.leaving = False
+        self.tracing = False
         self.direct = False
         """Came straight to a device: there is no `fireline>` to go back to."""
         self.typed: TypedLine | None = None
@@ -147,6 +148,13 @@ class Station(ABC):
             self.say(job.ran_first)
         if isinstance(job, TerminalJob):
             return await self.view(job)
+        try:
+            return await self._shown(job)
+        finally:
+            if self.tracing and job.trace is not None:
+                self.say(job.trace.told(job.number, job.amount))
+
+    async def _shown(self, job: Job) -> int:
         if job.behind:
             number = job.number
             self.say(f"job {number} runs behind: fg {number}, status {number}, cancel {number}")
@@ -338,6 +346,10 @@ class Station(ABC):
         else:
             self.leaving = True
 
+    async def trace(self, on: bool | None) -> None:
+        self.tracing = not self.tracing if on is None else on
+        self.say(f"trace is {'on' if self.tracing else 'off'}")
+
     async def clear(self) -> None:
         return  # there is nothing to clear without a terminal
 
@@ -368,21 +380,3 @@ class Station(ABC):
     async def play(self, played: Played) -> None:
         """Shows a recording on the person's terminal."""
         raise Refused("replay needs a terminal; ssh -t gives one, -output cast writes a file")
-
-
-def refuse_behind(typed: TypedLine) -> None:
-    """A session of one command ends with it: behind, it would be stopped as soon as it began."""
-    if typed.options.background:
-        word = typed.command.spec.word
-        raise NotUnderstood(
-            f"{word} & would be stopped at once, for one command's session ends with it; "
-            "leave out the &, or connect NAME and type it there"
-        )
-
-
-def wants_json(line: str) -> bool:
-    """Whether a line that may not even parse asks for JSON: its error is for a program then."""
-    words = line.lower().split()
-    if "-output" not in words:
-        return words[-1:] == ["json"]
-    return any(pair == ("-output", "json") for pair in itertools.pairwise(words))

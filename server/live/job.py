@@ -21,6 +21,7 @@ from server.audit.chunks import Chunk, Kind, Reader
 from server.audit.records import Ended, FileTaken
 from server.audit.results import ResultFile
 from server.audit.session import SessionJournal
+from server.live.trace import Trace
 
 State = Literal[
     "pending", "running", "completed", "failed", "cancelled", "expired", "rejected", "interrupted"
@@ -50,6 +51,7 @@ class Job:
         self.files: list[FileTaken] = []
         self.error: FirelineError | None = None
         self.exit_code: int | None = None
+        self.trace: Trace | None = None
         self.ran_first = ""
         """A sentence about what -auto ran before it."""
         self.message = ""
@@ -91,6 +93,7 @@ class Job:
     # The runner feeds it.
     def feed(self, item: items.Sent | items.Row) -> None:
         """Takes one item; raises msgspec.ValidationError for a row of the wrong shape."""
+        self._traced("first answer")
         if isinstance(item, items.Row):
             self._write(Kind.ROW, _items.encode(item))
             self.rows += 1
@@ -110,7 +113,12 @@ class Job:
     def feed_bytes(self, data: bytes) -> None:
         """Takes the next bytes of stdout, stderr or text."""
         self.bytes += len(data)
+        self._traced("first answer")
         self._write(self._target, data)
+
+    def _traced(self, step: str) -> None:
+        if self.trace is not None:
+            self.trace.step(step)
 
     async def finish(self, error: FirelineError | None, exit_code: int | None = None) -> None:
         """The end: the result made durable, then the end record, then everybody is told.
@@ -144,6 +152,7 @@ class Job:
                 files=self.files,
             )
         )
+        self._traced("end")
         self.ended.set()
         self._tell_viewers()
 

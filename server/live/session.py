@@ -37,6 +37,7 @@ from server.live.kept_output import keep
 from server.live.responder import Responder
 from server.live.stream import Stream
 from server.live.terminal_job import TerminalJob
+from server.live.trace import Trace
 from server.live.warm_stream import WarmStream
 
 if TYPE_CHECKING:
@@ -99,12 +100,14 @@ class Session:
         if isinstance(typed.command, ConsoleCommand):
             raise TypeError("a console command acts on its door; judge it")
         ran_first = await self._run_first(typed)
-        number, command, started = await self._judged(typed, unfit)
+        trace = Trace()
+        number, command, trace.stream, trace.rule = await self._judged(typed, unfit)
+        trace.step("durable")
         if isinstance(command, DeskCommand):
             self.standard_input = data
-            job: Job = self._desk_job(number, typed, command)
+            job: Job = self._desk_job(number, typed, command, trace)
         else:
-            job = await self._device_job(number, typed, command, started)
+            job = await self._device_job(number, typed, command, trace)
         job.ran_first = ran_first
         self.touch()
         return job
@@ -125,14 +128,14 @@ class Session:
 
     async def judge(self, typed: TypedLine) -> DoorLine:
         """The access check and the record of a command that acts on the door itself."""
-        number, _, _ = await self._judged(typed)
+        number, *_ = await self._judged(typed)
         line = self.door_lines[number] = DoorLine(number, typed)
         return line
 
     async def _judged(
         self, typed: TypedLine, unfit: FirelineError | None = None
-    ) -> tuple[int, Command, str]:
-        """Number, prepared value and stream of a command that may run; its records durable."""
+    ) -> tuple[int, Command, str, str]:
+        """Number, prepared value, stream and rule of what may run; its records durable."""
         if self.sealing:
             raise self._over()
         self._numbers += 1
@@ -180,19 +183,19 @@ class Session:
             line = self.door_lines[number] = DoorLine(number, typed)
             line.end(refusal)
             raise refusal
-        return number, command, stream
+        return number, command, stream, rule
 
     def _over(self) -> Failed:
         return Failed(f"{self.id} has ended; connect opens another")
 
-    def _desk_job(self, number: int, typed: TypedLine, command: DeskCommand) -> Job:
+    def _desk_job(self, number: int, typed: TypedLine, command: DeskCommand, trace: Trace) -> Job:
         job = DeskJob(number, typed, command, self.journal, self.desk())
-        self.jobs[number] = job
+        self.jobs[number], job.trace = job, trace
         job.start()
         return job
 
     async def _device_job(
-        self, number: int, typed: TypedLine, command: Command, stream_id: str
+        self, number: int, typed: TypedLine, command: Command, trace: Trace
     ) -> Job:
         device = self.device
         if device is None:
@@ -207,7 +210,7 @@ class Session:
         if isinstance(job, TerminalJob):
             job.on_typed = self.touch
             job.on_unrecorded = lambda error: self.sessions.end_soon(self, str(error))
-        self.jobs[number] = job
+        self.jobs[number], job.trace = job, trace
         if isinstance(command, PutFile):
             job.pushes = items.Progress(0, command.size, command.name)
         if isinstance(command, Run):
@@ -237,6 +240,8 @@ class Session:
         ended = asyncio.ensure_future(job.wait())
         await asyncio.wait({stream.opened, ended}, return_when=asyncio.FIRST_COMPLETED)
         ended.cancel()
+        if job.trace is not None:
+            job.trace.step("worker ready")
         if job.ending:
             self.streams.give_back(stream)
         elif stream.alive:

@@ -67,9 +67,8 @@ def test_words_stand_in_the_order_of_the_document() -> None:
     assert lines[0] == "look    dir cat fileinfo findfile processes connections"
     here = next(n for n, line in enumerate(lines) if line.startswith("here"))
     assert " ".join(lines[here : here + 2]).split() == [
-        *("here", "cd", "pwd", "cls", "jobs", "fg", "status", "cancel", "history", "log"),
-        "settings",
-        "help",
+        *("here", "cd", "pwd", "cls", "jobs", "fg", "status", "cancel", "history"),
+        *("trace", "log", "settings", "help"),
         *("attach", "letin", "detach", "disconnect", "exit"),
     ]
 

@@ -4,8 +4,8 @@ import pytest
 
 from commands.language.command import discover
 from commands.language.errors import NotUnderstood
+from server.doors.asked import wants_json
 from server.doors.batch import connects_to, refuse_foreign, shell_of
-from server.doors.station import wants_json
 
 discover()
 
