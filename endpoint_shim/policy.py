@@ -184,11 +184,9 @@ def _check_owner(handle: int) -> None:
     if not stat.S_ISREG(facts.st_mode):
         raise ValueError("it is not a plain file")
     if sys.platform == "win32":
-        import msvcrt
-
         from endpoint_shim.windows import changers
 
-        if names := changers.by(msvcrt.get_osfhandle(handle)):
+        if names := changers.of_open(handle):
             raise ValueError(f"it can be changed by {names}; only administrators may")
         return
     if facts.st_uid not in (0, os.geteuid()):

@@ -1,5 +1,6 @@
 """Who besides the administrators could change a file of the shim (Windows: by access lists)."""
 
+import msvcrt
 import sys
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def of(path: Path, *, above: bool) -> str:
     return f"{path} can be changed by {names}; only administrators should" if names else ""
 
 
-def by(handle: int, wanted: int = sddl.CHANGE) -> str:
-    """Who else could change what is open; empty for nobody."""
+def of_open(descriptor: int) -> str:
+    """Who else could change what Python has open; empty for nobody."""
+    return by(msvcrt.get_osfhandle(descriptor), sddl.CHANGE)
+
+
+def by(handle: int, wanted: int) -> str:
+    """Who else has one of the wanted bits over what is open; empty for nobody."""
     return ", ".join(sddl.changers(described(handle), own_sid(), wanted))
