@@ -83,6 +83,8 @@ class DeviceUpload:
         if self._over:
             return
         try:
+            if isinstance(self._error, Unreachable):
+                raise self._error
             if self._error is not None:
                 raise Failed(f"{shown(self._path)} is not whole: {self._error}")
             self._judge("putfile")
