@@ -20,12 +20,14 @@ class PlainView:
     ) -> None:
         self._client, self._stdin, self._job = client, stdin, job
         self._filters = (DeviceOutput(), DeviceOutput()) if filtered else None
+        self._before = client.taker
+        """Who gets what the client sends where it is not for the device: the lines that follow."""
         self._room = asyncio.Event()
 
     async def run(self) -> None:
         """Until the shell ends."""
         client = self._client
-        before, client.taker = client.taker, self
+        before, client.taker = self._before, self
         viewer = self._viewer = self._job.view(self._show, client.columns, client.rows)
         viewer.on_writable = self._room.set
         if not client.can_write:
@@ -56,12 +58,10 @@ class PlainView:
 
     # client.Taker
     def data(self, data: bytes) -> None:
-        if self._stdin is not None:
-            self._stdin.data(data)
+        (self._stdin or self._before).data(data)
 
     def eof(self) -> None:
-        if self._stdin is not None:
-            self._stdin.eof()
+        (self._stdin or self._before).eof()
 
     def resized(self) -> None:
         self._viewer.resize(self._client.columns, self._client.rows)

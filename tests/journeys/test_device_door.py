@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncssh
@@ -271,6 +271,54 @@ def test_it_is_a_word_like_any_other(house: House) -> None:
         s.until(rf"^exec on {DEVICE} as \S+, recorded; .*\n/usr\n/dev/pts/\d+\n(.*\n)*.* /usr>$")
         s.enter("exit")
         s.status()
+
+
+def test_lines_that_come_while_one_runs_are_run_after_it(house: House, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    with subprocess.Popen(
+        house.ssh(f"connect {DEVICE}", "-T"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as lines:
+        assert lines.stdin is not None and lines.stdout is not None
+        lines.stdin.write(f"exec echo up; until [ -e {go} ]; do sleep 0.05; done\n".encode())
+        lines.stdin.flush()
+        assert lines.stdout.readline() == b"up\n"
+        lines.stdin.write(b"exec echo two; cat\nexec exit 6\n")
+        lines.stdin.close()
+        go.touch()
+        assert lines.stdout.read() == b"two\n"
+    assert lines.returncode == 6
+
+
+def test_what_nobody_reads_stays_on_the_device_and_a_budget_ends_it_with_its_reason(
+    tmp_path: Path,
+) -> None:
+    limits = {"reserve_bytes": 1 << 20, "results_bytes": 30 << 20, "recording_bytes": 8 << 20}
+    with House(tmp_path / "house", limits) as house:
+        house.start_shim(DEVICE)
+        flood = subprocess.Popen(
+            house.ssh("cat /dev/zero", *THERE), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert flood.stdout is not None and flood.stdout.read(1 << 20)
+        flood.send_signal(signal.SIGSTOP)
+        kept = still(lambda: sum(f.stat().st_size for f in (house.home / "results").rglob("*.res")))
+        assert kept < 10 << 20
+        flood.send_signal(signal.SIGCONT)
+        _, told = flood.communicate(timeout=60)
+        assert flood.returncode == 3 and b"results reached their budget of 31,457,280" in told
+        given = there(house, "cat > /dev/null", bytes(16 << 20))
+        assert given.returncode == 3
+        assert b"reached its budget of 8,388,608 bytes" in given.stderr
+        assert house.admin(f"verify {last_session(house)}")[0] == 0
+
+
+def still(size: Callable[[], int]) -> int:
+    """What it is once it has not grown for a second."""
+    last, since = size(), time.monotonic()
+    while time.monotonic() - since < 1:
+        if (now := size()) != last:
+            last, since = now, time.monotonic()
+        time.sleep(0.05)
+    return last
 
 
 def test_it_is_denied_where_shell_is(house: House) -> None:
