@@ -22,7 +22,7 @@ from server.doors import scp_lines
 from server.doors.channel import ServerChannel
 from server.doors.client import Client, Stdin
 from server.doors.overlap import Overlap
-from server.doors.scp import Scp
+from server.doors.scp import copy
 from server.doors.sftp_device_tree import DeviceTree
 from server.doors.sftp_server import TreeServer
 from server.doors.sftp_tree import Tree
@@ -71,7 +71,7 @@ class SftpDoor:
         """The same for a copy by the old scp protocol."""
 
         async def work(tree: Tree, _: Tell, stdin: Stdin) -> int:
-            return await Scp(client, stdin, tree, scp_lines.asked(line)).run()
+            return await copy(client, stdin, tree, scp_lines.asked(line))
 
         return await self._served(client, responder, work)
 
