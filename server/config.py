@@ -25,6 +25,9 @@ class Limits:
     long_command_s: float = 30 * 60
     """Of the words that may take long: getfile, putfile, findfile, fileinfo, run."""
     idle_s: float = 30 * 60
+    idle_warn_s: float = 5 * 60
+    idle_last_warn_s: float = 60
+    """How long before its idle end a session's person is warned, twice."""
     left_open_s: float = 15 * 60
     ask_s: float = 2 * 60
     """How long who asks to take a session over waits for the answer."""

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 EVERY_S = 1.0
 """A flood writes tens of MiB in that time; the reserve holds many times more."""
 NO_SPACE = "the journal has no space left; an operator makes room"
-WARN_S = (300.0, 60.0)
 
 
 async def watch(sessions: Sessions) -> None:
@@ -50,9 +49,12 @@ def _idle(sessions: Sessions, session: "Session", now: float, warned: dict[str, 
     if left <= 0:
         sessions.end_soon(session, "idle")
         return
-    due = sum(left <= mark < sessions.limits.idle_s for mark in WARN_S)
+    limits = sessions.limits
+    marks = (limits.idle_warn_s, limits.idle_last_warn_s)
+    due = sum(left <= mark < limits.idle_s for mark in marks)
     if due > warned.get(session.id, 0):
-        session.notify(f"session ends in {left / 60:.0f} min: nothing was typed for a while")
+        when = f"{left / 60:.0f} min" if left >= 59 else f"{left:.0f} s"
+        session.notify(f"session ends in {when}: nothing was typed for a while")
     warned[session.id] = due
 
 

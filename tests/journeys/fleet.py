@@ -32,9 +32,11 @@ class Device:
 
     def __init__(self, folder: Path, place: str, number: int, hello: wire.Hello) -> None:
         name = name_of(number)
-        self._config = config.Config(
+        found = config.Config(
             folder / name, config.Identity(f"d{number}", name, [place]), config.Settings()
         )
+        # Once: a shim reads its files on a processor of its own, here the others would wait.
+        self._way = dial.way(found)
         self._place, self._hello = place, hello
         self._backoff = Backoff()
 
@@ -46,8 +48,9 @@ class Device:
             await asyncio.sleep(self._backoff.wait())
 
     async def _line(self) -> None:
-        way = dial.way(self._config)
-        socket = await dial.connect(way, self._place, dial.CONTROL, wire.MAX_CONTROL, patient=True)
+        socket = await dial.connect(
+            self._way, self._place, dial.CONTROL, wire.MAX_CONTROL, patient=True
+        )
         line = ControlLine(socket, lambda _: None, self._told, lambda: False)
         welcome = await line.hello(self._hello)
         self._backoff.reset()

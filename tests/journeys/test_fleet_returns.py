@@ -17,7 +17,7 @@ from tests.journeys.rig import House, until
 pytestmark = [pytest.mark.needs("ssh"), pytest.mark.alone, pytest.mark.timeout(600)]
 
 BACK_S, LOGIN_S = 30.0, 3.0
-PROCESSES = 2
+PROCESSES = 4
 SIZES = [200, pytest.param(2000, marks=pytest.mark.soak)]
 
 

@@ -1,0 +1,110 @@
+"""A session in which nothing is typed: warned twice, then ended; what runs counts as activity."""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.rig import House, until
+from tests.journeys.screen import Screen
+
+pytestmark = [pytest.mark.needs("ssh", "sftp"), pytest.mark.timeout(120)]
+
+DEVICE = "idle-01"
+IDLE_S, WARN_S, LAST_S = 8.0, 5.0, 2.0
+WAITER = '#!/bin/sh\necho begun > "$1.begun"\nwhile [ ! -e "$1.end" ]; do sleep 0.05; done\n'
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    limits = {
+        "reserve_bytes": 1 << 20, "left_open_s": 1,
+        "idle_s": IDLE_S, "idle_warn_s": WARN_S, "idle_last_warn_s": LAST_S,
+    }  # fmt: skip
+    with House(tmp_path_factory.mktemp("idle") / "house", limits) as house:
+        assert house.run("library add waiter.sh", stdin=WAITER.encode()).status == 0
+        house.start_shim(DEVICE)
+        yield house
+
+
+def console(house: House) -> Screen:
+    s = Screen(house.ssh("", "-tt")[:-1], columns=120)
+    s.until(r"^fireline>$")
+    s.enter(f"connect {DEVICE}")
+    s.until(at_prompt)
+    return s
+
+
+def at_prompt(s: Screen) -> bool:
+    return bool(re.match(rf"{DEVICE} .*>$", s.lines[s.screen.cursor.y]))
+
+
+def ended(house: House) -> list[str]:
+    return [str(r["reason"]) for r in house.of_kind("session_ended", session_of(house))]
+
+
+def session_of(house: House) -> str:
+    begun = [s for s in house.of_kind("session_begun") if s["device"] == DEVICE]
+    return str(begun[-1]["session"])
+
+
+def test_at_the_prompt_it_is_told_twice_and_ended_with_its_reason(house: House) -> None:
+    with console(house) as s:
+        session = session_of(house)
+        s.until(r"^session ends in [45] s: nothing was typed for a while$")
+        s.until(r"^session ends in [12] s: nothing was typed for a while$")
+        s.until(rf"^{session} has ended: idle$")
+        s.until(r"^fireline>$")
+    assert ended(house) == ["idle"]
+
+
+def test_a_key_begins_the_time_anew_and_a_shell_is_told_too(house: House) -> None:
+    with console(house) as s:
+        session = session_of(house)
+        s.enter("shell")
+        s.until(lambda s: bool(re.search(r"[#$]$", s.lines[s.screen.cursor.y])))
+        s.until(r"session ends in [45] s: nothing was typed for a while$")
+        began = time.monotonic()
+        s.type("x")
+        s.until(r"session ends in [12] s: nothing was typed for a while$")
+        s.until(rf"^{session} has ended: idle$")
+        assert time.monotonic() - began > IDLE_S - 0.5
+    until("nothing is left on the device", lambda: not house.shims[DEVICE].left())
+
+
+def test_what_runs_behind_is_activity_and_its_end_begins_the_time(
+    house: House, tmp_path: Path
+) -> None:
+    mark = tmp_path / "w"
+    with console(house) as s:
+        s.enter(f"run waiter.sh -arg {mark} &")
+        s.until(r"^job \d+ runs behind")
+        until("it has begun", lambda: Path(f"{mark}.begun").exists())
+        began = time.monotonic()
+        until("longer than idle", lambda: time.monotonic() - began > IDLE_S + 3)
+        assert not ended(house)
+        s.read()
+        assert "session ends in" not in s.all_text
+        Path(f"{mark}.end").touch()
+        s.until(r"^job \d+ completed: run on ")
+        s.until(r"^session ends in [12] s: ")
+        s.enter("pwd")  # and it goes on
+        s.until(r"^/$")
+        s.enter("exit")
+        s.until(r"^fireline>$")
+    assert ended(house) == ["exit"]
+
+
+def test_a_transfer_by_sftp_is_activity_as_long_as_it_takes(house: House, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(bytes(3 << 20))
+    began = time.monotonic()
+    argv = ["sftp", "-F", str(house.state / "ssh_config"), "-l", "2000", "-b", "-", "fireline"]
+    line = f"get /devices/{DEVICE}/root{source} {tmp_path}/got\n"
+    ran = subprocess.run(argv, input=line.encode(), capture_output=True, check=False, timeout=90)
+    assert ran.returncode == 0, ran.stderr
+    assert time.monotonic() - began > IDLE_S + 2, "it was too quick to tell"
+    assert (tmp_path / "got").read_bytes() == source.read_bytes()
