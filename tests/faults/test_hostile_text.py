@@ -77,8 +77,9 @@ async def test_no_form_of_an_exec_holds_what_a_terminal_obeys(player: Player, fo
 async def test_messages_and_output_hold_nothing_either(player: Player) -> None:
     printed = "".join(f"{text}\n" for text in MARKED).encode()
     said = [{"item": "note", "text": text} for text in MARKED]
-    frames = [{"item": "into", "where": "stderr"}, printed, *said, {**DONE, "exit_code": 0}]
-    ran = await player.exec("run x.sh", {"item": "into", "where": "stdout"}, printed, *frames)
+    out, err = ({"item": "into", "where": where} for where in ("stdout", "stderr"))
+    end = {"item": "done", "exit_code": 0}
+    ran = await player.exec("run x.sh", out, printed, err, printed, *said, end)
     clean(ran.out + ran.err, "\n\t")
     assert visible(MARKED[-1]) in ran.out and visible(MARKED[-1]) in ran.err
 
