@@ -1,5 +1,6 @@
 """The broker's settings: one state folder, one `fireline.toml` in it; every limit is a setting."""
 
+import math
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -106,6 +107,14 @@ def load(state: Path) -> Config:
     return config
 
 
+def _check_number(name: str, value: float, *, whole: bool) -> None:
+    """A limit below nought, or a time of nought, would end what it is to bound."""
+    if not math.isfinite(value) or value < 0 or (name.endswith("_s") and value == 0):
+        raise NotUnderstood(f"{FILE}: {name} takes a number over 0, not {value}")
+    if whole and not isinstance(value, int) and not name.endswith("_s"):
+        raise NotUnderstood(f"{FILE}: {name} takes a whole number, not {value}")
+
+
 def _made(kind: type[Any], told: Any, prefix: str) -> Any:
     """A settings value; unknown names and wrong types are refused by name."""
     known = {f.name: f.type for f in fields(kind)}
@@ -116,6 +125,8 @@ def _made(kind: type[Any], told: Any, prefix: str) -> Any:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if isinstance(default, int | float) and not isinstance(default, bool) and not number:
             raise NotUnderstood(f"{FILE}: {prefix}{name} takes a number")
+        if number:
+            _check_number(f"{prefix}{name}", value, whole=isinstance(default, int))
         if isinstance(default, str) and not isinstance(value, str):
             raise NotUnderstood(f"{FILE}: {prefix}{name} takes a text")
     return kind(**told)
