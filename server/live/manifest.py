@@ -18,7 +18,8 @@ def noticed(name: str, head: bytes) -> list[str]:
     notes = []
     lower = name.lower()
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        notes.append(f"{name} is UTF-16; on Linux no interpreter reads it")
+        if not lower.endswith(".ps1"):
+            notes.append(f"{name} is UTF-16; neither cmd.exe nor a Linux interpreter reads it")
     elif lower.endswith((".sh", ".py")):
         body = head.removeprefix(b"\xef\xbb\xbf")
         if body is not head and len(body) != len(head):
@@ -27,6 +28,14 @@ def noticed(name: str, head: bytes) -> list[str]:
             notes.append(f"{name} has Windows line ends; a Linux shell takes them as text")
         if not body.startswith(b"#!") and body.lstrip().startswith(b"#!"):
             notes.append(f"{name} has blank lines before #!; run starts its interpreter anyway")
+    elif lower.endswith((".cmd", ".bat")):
+        if b"\n" in head.replace(b"\r\n", b""):
+            notes.append(f"{name} has Unix line ends; cmd.exe may miss its labels")
+        if head.startswith(b"\xef\xbb\xbf"):
+            notes.append(f"{name} begins with a byte-order mark; run takes it away for cmd.exe")
     elif lower.endswith(".ps1") and not head.startswith(b"\xef\xbb\xbf") and not head.isascii():
-        notes.append(f"{name} is UTF-8 without a byte-order mark; PowerShell 5.1 misreads it")
+        notes.append(
+            f"{name} is UTF-8 without a byte-order mark, which PowerShell 5.1 misreads; run gives "
+            "it one"
+        )
     return notes
