@@ -10,11 +10,12 @@ from commands.language.host.files import Archive, FileFactsRow, FileHandle, File
 from commands.language.names import Name, from_text, to_units
 from endpoint_shim.batches import in_batches, made
 from endpoint_shim.new_file import NewFile
+from endpoint_shim.windows.archive import archive_of
 from endpoint_shim.windows.disk import WindowsDisk
 from endpoint_shim.windows.drives import refuse_network
 from endpoint_shim.windows.facts import digest_of, facts_of
 from endpoint_shim.windows.listing import entered, listing
-from endpoint_shim.windows.paths import in_words, joined
+from endpoint_shim.windows.paths import file_of, in_words, joined
 from endpoint_shim.windows.reading import Opened, PlainFile, open_plain
 from endpoint_shim.windows.search import Search
 from endpoint_shim.windows.writing import Draft, WritePolicy
@@ -59,7 +60,10 @@ class WindowsFiles:
             stopped.set()
 
     async def archive(self, path: Name) -> Archive | None:
-        return None  # opening it refuses a folder by name, and says that only files are taken
+        whole = joined(self._folder, path, stream=True)
+        if file_of(whole) != whole:
+            return None  # a stream, which is a file of its own
+        return await asyncio.to_thread(archive_of, whole, self._policy)
 
     async def open(self, path: Name, *, recall: bool = False) -> FileHandle:
         whole = joined(self._folder, path, stream=True)

@@ -54,14 +54,15 @@ def opened(
             # A hard link has a path of its own.
             identity = disk.identity(looking)
             policy.check_open(file_of(path), *identity)
-            return _same(path, identity, disk), real
+            return same(path, identity, disk), real
         finally:
             disk.close(looking)
     except OSError as error:
         raise in_words(error, path) from error
 
 
-def _same(path: str, identity: tuple[int, int], disk: ReadingDisk) -> int:
+def same(path: str, identity: tuple[int, int], disk: ReadingDisk) -> int:
+    """A handle for reading at a path, of the very file that has that identity."""
     handle = disk.open(path)
     try:
         if not disk.is_on_disk(handle):

@@ -8,7 +8,7 @@
 """
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,6 +32,8 @@ class Entry(NamedTuple):
 
     path: str
     facts: Facts
+    folder: int
+    """The open folder it is in; good until the next entry is asked for."""
 
 
 @dataclass
@@ -47,7 +49,14 @@ class _Level:
 class Walk:
     """One walk; `entries` is its only use, `left_out` is complete after it."""
 
-    def __init__(self, starts: Iterable[str], policy: PathPolicy) -> None:
+    def __init__(
+        self,
+        starts: Iterable[str],
+        policy: PathPolicy,
+        top: Callable[[str], bool] = lambda name: True,
+    ) -> None:
+        """`top` chooses among the names in the starts themselves."""
+        self._top = top
         self._starts = list(starts)
         self._policy = policy
         self._levels: list[_Level] = []
@@ -89,8 +98,10 @@ class Walk:
         level = self._levels[-1]
         try:
             for found in handles.listed(level.handle):
+                if len(self._levels) == 1 and not self._top(found.name):
+                    continue
                 path = below(level.path, found.name)
-                yield Entry(path, found)
+                yield Entry(path, found, level.handle)
                 if found.is_directory and found.attributes & RECALL_ON_OPEN:
                     self.left_out.not_here(text(path))
                 elif found.is_directory:

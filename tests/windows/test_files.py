@@ -1,6 +1,7 @@
 """Files placed on a Windows device by a stock ssh client, through the real broker and shim."""
 
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,29 @@ def test_a_folder_that_links_to_one_above_it_is_gone_into_once(live: Live, tmp_p
     rows = live.rows(f"on {live.device} dir {dos(tmp_path / 'Folder')}")
     kinds = {row["path"].rpartition("\\")[2]: (row["kind"], row["error"]) for row in rows}
     assert kinds["HIT.txt"] == ("file", "") and kinds["Application Data"][0] == "link"
+
+
+def test_getfile_takes_a_folder_as_one_archive_and_odd_files_by_name(
+    live: Live, tmp_path: Path
+) -> None:
+    folder = tmp_path / "Folder"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub" / "nul").write_bytes(SCRIPT)
+    (folder / "empty").touch()
+    (folder / "link").symlink_to("sub")
+    lines = [f"getfile {dos(folder)}", f"getfile {dos(folder / 'sub' / 'nul')}"]
+    lines += [f"getfile {dos(folder / 'empty')}"]
+    lines += ["getfile \\\\localhost\\c$\\x", "getfile \\\\.\\PhysicalDrive0"]
+    ran = live.ssh(f"connect {live.device}", "\n".join([*lines, "exit", ""]))
+    said = ran.out + ran.err
+    assert said.count(f"same digest on {live.device} and here") == 3, said
+    # Wine tells no link's target; one that is told stays a link in the archive.
+    assert "Folder\\link is a link and was left out" in said
+    assert said.count("is on the network or a device; paths here begin with a drive") == 2
+    tars = [one for one in live.state.rglob("*Folder.tar*") if one.is_file()]
+    assert len(tars) == 1
+    with tarfile.open(tars[0]) as tar:
+        names = {one.name: one for one in tar}
+        nul = tar.extractfile("Folder/sub/nul")
+        assert nul is not None and nul.read() == SCRIPT
+    assert set(names) == {"Folder/sub", "Folder/sub/nul", "Folder/empty"}
