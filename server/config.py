@@ -21,6 +21,8 @@ class Limits:
 
     sessions: int = 25
     sessions_per_person: int = 10
+    sessions_per_device: int = 25
+    """1: whoever comes second may watch the one there is, or ask for it."""
     exec_per_person: int = 20
     command_s: float = 10 * 60
     long_command_s: float = 30 * 60

@@ -84,7 +84,7 @@ class Sessions:
         session.role, session.rule = role, rule_name
         if device is not None:
             session.folder = Name("C:\\" if device.platform == "windows" else "/")
-        self._tell_others(session)
+        self._tell_others(session, "is open")
         self.live[session.id] = session
         if device is not None and device.line is not None:
             device.line.send(wire.Begin(session=session.id))
@@ -119,12 +119,25 @@ class Sessions:
         if responder.door in SLOTS:
             if every >= self.limits.sessions:
                 raise Refused(f"{self.limits.sessions} sessions are open; one must end first")
+            self._check_room(device)
             if mine >= self.limits.sessions_per_person:
                 raise Refused(
                     f"you have {self.limits.sessions_per_person} sessions open; end one first"
                 )
         elif others >= self.limits.exec_per_person:
             raise Refused(f"you have {self.limits.exec_per_person} of these open; end one first")
+
+    def _check_room(self, device: Device) -> None:
+        """Several sessions on a device, or one, is the operator's choice."""
+        most = self.limits.sessions_per_device
+        held = [s for s in self.live.values() if s.device is device and s.responder.door in SLOTS]
+        if len(held) >= most:
+            one = held[0]
+            how = "one session at a time" if most == 1 else f"{most} sessions at once"
+            raise Refused(
+                f"{device.name} takes {how} and {one.id} of {one.person} is open; attach "
+                f"{one.id} -watch looks at it, -ask asks for it"
+            )
 
     def slots(self, person: str) -> tuple[int, int, int]:
         """Sessions on devices: of everybody, of this person, and those that take no slot."""
@@ -287,6 +300,8 @@ class Sessions:
 
     def forget(self, session: Session) -> None:
         self.live.pop(session.id, None)
+        if session.responder.door in SLOTS:
+            self._tell_others(session, "has ended")
 
     async def stop(self, reason: str) -> None:
         """Ends every session, then waits for what still writes."""
@@ -360,10 +375,11 @@ class Sessions:
     def busy(self, device: Device) -> bool:
         return any(s.device is device for s in self.live.values())
 
-    def _tell_others(self, session: Session) -> None:
-        for other in self.live.values():
-            if session.device is not None and other.device is session.device:
-                other.notify(f"{session.person} opened {session.id} on {session.device.name} too")
+    def _tell_others(self, session: Session, what: str) -> None:
+        device = session.device
+        for other in self.live.values() if device is not None else ():
+            if device is not None and other.device is device:
+                other.notify(f"{session.id} of {session.person} on {device.name} {what}")
 
     def clock(self) -> str:
         """The time of day as notices give it."""

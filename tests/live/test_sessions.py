@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ async def test_each_limit_is_said_and_an_end_makes_room(rig: Rig) -> None:
     with pytest.raises(Refused, match="you have 1 of these open"):
         await sessions.open(who("alice", "exec"), DEVICE)
     await sessions.open(who("bob"), DEVICE)
-    assert re.match(r"\d\d:\d\d:\d\dZ  bob opened ", held.notices[-1])
+    assert re.match(r"\d\d:\d\d:\d\dZ  S\d+ of bob on web-01 is open", held.notices[-1])
     await held.end("room for another")
     await sessions.open(who("alice"), DEVICE)
     with pytest.raises(Refused, match="needs basic or advanced"):
@@ -131,3 +132,32 @@ async def test_a_command_for_a_device_that_left_is_refused_at_once(rig: Rig) -> 
     device.line.close("a cable")
     with pytest.raises(FirelineError, match=f"{DEVICE} is offline"):
         await session.execute(parse("dir /"))
+
+
+async def test_one_session_a_device_is_a_setting_and_execs_take_no_slot(rig: Rig) -> None:
+    sessions = sessions_of(rig)
+    sessions.limits = replace(sessions.limits, sessions_per_device=1)
+    first = await sessions.open(who("alice"), DEVICE)
+    with pytest.raises(Refused, match=f"one session at a time and {first.id} of alice is open"):
+        await sessions.open(who("bob"), DEVICE)
+    exec_one = await sessions.open(who("bob", "exec"), DEVICE)
+    await first.end("exit")
+    await (await sessions.open(who("bob"), DEVICE)).end("exit")
+    await exec_one.end("exit")
+
+
+async def test_each_is_told_of_the_others_coming_and_going(rig: Rig) -> None:
+    sessions = sessions_of(rig)
+    first = await sessions.open(who("alice"), DEVICE)
+    told: list[str] = []
+    first.on_notice = told.append
+    second = await sessions.open(who("bob"), DEVICE)
+    await second.end("exit")
+    one_command = await sessions.open(who("bob", "exec"), DEVICE)
+    await one_command.end("its command ended")
+    assert told == [
+        f"{second.id} of bob on {DEVICE} is open",
+        f"{second.id} of bob on {DEVICE} has ended",
+        f"{one_command.id} of bob on {DEVICE} is open",
+    ]
+    await first.end("exit")
