@@ -19,6 +19,8 @@ from server.audit.decoding import decode_body
 from server.audit.folders import Folders
 from server.audit.records import (
     Body,
+    ChangeBegun,
+    ChangeEnded,
     CommandTyped,
     Decided,
     Ended,
@@ -84,6 +86,8 @@ class _Left(NamedTuple):
     commands: dict[int, _Command]
     evidence: set[str]
     """Names that a record gives."""
+    changes: dict[int, ChangeBegun]
+    """By SFTP and scp, begun and without an end."""
 
 
 async def recover(
@@ -119,6 +123,7 @@ async def _end(
     bodies += [EvidencePartial(p.number, p.name, p.bytes, p.sha256) for p in partials]
     ends = [_ended(n, left.commands[n], results[n], partials) for n in open_numbers]
     bodies += ends
+    bodies += [_change_ended(number) for number in left.changes]
     bodies.append(Recovered(open_numbers, f"{recording.told}; broker instance {instance}"))
     await store.room()
     waits = [writer.submit(body)[1] for body in bodies]
@@ -159,6 +164,7 @@ async def _read(store: Store, session: str) -> _Left:
     """Every command of the session; lines that do not decode are left to `verify`."""
     commands: dict[int, _Command] = {}
     evidence: set[str] = set()
+    changes: dict[int, ChangeBegun] = {}
     at = door = ""
     after = 0
     while rows := await records.page(store, session, after):
@@ -176,10 +182,14 @@ async def _read(store: Store, session: str) -> _Left:
                 door = body.door
             elif isinstance(body, EvidenceTaken | EvidencePartial):
                 evidence.add(body.name)
+            elif isinstance(body, ChangeBegun):
+                changes[body.change] = body
+            elif isinstance(body, ChangeEnded):
+                changes.pop(body.change, None)
             number = getattr(body, "number", None)
             if number is not None:
                 _note(commands.setdefault(number, _Command()), body)
-    return _Left(at, door, commands, evidence)
+    return _Left(at, door, commands, evidence, changes)
 
 
 def _note(command: _Command, body: Any) -> None:
@@ -221,6 +231,11 @@ def _ended(number: int, command: _Command, result: SealedFile, partials: list[Pa
         exit_code=None,
         took_ms=result.ms,
     )
+
+
+def _change_ended(number: int) -> ChangeEnded:
+    message = "the broker stopped while it was under way; outcome unknown"
+    return ChangeEnded(number, "interrupted", message, 0, "", [])
 
 
 def _evidence_name(command: _Command) -> str:

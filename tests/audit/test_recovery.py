@@ -14,6 +14,8 @@ from server.audit.chunks import Kind, Reader
 from server.audit.journal import Journal
 from server.audit.records import (
     Body,
+    ChangeBegun,
+    ChangeEnded,
     CommandTyped,
     Decided,
     Ended,
@@ -173,4 +175,22 @@ async def test_a_session_without_a_recording_is_ended_and_says_so(
     assert found.recording == "recording missing"
     verdict = await verify(after, session.id)
     assert "  recording  missing" in verdict.lines
+    await after.close()
+
+
+async def test_a_change_by_sftp_without_an_end_has_an_unknown_outcome(
+    store: Store, opened: SessionOpened
+) -> None:
+    before = await Journal.open(store, store.path.parent)
+    session = await before.open_session(opened)
+    await session.append(ChangeBegun(1, "write", "/a", "", "r"))
+    await session.append(ChangeEnded(1, "completed", "", 3, "", [(0, 3)]))
+    await session.append(ChangeBegun(2, "rename", "/a", "/b", "r"))
+    await session.recording.close()
+    await before.close()
+    after = await Journal.open(store, store.path.parent)
+    await after.recover("next")
+    ends = [r.body async for r in after.records(session.id) if isinstance(r.body, ChangeEnded)]
+    assert [(end.change, end.state) for end in ends] == [(1, "completed"), (2, "interrupted")]
+    assert ends[-1].message.endswith("outcome unknown")
     await after.close()
