@@ -1,5 +1,8 @@
 """`you~NAME@broker` on Windows: cmd.exe runs the line, as Windows' own OpenSSH has it."""
 
+import hashlib
+import os
+
 import pytest
 
 from tests.windows.live import Live, Ran
@@ -29,6 +32,18 @@ def test_what_is_quoted_reaches_cmd_as_it_was_typed(live: Live) -> None:
 def test_standard_input_reaches_the_line(live: Live) -> None:
     ran = there(live, "more", b"one\r\ntwo\r\n")
     assert (ran.status, ran.out) == (0, "one\r\ntwo\r\n")
+
+
+def test_bytes_of_any_kind_reach_a_program_unchanged(live: Live) -> None:
+    python = next(
+        row["path"]
+        for row in live.rows(f"on {live.device} processes")
+        if row["name"] == "python.exe"
+    )
+    data = os.urandom(1 << 20) + b"\r\n\x1a\n\0"
+    code = "import hashlib,sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())"
+    ran = there(live, f'{python} -I -S -c "{code}"', data)
+    assert (ran.status, ran.out) == (0, hashlib.sha256(data).hexdigest() + "\r\n")
 
 
 def test_several_lines_are_refused_for_cmd_would_run_the_first_alone(live: Live) -> None:

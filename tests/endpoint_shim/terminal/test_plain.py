@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from commands.language.host.terminal import Terminal
 from commands.language.names import Name
 from endpoint_shim.groups import Group
 from endpoint_shim.linux.groups import open_groups
+from endpoint_shim.linux.login import login
 from endpoint_shim.terminal.plain import KEEP
 from endpoint_shim.terminal.posix import PosixTerminals
 
@@ -81,3 +83,34 @@ async def test_hung_up_it_ends_and_what_it_had_started_with_it(heard: Heard, gro
         await started.wait()
     heard.shell.hang_up()
     assert await waiting < 0
+
+
+async def test_one_line_runs_as_sshd_runs_it_and_ends_the_shell(
+    group: Group, tmp_path: Path
+) -> None:
+    terminals = PosixTerminals(group, Name(str(tmp_path)))
+    heard = Heard(await terminals.open_plain(b"pwd; echo $0 it\\'s >&2; cat; exit 6"))
+    heard.shell.write(b"given")
+    heard.shell.end_input()
+    assert await heard.end() == 6
+    assert heard.out == f"{tmp_path}\ngiven".encode()
+    assert heard.err == f"{os.path.basename(login().shell)} it's\n".encode()
+
+
+async def test_at_a_devices_own_login_it_begins_at_home(group: Group, tmp_path: Path) -> None:
+    terminals = PosixTerminals(group, Name(str(tmp_path)))
+    heard = Heard(await terminals.open_plain(b"pwd -P; [ $PWD = $HOME ] && echo home", home=True))
+    assert await heard.end() == 0
+    assert heard.out == f"{os.path.realpath(login().home)}\nhome\n".encode()
+
+
+async def test_a_signal_reaches_the_group_of_the_line(group: Group, tmp_path: Path) -> None:
+    terminals = PosixTerminals(group, Name(str(tmp_path)))
+    heard = Heard(await terminals.open_plain(b"echo up; sleep 1000 & wait"))
+    up = asyncio.Event()
+    heard.shell.on_output = lambda _: up.set()
+    ending = asyncio.create_task(heard.end())
+    async with asyncio.timeout(20):
+        await up.wait()
+    heard.shell.signal("TERM")
+    assert await ending == -signal.SIGTERM
