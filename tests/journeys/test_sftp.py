@@ -259,6 +259,21 @@ def test_a_client_that_is_killed_leaves_what_it_got_in_the_record(demo: Demo, th
     until(lambda: read in demo.chunks())
 
 
+def test_sixty_four_reads_at_once_are_each_answered_with_their_bytes(
+    demo: Demo, there: Path
+) -> None:
+    with Raw(demo) as raw:
+        path = demo.at(there / "sub" / "big")
+        handle = raw.ask(3, string(path.encode()) + struct.pack(">II", 1, 0))[9:]
+        for number in range(64):
+            body = struct.pack(">I", number) + string(handle)
+            raw.send(5, body + struct.pack(">QI", number * 100_003, 30_000))
+        answers = [raw.packet() for _ in range(64)]
+    for answer in answers:
+        number = struct.unpack(">I", answer[1:5])[0]
+        assert answer[9:] == BIG[number * 100_003 :][:30_000]
+
+
 def test_extended_requests_are_refused_cleanly_and_the_next_is_served(demo: Demo) -> None:
     with Raw(demo) as raw:
         assert raw.version[:5] == struct.pack(">BI", 2, 3)

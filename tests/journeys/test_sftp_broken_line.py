@@ -99,3 +99,30 @@ def test_a_copy_whose_stream_does_not_come_back_leaves_nothing(
         line.mend()
     house.wait_online(DEVICE, before)
     until("nothing is left", lambda: os.listdir(there) == [])
+
+
+def test_a_broker_killed_under_a_copy_leaves_nothing_and_says_unknown(
+    house: House, line: Proxy, big: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    end = line.sent + SIZE // 3
+
+    def look(sent: int) -> None:
+        if sent >= end:
+            line.on_sent = lambda _: None
+            house.kill_broker()
+
+    line.on_sent = look
+    ran = put(house, big, there / "new")
+    assert ran.returncode != 0
+    before = len(house.records())
+    house.start_broker()
+    house.wait_online(DEVICE, before)
+    (change,) = ended(house)
+    assert change["state"] == "interrupted"
+    assert str(change["message"]).endswith("outcome unknown")
+    until("nothing is left", lambda: os.listdir(there) == [])
+    session = [s for s in house.of_kind("session_begun") if s["device"] == DEVICE][-1]["session"]
+    status, told = house.admin(f"verify {session}")
+    assert "interrupted" in told or status == 0, told
