@@ -25,6 +25,7 @@ class FindFile(DeviceCommand, role=BASIC, rows=FileRow, limit=minutes(30)):
     * stands for any text, ? for one character, [ab] for one of them; [[] finds a bracket itself.
     On Windows in any case. Without -path all local file systems are searched; it says which
     others it left out. Links are shown, not followed; each folder is entered once.
+
     -newer takes a time as tables show it, in UTC: 2026-11-24 or '2026-11-24 14:03:11Z'.
     -hash reads every plain file of that name, and shows those that have this digest.
     """

@@ -20,8 +20,10 @@ class Library(DeskCommand, role=ADVANCED, group="broker", rows=LibraryRow, limit
 
     Adding and deleting need the right `library: write`. The bytes come on standard input:
     ssh … 'library add triage.sh' < triage.sh
+
     library show NAME, or NAME@VERSION, shows the file as text; library log all that happened, with
     who, when, and how often each version was run.
+
     The same bytes again make no new version; the description stays until another one is given.
     """
 

@@ -11,6 +11,10 @@ from commands.language.items import Item
 class Quota(DeskCommand, role=ANY, group="broker", rows=QuotaRow):
     """Show the limits that hold for you and for this session, and what is used of each.
 
+    Sessions are those on devices; exec, sftp and scp have a cap of their own. A recording, results
+    and evidence are this session's, violations its device's records of this hour. Long commands
+    are getfile, putfile, findfile, fileinfo and run. Of the free space at least so much is kept.
+
     An operator sets them in fireline.toml, under [limits], by the name in the last column.
     """
 

@@ -16,6 +16,7 @@ class Settings(DeskCommand, role=ANY, group="here", rows=SettingRow):
     """Show your settings, or change one; the broker keeps them for you.
 
     settings zone Europe/Berlin shows times there; json and csv stay in UTC.
+
     settings plain on is for screen readers: lists for tables, nothing redrawn, plain ASCII.
     """
 

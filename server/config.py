@@ -37,7 +37,6 @@ class Limits:
     stream_dial_s: float = 15
     stream_away_s: float = 80
     """How long a broken stream is waited for; a device gives up after 70 s."""
-    stuck_s: float = 30
     file_bytes: int = 3 * 1024 * MIB
     fileinfo_bytes: int = 30 * 1024 * MIB
     """What fileinfo reads for its digests."""
@@ -52,7 +51,6 @@ class Limits:
     refusals_per_hour: int = 100
     """Refused connections of one device that are recorded."""
     handshakes: int = 64
-    enrolments_per_minute: int = 60
     certificate_days: float = 365
     """How long a device's certificate lasts; it is renewed from two thirds of that on."""
     renewals_per_hour: int = 10

@@ -40,7 +40,7 @@ class DeskPerson:
             )
         free = await self._broker.journal.free_bytes()
         yield QuotaRow(
-            limit="free space, at least",
+            limit="free space",
             used=free,
             allowed=limits.reserve_bytes,
             unit="bytes",
@@ -52,9 +52,9 @@ class DeskPerson:
         sessions, limits = self._broker.sessions, self._broker.config.limits
         every, mine, others = sessions.slots(self._session.person)
         rows = (
-            ("sessions of all people", every, limits.sessions, "sessions"),
-            ("sessions of yours", mine, limits.sessions_per_person, "sessions_per_person"),
-            ("exec, sftp and scp of yours", others, limits.exec_per_person, "exec_per_person"),
+            ("all sessions", every, limits.sessions, "sessions"),
+            ("your sessions", mine, limits.sessions_per_person, "sessions_per_person"),
+            ("your exec, sftp", others, limits.exec_per_person, "exec_per_person"),
         )
         return [
             QuotaRow(limit=what, used=used, allowed=most, unit="sessions", setting=setting)
@@ -66,9 +66,9 @@ class DeskPerson:
         session, limits = self._session, self._broker.config.limits
         journal = session.journal
         rows = [
-            ("recording of this session", journal.recording.position.offset, "recording_bytes"),
-            ("results of this session", journal.results_used, "results_bytes"),
-            ("evidence of this session", self._broker.evidence.used(journal), "evidence_bytes"),
+            ("this recording", journal.recording.position.offset, "recording_bytes"),
+            ("these results", journal.results_used, "results_bytes"),
+            ("this evidence", self._broker.evidence.used(journal), "evidence_bytes"),
         ]
         found = [
             QuotaRow(
@@ -83,7 +83,7 @@ class DeskPerson:
         if session.device is not None:
             found.append(
                 QuotaRow(
-                    limit="violation records of this device",
+                    limit="violations",
                     unit="an hour",
                     used=self._broker.sessions.violations_of(session.device),
                     allowed=limits.violations_per_hour,
@@ -99,11 +99,11 @@ def _row(mine: Preferences, name: str) -> SettingRow:
 
 
 _ALONE = (
-    ("idle until a session ends", "seconds", "idle_s"),
-    ("left open until it ends", "seconds", "left_open_s"),
-    ("one command", "seconds", "command_s"),
-    ("getfile findfile fileinfo run", "seconds", "long_command_s"),
-    ("one file taken", "bytes", "file_bytes"),
-    ("one file for fileinfo", "bytes", "fileinfo_bytes"),
-    ("one library file", "bytes", "library_bytes"),
+    ("idle", "seconds", "idle_s"),
+    ("left open", "seconds", "left_open_s"),
+    ("a command", "seconds", "command_s"),
+    ("a long command", "seconds", "long_command_s"),
+    ("a file taken", "bytes", "file_bytes"),
+    ("a fileinfo", "bytes", "fileinfo_bytes"),
+    ("a library file", "bytes", "library_bytes"),
 )

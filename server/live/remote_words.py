@@ -130,7 +130,9 @@ def _path(folder: str, path: Name, is_folder: bool) -> str:
 def _meaning(row: FileRow) -> str:
     if row.is_directory:
         return "folder"
-    return row.kind if row.kind != "file" or row.size is None else f"{row.size:,} bytes"
+    if row.kind != "file" or row.size is None:
+        return row.kind
+    return "1 byte" if row.size == 1 else f"{row.size:,} bytes"
 
 
 async def _stopped(job: Job) -> None:

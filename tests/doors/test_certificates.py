@@ -13,6 +13,8 @@ import asyncssh
 import pytest
 
 from server.audit.records import Login, LoginRefused
+from server.doors.login import KEY_OPTION
+from server.doors.login import Login as LoginDoor
 from tests.doors.rig import Ran, Rig, finished, make_key
 from tests.identity.ssh_certificates import Offered, blob_of, resigned
 
@@ -336,3 +338,24 @@ async def test_certificates_offered_are_counted_like_keys(rig: Rig, corp: Author
         command[1:1] = ["-i", str(corp.folder / f"k{number}")]
     ran = await finished(command)
     assert ran.status == 255 and "too many keys offered" in ran.err
+
+
+async def test_asyncssh_alone_would_let_in_whom_a_certificate_does_not_name(
+    rig: Rig, corp: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These tests are trusted only after a door without our judgement was seen to fail them."""
+    corp.certify()  # without principals
+    assert (await corp.run("alice", "help")).status == 255
+    alice = (await finished(["ssh-keygen", "-lf", str(rig.keys / "alice.pub")])).out.split()[1]
+
+    def trusting(login: LoginDoor, username: str) -> None:
+        line = f'cert-authority,{KEY_OPTION}="{alice}" {corp.ca}\n'
+        login.conn.set_authorized_keys(asyncssh.import_authorized_keys(line))
+
+    async def unjudged(login: LoginDoor, username: str, blob: bytes) -> asyncssh.SSHKey | None:
+        whole = asyncssh.SSHServerConnection._validate_client_certificate
+        return await whole(login.conn, username, blob)
+
+    monkeypatch.setattr(LoginDoor, "_set_keys", trusting)
+    monkeypatch.setattr(LoginDoor, "_judged", unjudged)
+    assert (await corp.run("alice", "help")).status == 0

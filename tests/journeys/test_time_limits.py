@@ -80,6 +80,6 @@ def test_a_library_file_over_its_limit_is_refused_and_leaves_nothing(house: Hous
     assert ran.status == 3 and "the file is over the library's 2,000 bytes" in ran.err
     assert len(list((house.home / "library").iterdir())) == len(before) + 1
     rows = house.rows("quota")
-    assert {"limit": "one library file", "allowed": 2000}.items() <= next(
+    assert {"limit": "a library file", "allowed": 2000}.items() <= next(
         row for row in rows if row["setting"] == "library_bytes"
     ).items()
