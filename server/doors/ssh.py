@@ -17,7 +17,7 @@ from server.identity.access import Access, Rules
 log = logging.getLogger("fireline.ssh")
 
 CLOSE_WAIT = 20.0
-KEEPALIVE = 10.0
+KEEPALIVE = 8.0
 """Seconds; two unanswered and the connection is dead: found within 30 s."""
 
 

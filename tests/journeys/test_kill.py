@@ -24,7 +24,7 @@ from tests.journeys.rig import SERVER, SHIM, House, until
 
 pytestmark = [pytest.mark.needs("ssh", "ssh-keygen"), pytest.mark.timeout(180)]
 
-ROUNDS = 25
+ROUNDS, PARTS, SOAK_ROUNDS = 25, 2, 1000
 SIZE = 24 << 20
 THINGS = ("getfile", "putfile", "run", "shell")
 VICTIMS = ("broker", "supervisor", "worker", "client")
@@ -329,27 +329,38 @@ def make_rounds(tmp_path: Path) -> Iterator[Callable[..., Rounds]]:
         house.__exit__()
 
 
-def plan(seed: int) -> Iterator[Round]:
+def plan(seed: int, rounds: int) -> Iterator[Round]:
     """Every victim in everything once, then by chance; moments over what each takes."""
     chance = random.Random(seed)
     pairs = list(product(THINGS, VICTIMS))
-    pairs += [chance.choice(pairs) for _ in range(ROUNDS - len(pairs))]
+    pairs += [chance.choice(pairs) for _ in range(rounds - len(pairs))]
     chance.shuffle(pairs)
     for number, (what, victim) in enumerate(pairs):
         moment = chance.uniform(-0.2, 1.0)
         yield Round(number, what, victim, f"r{number:02}-{what}-{victim}", moment)
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 def test_a_kill_at_any_moment_loses_nothing_acknowledged(
-    make_rounds: Callable[..., Rounds],
+    make_rounds: Callable[..., Rounds], part: int
 ) -> None:
+    kill(make_rounds(), ROUNDS)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(4 * 3600)
+def test_a_thousand_kills_lose_nothing_acknowledged(make_rounds: Callable[..., Rounds]) -> None:
+    kill(make_rounds(), SOAK_ROUNDS)
+
+
+def kill(rounds: Rounds, count: int) -> None:
+    """So many rounds, each checked."""
     seed = int(os.environ.get("FIRELINE_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 30)
     print(f"FIRELINE_SEED={seed}")
-    rounds = make_rounds()
     rounds.prepare()
     rounds.measure()
     struck = 0
-    for one in plan(seed):
+    for one in plan(seed, count):
         rounds.play(one)
         print(one)
         rounds.check(one)
@@ -357,7 +368,7 @@ def test_a_kill_at_any_moment_loses_nothing_acknowledged(
             rounds.shown_is_recorded(one)
         struck += one.struck
     rounds.verify(set(rounds.house.sessions()), "at the end")
-    assert struck >= ROUNDS // 2, f"only {struck} kills came while something ran"
+    assert struck >= count // 2, f"only {struck} kills came while something ran"
 
 
 def test_a_broker_that_answers_before_it_is_durable_is_caught(
