@@ -65,7 +65,7 @@ class Own:
 
     def is_policy_in(self, device: int, number: int, name: str) -> bool:
         """Whether a name in an open folder is where the policy is or would be."""
-        if self.policy is None or name != self.policy.name:
+        if self.policy is None or os.path.normcase(name) != os.path.normcase(self.policy.name):
             return False
         return any((f.st_dev, f.st_ino) == (device, number) for f in _facts(self.policy.parent))
 

@@ -12,7 +12,7 @@ import os
 import secrets
 from typing import Protocol
 
-from commands.language.errors import Refused
+from commands.language.errors import Failed, Refused
 from endpoint_shim.windows.entries import READ_ONLY
 from endpoint_shim.windows.paths import PathPolicy, below, in_words, text
 from endpoint_shim.windows.walking import Disk, folder_of
@@ -76,9 +76,18 @@ class Draft:
         """Flushed, put into place, and its name flushed."""
         file = self._open()
         self._disk.flush(file)
-        if self._there(take=overwrite) and not overwrite:
+        taken = self._there(take=overwrite)
+        if taken and not overwrite:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        self._disk.place(file, self._folder, self._name, replace=overwrite)
+        try:
+            self._disk.place(file, self._folder, self._name, replace=overwrite)
+        except PermissionError as error:
+            if not taken:
+                raise
+            raise Failed(
+                f"{text(self._path)} is in use by another program or protected, and was not "
+                "replaced; end that one first, or put it under another name"
+            ) from error
         self._disk.flush(file)
 
     def close(self) -> None:

@@ -16,11 +16,11 @@ from endpoint_shim.policy import Policy
 from endpoint_shim.windows import handles
 from endpoint_shim.windows.access import described, set_private
 from endpoint_shim.windows.files import WindowsFiles
-from endpoint_shim.windows.kernel import close
+from endpoint_shim.windows.kernel import close, kernel32
 from endpoint_shim.windows.native import READ_CONTROL, WRITE_DAC
 
 NAMES = ("dot.", "space ", "con", "nul.txt", "\u00fc\u2603\U0001f600", "a" * 200)
-READ_ONLY, NORMAL = 1, 0x80
+READ_ONLY, NORMAL, SHARE_READ = 1, 0x80, 1
 
 
 def files(folder: Path, *off_limits: str) -> WindowsFiles:
@@ -88,6 +88,21 @@ async def test_a_folder_and_a_read_only_file_are_not_replaced(tmp_path: Path) ->
         await put(files(tmp_path), "fixed", b"new", overwrite=True)
     assert set_attributes(str(tmp_path / "fixed"), NORMAL)
     assert sorted(os.listdir(tmp_path)) == ["fixed", "folder"]
+
+
+async def test_a_file_that_another_program_holds_is_not_replaced_and_that_is_said(
+    tmp_path: Path,
+) -> None:
+    await put(files(tmp_path), "x", b"old")
+    held = kernel32.CreateFileW(
+        f"{tmp_path}\\x", handles.READ_DATA, SHARE_READ, None, handles.OPEN_EXISTING, 0, None
+    )
+    try:
+        with pytest.raises(Failed, match="in use by another program or protected, and was not"):
+            await put(files(tmp_path), "x", b"new", overwrite=True)
+    finally:
+        close(held)
+    assert content(tmp_path, "x") == b"old" and os.listdir(tmp_path) == ["x"]
 
 
 async def test_what_is_no_place_for_a_file_is_said(tmp_path: Path) -> None:
