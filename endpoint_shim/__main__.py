@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         description="\n".join(f"{word:<8} {about}" for word, about in SERVICE.items()),
     )
     service.add_argument("word", choices=list(SERVICE), metavar=" | ".join(SERVICE))
+    service.add_argument(
+        "--anyway", action="store_true", help="install although others could change its files"
+    )
     service.set_defaults(run=_service)
     for word in (enroll, run, check, service, renew):
         # Before or after the word; SUPPRESS keeps the one from overwriting the other.
@@ -95,7 +98,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _service(arguments: argparse.Namespace) -> int:
     from endpoint_shim import service
 
-    print(service.act(arguments.word, arguments.state))
+    print(service.act(arguments.word, arguments.state, anyway=arguments.anyway))
     return 0
 
 

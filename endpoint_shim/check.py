@@ -50,7 +50,7 @@ async def lines(state: Path, program: list[Path] | None = None) -> AsyncIterator
     yield True, f"this device is {found.identity.name} ({found.identity.device_id})"
     async for line in _changeable("the shim's program and libraries", whole):
         yield line
-    async for line in _changeable(f"where the policy is, {found.policy.parent}", [found.policy]):
+    async for line in _changeable(f"the policy {found.policy}", [found.policy]):
         yield line
     yield _certificate(found)
     yield _policy(found)

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from endpoint_shim import config
+from commands.language.errors import Refused
+from endpoint_shim import changers, config
 
 WORDS = {
     "install": "make it a service that starts now, with the system, and 5 s after it is killed",
@@ -16,10 +17,12 @@ else:
     WORDS["unit"] = "print the unit that install writes"
 
 
-def act(word: str, state: Path) -> str:
+def act(word: str, state: Path, *, anyway: bool = False) -> str:
     """Does it, and says what was done."""
     if word == "install":
         config.load(state)  # a service without an identity would start and end for ever
+        if not anyway:
+            refuse_where_others_could_change_it([state, *changers.program()])
     if sys.platform == "win32":
         from endpoint_shim.windows import service as windows
 
@@ -34,6 +37,13 @@ def act(word: str, state: Path) -> str:
         case "unit":
             return linux.unit(state).rstrip("\n")
     return state_of()[1]
+
+
+def refuse_where_others_could_change_it(paths: list[Path]) -> None:
+    """Raises Refused: as a service, what lies there is root's or SYSTEM's word at each start."""
+    if bad := changers.found(paths):
+        more = f" (and {len(bad) - 1} more: fireline-endpoint check)" if len(bad) > 1 else ""
+        raise Refused(f"no service is made of what others can change: {bad[0]}{more}; or --anyway")
 
 
 def state_of() -> tuple[bool, str]:

@@ -128,7 +128,7 @@ def the_service_lives(folder: Path) -> str:
 
     state = a_state(folder / "a state")
     program = [sys.executable, "-I", "-m", "endpoint_shim", "--state", str(state), "service"]
-    ran([*program, "install"], PROGRAM_S)
+    ran([*program, "install", "--anyway"], PROGRAM_S)
     try:
         well, sentence = scm.state_of()
         assert well, sentence

@@ -53,7 +53,7 @@ async def test_a_service_answers_until_it_is_removed(
     door: Door, windows: Rig, tmp_path: Path
 ) -> None:
     endpoint = Endpoint(windows, tmp_path / "a state")
-    installed = await endpoint("service", "install")
+    installed = await endpoint("service", "install", "--anyway")
     assert installed.returncode == 0, installed.stderr
     line, hello = await door.line()
     assert hello.facts.platform == "windows"

@@ -11,6 +11,7 @@ import pytest
 
 from commands.language.errors import Failed, Refused
 from endpoint_shim.linux import service
+from endpoint_shim.service import act
 from tests.endpoint_shim.authority import Authority
 
 needs_analyze = pytest.mark.needs("systemd-analyze")
@@ -103,6 +104,14 @@ def test_the_program_prints_the_unit_and_refuses_a_device_without_an_identity(
     refused = ran("install")
     assert refused.returncode != 0 and "fireline-endpoint enroll" in refused.stderr
     assert ran("run").returncode == 2
+
+
+def test_what_others_can_change_becomes_no_service(tmp_path: Path) -> None:
+    state = Authority().enrol(tmp_path / "state", "127.0.0.1:1")
+    (state / "kept").mkdir(mode=0o777)
+    (state / "kept").chmod(0o777)
+    with pytest.raises(Refused, match="state/kept can be written by others; .*or --anyway"):
+        act("install", state)
 
 
 @pytest.mark.needs("systemctl")

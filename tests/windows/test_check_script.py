@@ -1,0 +1,26 @@
+"""tools/windows_check.py in the rig: what Wine can is ok, what it lacks is told and fails."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.windows.rig import Rig
+from tests.windows.rig.running import ROOT
+
+pytestmark = [pytest.mark.windows, pytest.mark.xdist_group("windows")]
+
+PARTS = ("windows_itself", "links_are_not_followed", "a_real_powershell_runs")
+
+
+def test_each_part_is_told_and_one_that_fails_is_the_scripts_status(
+    windows: Rig, tmp_path: Path
+) -> None:
+    script = windows.path(ROOT / "tools/windows_check.py")
+    done = windows.run(["-I", script, *PARTS], cwd=tmp_path)
+    lines = done.stdout.decode().splitlines()
+    assert [line[:8].strip() for line in lines] == ["ok", "not run", "FAILED"]
+    assert "Windows 10." in lines[0] and "mklink made no junction" in lines[1]
+    # Wine's powershell.exe is empty: it says nothing and ends well.
+    assert "powershell.exe" in lines[2] and "it said (0, '', '')" in lines[2]
+    assert done.returncode == 1
+    assert (tmp_path / "windows-report.txt").read_text().splitlines() == lines
