@@ -13,7 +13,7 @@ from collections.abc import Callable
 from commands.language.errors import Failed
 from commands.language.host.terminal import Terminal
 from endpoint_shim.groups import Group
-from endpoint_shim.terminal.windows_input import Typed
+from endpoint_shim.terminal.windows_input import Lines, Typed
 from endpoint_shim.windows import consoles
 from endpoint_shim.windows.child import Child
 from endpoint_shim.windows.login import system_folder, windows_folder
@@ -32,7 +32,7 @@ async def plain_shell(
 ) -> Terminal:
     """Raises Failed where it cannot be started."""
     consoles.at_rest()
-    typed, out, err = Typed(), output_pipe(), output_pipe()
+    typed, out, err = Lines() if line is None else Typed(), output_pipe(), output_pipe()
     shell = str(system_folder() / "cmd.exe")
     command = for_shell(shell, line, "/q", "/k", "@rem")
     handles = (typed.reads, out[1].fileno(), err[1].fileno())

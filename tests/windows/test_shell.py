@@ -72,6 +72,7 @@ def test_the_end_of_the_session_ends_what_the_terminal_started(live: Live) -> No
     assert not [row for row in rows if row["name"] in ("ping.exe", "cmd.exe", "ptyrun.exe")]
 
 
-def test_a_line_by_standard_input_runs_without_a_terminal(live: Live) -> None:
-    ran = live.ssh(f"shell {live.device}", "exit 6\r\n")
-    assert (ran.status, ran.out) == (6, "")
+def test_lines_by_standard_input_run_without_a_terminal(live: Live) -> None:
+    lines = ["echo one", "cd", "echo bad 1>&2", "exit 6"]
+    ran = live.ssh(f"shell {live.device}", "\r\n".join([*lines, ""]))
+    assert (ran.status, ran.out.split(), ran.err.split()) == (6, ["one", "C:\\"], ["bad"])

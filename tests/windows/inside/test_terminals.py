@@ -128,16 +128,13 @@ async def test_a_resize_is_done_or_said_to_be_impossible(job: Job, tmp_path: Pat
 
 async def test_lines_run_in_a_shell_without_a_terminal(job: Job, tmp_path: Path) -> None:
     shown = Shown(await WindowsTerminals(job, from_text(str(tmp_path)), ()).open_plain())
-    ending = asyncio.create_task(shown.terminal.wait())
-    # One by one: Wine's cmd.exe takes all that stands in a pipe for its first line.
-    shown.terminal.write(b"echo out\r\n")
-    await shown.until(b"out\r\n")
-    shown.terminal.write(b"echo err 1>&2\r\n")
-    await shown.until(lambda: shown.err.split() == [b"err"])
-    shown.terminal.write(b"exit 5\r\n")
+    shown.terminal.write(b"echo out\r\necho err 1>&2\r\ncd\r\nexi")
+    shown.terminal.write(b"t 5\r\n")
+    shown.terminal.end_input()
     async with asyncio.timeout(60):
-        assert await ending == 5
-    assert shown.out == b"out\r\n"
+        assert await shown.terminal.wait() == 5
+    assert shown.out == f"out\r\n{tmp_path}\r\n".encode()
+    assert shown.err.split() == [b"err"]
 
 
 async def test_the_end_of_the_lines_is_the_end_of_the_shell(job: Job, tmp_path: Path) -> None:
