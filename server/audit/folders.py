@@ -25,6 +25,11 @@ class Folders(NamedTuple):
         """One command's result file."""
         return self.results(session) / f"{number}.res"
 
+    @staticmethod
+    def result_of(recording: Path, number: int) -> Path:
+        """The result file of a command whose session has this recording."""
+        return Folders(recording.parent.parent).result(recording.stem, number)
+
     def evidence(self, session: str) -> Path:
         """What the session took."""
         return self.state / "evidence" / session

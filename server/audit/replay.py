@@ -4,6 +4,7 @@ A damaged chunk is passed on like any other (`verify` names it): one broken plac
 back the rest. Times are the recording's own, in seconds since the session's start.
 """
 
+import heapq
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from server.audit.chunks import COUNT, SIZE, Kind, Reader
+from server.audit.folders import Folders
 
 AWAY_KEPT: Final = 64 << 10
 # Written for the record's sake; they show nothing.
@@ -61,11 +63,42 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 def frames(path: Path) -> Iterator[Frame]:
-    """Every frame that is there now, in order."""
-    reader = Reader(path, past_damage=True)
-    for chunk in reader:
+    """Every frame that is there now, in order. What a line gave without a terminal stands in its
+    result file: it comes in where it was given."""
+    given: list[tuple[float, int, Frame, Iterator[Frame]]] = []
+
+    def add(source: Iterator[Frame]) -> None:
+        if (first := next(source, None)) is not None:
+            heapq.heappush(given, (first.at_s, first.terminal, first, source))
+
+    for frame in _recorded(path):
+        while given and given[0][0] <= frame.at_s:
+            _, _, earlier, source = heapq.heappop(given)
+            yield earlier
+            add(source)
+        yield frame
+        if frame.terminal and frame.size == (0, 0):
+            add(_given(path, frame))
+    while given:
+        _, _, frame, source = heapq.heappop(given)
+        yield frame
+        add(source)
+
+
+def _recorded(path: Path) -> Iterator[Frame]:
+    for chunk in Reader(path, past_damage=True):
         if chunk.kind not in SILENT:
             yield Frame(chunk.ms / 1000, chunk.kind, chunk.terminal, chunk.data)
+
+
+def _given(path: Path, start: Frame) -> Iterator[Frame]:
+    """Output and errors of the command that began without a terminal at `start`."""
+    result = Folders.result_of(path, start.terminal)
+    if result.exists():
+        for chunk in Reader(result, past_damage=True):
+            if chunk.kind in (Kind.STDOUT, Kind.STDERR):
+                at = start.at_s + chunk.ms / 1000
+                yield Frame(at, Kind.OUTPUT, start.terminal, chunk.data)
 
 
 def opened(path: Path) -> Opened:
@@ -132,7 +165,7 @@ def without_pauses(found: Iterable[Frame], longest: float | None) -> Iterator[Fr
 
 def marks(path: Path) -> list[Mark]:
     """The commands, to jump to."""
-    return [Mark(frame.at_s, frame.text) for frame in frames(path) if frame.kind is Kind.MARKER]
+    return [Mark(frame.at_s, frame.text) for frame in _recorded(path) if frame.kind is Kind.MARKER]
 
 
 def length(path: Path) -> float:
@@ -145,7 +178,7 @@ def length(path: Path) -> float:
 
 def first_size(path: Path) -> tuple[int, int] | None:
     """Columns and rows that the first terminal had; None where none was opened."""
-    return next((frame.size for frame in frames(path) if frame.size and all(frame.size)), None)
+    return next((frame.size for frame in _recorded(path) if frame.size and all(frame.size)), None)
 
 
 def parse_at(text: str) -> float | None:

@@ -101,7 +101,10 @@ class TerminalJob(DeviceJob):
         self._early.clear()
         self.to_stderr = now
         if self.plain:
+            # Both begin now: a replay brings them together by their times.
             self.journal.recording.resize(self.number, 0, 0)
+            if self._apart and self.running and self._result is None:
+                self.feed(items.Into("stdout"))
         self.resize(columns, rows)
         if not self._frozen:
             viewer.resume()

@@ -1,6 +1,7 @@
 """`you~NAME@broker`: the device itself, for every tool that speaks ssh."""
 
 import hashlib
+import json
 import os
 import re
 import signal
@@ -158,6 +159,10 @@ def test_it_is_recorded_before_and_after_with_digests_and_verifies(house: House)
     assert (kept[Kind.STDOUT], kept[Kind.STDERR]) == (b"typed in\n", b"no\n")
     assert house.recorded(session, Kind.INPUT) == b"typed in\n"
     assert house.recorded(session, Kind.OUTPUT) == b""
+    played = house.run(f"replay {session} -output cast", host="fireline-auditor").out
+    events = [json.loads(line)[1:] for line in played.splitlines()[1:]]
+    shown = [text for kind, text in events if kind in ("i", "o")]
+    assert sorted(shown) == ["no\r\n", "typed in\n", "typed in\r\n"] and shown[0] == "typed in\n"
     path = house.home / "results" / session / "1.res"
     assert ended["result_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert house.admin(f"verify {session}")[0] == 0
@@ -188,14 +193,17 @@ def test_before_the_login_a_device_changes_no_answer(house: House) -> None:
 
 
 def test_a_terminal_is_given_where_one_was_asked_for(house: House) -> None:
-    line = "stty size; read -r x; stty size; trap 'echo got int' INT; sleep 1000; exit 5"
+    line = (
+        "stty size; read -r x; stty size; trap 'echo got int; exit 5' INT; echo ready; "
+        "while :; do sleep 0.1; done"
+    )
     with Screen(house.ssh(line, "-tt", *THERE), columns=101, rows=33) as s:
         s.until(r"\A33 101$")
         s.resize(70, 20)
         s.type("\x1d")  # no key of ours: the line gets it
         until_resized(s)
         s.enter("")
-        s.until(r"^20 70$")
+        s.until(r"^20 70\nready$")
         s.type("\x03")
         s.until(r"got int$")
         assert s.status() == 5
