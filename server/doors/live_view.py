@@ -1,7 +1,8 @@
 """Another's session on a person's own terminal while it goes on: read only, as it is recorded.
 
 1. What is shown is what the recording has: nothing of the watched session waits for a watcher.
-2. The recorded size is kept; a smaller window shows a part of it. The last row is ours.
+2. The recorded size is kept; a smaller window shows a part of it, each line cut at its edge. The
+   last row is ours.
 3. Of what was there before, the screen's last 256 KiB are shown, as a replay's jump does.
 """
 
@@ -19,6 +20,7 @@ from server.live.session import Session
 
 SOME = 256
 LOOK_S = 1.0
+CUT, WRAPPED = b"\x1b[?7l", b"\x1b[?7h"
 LEAVE_KEYS = ("", "q", "\x03", "\x04", "\x1d")
 
 
@@ -52,7 +54,7 @@ class LiveView:
     def resized(self) -> None:
         """The person's window has another size now; the rows for the recording too."""
         self._screen = PlayedScreen(self._size()[1])
-        self._write(self._screen.cleared())
+        self._write(self._screen.cleared() + self._edge())
         self._drawn = ""
         self._news.set()
 
@@ -63,7 +65,7 @@ class LiveView:
         keys = asyncio.create_task(self._keys())
         ending = asyncio.create_task(ended.wait())
         ending.add_done_callback(lambda _: self._news.set())
-        self._write(ENTER + self._screen.cleared())
+        self._write(ENTER + self._screen.cleared() + self._edge())
         try:
             reader = Reader(recording.path, past_damage=True)
             while not self._over:
@@ -79,7 +81,7 @@ class LiveView:
             for task in (keys, ending, self._asking):
                 if task is not None:
                     task.cancel()
-            self._write(self._output.undo() + LEAVE)
+            self._write(self._output.undo() + WRAPPED + LEAVE)
 
     async def _wait(self) -> None:
         try:
@@ -123,7 +125,13 @@ class LiveView:
     def _sized(self, frame: Frame) -> None:
         if frame.size is not None and all(frame.size):
             self._recorded = frame.size
-            self._write(self._screen.resized(frame.size[1]))
+            self._write(self._screen.resized(frame.size[1]) + self._edge())
+
+    def _edge(self) -> bytes:
+        """A line that is longer than this window would else push the others out of place."""
+        holder = self._session.responder.columns
+        columns = self._recorded[0] if self._recorded is not None else holder
+        return CUT if columns > self._size()[0] else WRAPPED
 
     # Keys.
     async def _keys(self) -> None:

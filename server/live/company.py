@@ -118,6 +118,9 @@ class Company:
         """What runs in it goes on under the other's rights."""
         session, holder = self._session, self._session.person
         may_open(session.sessions, responder.person, session)
+        most = session.sessions.limits.sessions_per_person
+        if session.sessions.slots(responder.person)[1] >= most:
+            raise Refused(f"{responder.person} has {most} sessions open; one must end first")
         try:
             session.person = responder.person
             for job in session.running:

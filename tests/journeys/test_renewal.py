@@ -11,6 +11,7 @@ from cryptography import x509
 
 from endpoint_shim import config
 from tests.journeys.rig import SHIM, House, until
+from tests.journeys.scripted import Scripted
 
 pytestmark = [pytest.mark.needs("ssh"), pytest.mark.timeout(180)]
 LIFE_S = 16
@@ -98,3 +99,20 @@ def test_no_device_is_renewed_at_the_port_too_often_or_without_need(house: House
         (state / config.CERTIFICATE).write_bytes(old)
         ran = renew(state)
         assert ran.returncode == status and said in ran.stderr, ran
+
+
+async def test_a_device_that_says_what_is_not_so_or_takes_none_loses_its_line(
+    house: House,
+) -> None:
+    liar, deaf = Scripted(house, "liar-01"), Scripted(house, "deaf-01")
+    async with liar.online() as lying, deaf.online() as silent:
+        offered = await lying.hears("renewed")
+        await lying.say({"m": "installed", "serial": "0" + offered["serial"]})
+        await lying.closed()
+        serials = {(await silent.hears("renewed"))["serial"] for _ in range(2)}
+        assert len(serials) == 2, "it is asked again, later"
+        await silent.closed()
+    (told,) = house.of_kind("violation")
+    assert told["name"] == "liar-01" and "a certificate that it was not sent" in told["what"]
+    reasons = [r["reason"] for r in house.of_kind("line_lost") if r["name"] == "deaf-01"]
+    assert reasons == ["its certificate ran out"]
