@@ -10,6 +10,7 @@ from commands.language.line import parse
 from endpoint_shim.__main__ import _parser as endpoint_parser
 from server.__main__ import ALONE
 from server.doors.batch import shell_of
+from server.doors.sftp_paths import Nowhere, place_of
 from server.operator.demo_state import DEVICE, PEOPLE
 from tests.architecture.sources import ROOT
 
@@ -63,6 +64,10 @@ def test_every_command_line_is_understood(line: str) -> None:
         endpoint_parser().parse_args(words[1:])
     elif words[1:3] == ["-p", "2222"]:
         assert words == ["ssh", "-p", "2222", "you@broker.example.org"]
+    elif words[0] == "scp":
+        host, _, path = words[-1].partition(":")
+        assert words[1:3] == ["-F", "var/demo/ssh_config"] and host in PEOPLE
+        assert place_of(path.encode()) != Nowhere()
     else:
         client = [word for word in words if word != "-t"]
         assert client[0] in ("ssh", "sftp") and client[1:3] == ["-F", "var/demo/ssh_config"]
