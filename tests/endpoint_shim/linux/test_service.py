@@ -1,7 +1,6 @@
 """The unit of systemd: what `systemd-analyze` says of it, and what install and remove do."""
 
 import configparser
-import os
 import re
 import subprocess
 import sys
@@ -71,8 +70,11 @@ def test_the_unit_starts_this_program_isolated_and_delegates_its_cgroup() -> Non
     assert (found["Delegate"], found["Restart"], found["RestartSec"]) == ("yes", "always", "5")
 
 
-def test_install_writes_the_unit_whole_and_remove_takes_it_away(tmp_path: Path) -> None:
-    assert not service.RUNNING.is_dir() or os.geteuid(), "this would ask the host's own systemd"
+def test_install_writes_the_unit_whole_and_remove_takes_it_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where systemd runs the host, its own would be asked of a unit that is not in its folders.
+    monkeypatch.setattr(service, "RUNNING", tmp_path / "none")
     state = Authority().enrol(tmp_path / "state", "127.0.0.1:1")
     said = service.install(state, tmp_path)
     assert said.endswith("systemd does not run here, so nothing was started")
@@ -118,8 +120,6 @@ def test_what_others_can_change_becomes_no_service(tmp_path: Path) -> None:
 def test_a_systemctl_that_refuses_is_told_with_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if service.RUNNING.is_dir():
-        pytest.skip("this host's own systemd would be asked")
     monkeypatch.setattr(service, "RUNNING", tmp_path)
-    with pytest.raises(Failed, match="systemctl daemon-reload ended with 1: "):
+    with pytest.raises(Failed, match=r"systemctl (daemon-reload|enable) ended with \d+: "):
         service.install(tmp_path, tmp_path)
