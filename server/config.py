@@ -51,7 +51,7 @@ class Limits:
     refusals_per_hour: int = 100
     """Refused connections of one device that are recorded."""
     handshakes: int = 64
-    certificate_days: float = 365
+    certificate_days: float = 365.0
     """How long a device's certificate lasts; it is renewed from two thirds of that on."""
     renewals_per_hour: int = 10
     """Certificates of one device that the enrolment port renews."""
