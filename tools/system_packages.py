@@ -39,6 +39,7 @@ GROUPS: dict[str, tuple[Program, ...]] = {
         Program("ip", "iproute2", "test hosts in network namespaces"),
         Program("faketime", "faketime", "devices with a wrong clock"),
         Program("nft", "nftables", "cut connections"),
+        Program("openssl", "openssl", "wrong certificates at the device door"),
         Program("unshare", "util-linux", "mounts of a test's own"),
         Program("systemd-analyze", "systemd", "the unit of the shim as a service"),
         Program("git", "git", "the look at the commits"),

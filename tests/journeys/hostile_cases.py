@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.journeys.rig import House
 from tests.journeys.scripted import Scripted, Wire, client, until
@@ -242,4 +242,39 @@ async def another_devices_name_in_its_facts(bad: Scripted, houses: Houses) -> st
         rows = {row["name"]: row for row in houses.house.rows("devices")}
         assert rows[BAD]["online"] and rows[GOOD]["online"]
         assert rows[GOOD]["platform"] != GOOD
+    return ""
+
+
+@case("control message that is none")
+async def a_message_that_only_a_broker_sends(bad: Scripted, _: Houses) -> str:
+    async with bad.online() as line:
+        await line.say({"m": "cancel", "stream": "S1.w1"})
+        await cut(line)
+    return ""
+
+
+@case("")
+async def a_place_that_is_none(bad: Scripted, _: Houses) -> str:
+    for path in ("/admin", "/control/..", "/stream/x", "/"):
+        with contextlib.suppress(InvalidHandshake, ConnectionClosed, EOFError):
+            async with bad.dial(path) as line:
+                await line.say(bad.hello())
+                await cut(line)
+        assert not bad.house.online(BAD)
+    return ""
+
+
+@case("bytes before its first message")
+async def bytes_first_on_a_stream(bad: Scripted, _: Houses) -> str:
+    async with bad.online(), bad.dial("/stream") as stream:
+        await stream.say(b"\x00\x01")
+        await cut(stream)
+    return ""
+
+
+@case("longer than 4 KiB")
+async def an_opening_of_5_kib(bad: Scripted, _: Houses) -> str:
+    async with bad.online(), bad.dial("/stream") as stream:
+        await stream.say({"m": "dialled", "stream": "S1.w1", "token": "x" * 5000})
+        await cut(stream)
     return ""

@@ -4,8 +4,10 @@ What fails in TLS the broker's log says; what got past TLS stands in its journal
 """
 
 import asyncio
-import ssl
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -15,18 +17,43 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from server.config import load
-from server.identity.device_ca import CERT_FILE, DOOR_FILE, KEY_FILE, load_ca
-from tests.identity.certificates import DAY, Authority
+from server.identity.device_ca import CERT_FILE, DOOR_FILE, KEY_FILE, DeviceCA, load_ca
+from tests.identity.certificates import CLIENT, DAY, Authority
 from tests.journeys.rig import House
-from tests.journeys.scripted import Scripted, context, until
+from tests.journeys.scripted import Scripted, until
 
-pytestmark = [pytest.mark.needs("ssh-keygen")]
+pytestmark = [pytest.mark.needs("ssh-keygen", "openssl")]
 
 LINE = (
     b"GET /control HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-IN_TLS, IN_JOURNAL = "", "in the journal"
+IN_TLS, ANYWHERE = "", "in TLS or the journal"
+
+
+def _uri(text: str) -> list[x509.GeneralName]:
+    return [x509.UniformResourceIdentifier(text)]
+
+
+NAMES: dict[str, Callable[[str], list[x509.GeneralName] | None]] = {
+    "without names": lambda right: None,
+    "of a host": lambda right: [x509.DNSName("right-01")],
+    "of a mailbox": lambda right: [x509.RFC822Name("right-01@example.com")],
+    "of an address": lambda right: [x509.IPAddress(ip_address("127.0.0.1"))],
+    "of an empty id": lambda right: _uri("fireline:device:"),
+    "in capitals": lambda right: _uri(right.upper()),
+    "with a path": lambda right: _uri(f"{right}/x"),
+    "with a blank": lambda right: _uri(f"{right} "),
+    "with a NUL": lambda right: _uri(f"{right}\0"),
+    "with a line": lambda right: _uri(f"{right}\n"),
+    "of a folder": lambda right: _uri("fireline:device:../../etc"),
+    "of another kind": lambda right: _uri("fireline:broker:1"),
+    "of another scheme": lambda right: _uri(f"https://{right}"),
+}
+MISNAMED = [
+    *NAMES, "for no use", "for code", "of an authority", "expired a second ago",
+    "valid in two minutes",
+]  # fmt: skip
 
 
 class Wrong:
@@ -69,6 +96,10 @@ class Wrong:
                 leaf = made.leaf([*names, x509.UniformResourceIdentifier("fireline:device:d-2")])
             case "never issued":
                 leaf = made.leaf(names)
+            case "below a device":
+                return self._below_a_device()
+            case _ if which in MISNAMED:
+                return self._misnamed(which)
             case _:
                 whole = self.folder / "revoked.pem"
                 files = (self.revoked.state / "key.pem", self.revoked.state / "device.pem")
@@ -76,20 +107,53 @@ class Wrong:
                 return whole
         return leaf.write(self.folder / "wrong.pem")
 
+    def _misnamed(self, which: str) -> Path:
+        """A leaf of the right CA, right but for the names or the uses in it."""
+        right = next(n.value for n in self.names if isinstance(n, x509.UniformResourceIdentifier))
+        purposes = {"for no use": None, "for code": (ExtendedKeyUsageOID.CODE_SIGNING,)}
+        leaf = self.authority.leaf(
+            NAMES[which](right) if which in NAMES else self.names,
+            purposes=purposes.get(which, CLIENT),
+            ca=which == "of an authority",
+            start=timedelta(minutes=2) if which == "valid in two minutes" else -DAY,
+            end=timedelta(seconds=-1) if which == "expired a second ago" else DAY,
+        )
+        return leaf.write(self.folder / "misnamed.pem")
+
+    def _below_a_device(self) -> Path:
+        """Signed by a device's own key, its certificate beside it."""
+        key = load_pem_private_key((self.device.state / "key.pem").read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        device = (self.device.state / "device.pem").read_bytes()
+        made = Authority.__new__(Authority)
+        made.folder, made.key = self.folder, key
+        made.ca = DeviceCA(key, x509.load_pem_x509_certificate(device))
+        whole = made.leaf(self.names).write(self.folder / "below.pem")
+        whole.write_bytes(whole.read_bytes() + device)
+        return whole
+
     async def heard(self, certificate: "Path | None") -> bytes:
-        """What the door says to a whole opening of a line."""
-        made = context(self.device.state / "ca.pem", certificate)
-        port = load(self.house.home).device_port
-        heard = b""
+        """What the door says to `openssl s_client` and a whole opening of a line."""
+        place = f"127.0.0.1:{load(self.house.home).device_port}"
+        words = ["s_client", "-connect", place, "-quiet", "-CAfile", self.device.state / "ca.pem"]
+        if certificate is not None:
+            words += ["-cert", certificate, "-key", certificate, "-cert_chain", certificate]
+        client = await asyncio.create_subprocess_exec(
+            "openssl", *map(str, words),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        assert client.stdin is not None and client.stdout is not None
+        with contextlib.suppress(ConnectionError):
+            client.stdin.write(LINE)
+            await client.stdin.drain()
         try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=made)
-            writer.write(LINE)
             async with asyncio.timeout(10):
-                heard = await reader.read(65_536)
-            writer.transport.abort()
-        except (ssl.SSLError, ConnectionError):
-            pass
-        return heard
+                return await client.stdout.read(65_536)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                client.kill()
+            await client.communicate()
 
 
 def _authority(folder: Path) -> Authority:
@@ -120,16 +184,26 @@ def wrong(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wrong]:
         ("of two devices", "names no device"),
         ("never issued", "not valid here"),
         ("revoked", "not valid here"),
+        ("below a device", IN_TLS),
+        *((which, ANYWHERE) for which in MISNAMED),
     ],
 )
 async def test_a_wrong_certificate_opens_no_line(wrong: Wrong, which: str, journal: str) -> None:
     house = wrong.house
-    before = len(house.records())
+    log = house.state / "broker.log"
+    before, logged = len(house.records()), log.stat().st_size
     heard = await wrong.heard(wrong.certificate(which))
     assert heard == b"" or heard.startswith(b"HTTP/1.1 403"), heard
-    if journal == IN_TLS:
+    if journal == ANYWHERE:
+        await until(
+            lambda: (
+                len(house.records()) > before or b"no handshake with" in log.read_bytes()[logged:]
+            )
+        )
+        assert {r["kind"] for r in house.records()[before:]} <= {"line_refused"}
+    elif journal == IN_TLS:
         assert heard == b"" and len(house.records()) == before
-        await until(lambda: "no handshake with" in house.log("broker"), 5)
+        await until(lambda: b"no handshake with" in log.read_bytes()[logged:], 5)
     else:
         await until(lambda: len(house.records()) > before, 5)
         refused = house.records()[before:]
