@@ -51,9 +51,9 @@ test: $(VENV)/.dev
 	  $(PY) -I -m pytest -n 2 --dist loadgroup -m "not alone and not soak"
 	@$(PY) -I tools/windows_coverage.py $(MEASURED)
 
-#: make bench         the figures of docs/performance.md
+#: make bench         the figures of docs/performance.md, and their plot
 bench: $(VENV)/.dev
-	@$(PY) -I bench/run.py
+	@$(PY) -I bench/run.py --svg docs/performance.svg
 
 #: make soak          the long test; MINUTES=N chooses how long
 soak: $(VENV)/.dev

@@ -2,6 +2,7 @@
 
 import time
 from contextlib import ExitStack
+from typing import Protocol
 
 from bench.fireline import Fireline
 from bench.peers import Peers
@@ -11,6 +12,14 @@ from bench.terminal import Terminal
 LINE = 60
 """Keys after which a line ends: a terminal's line is bounded."""
 STALL_S = 0.040
+
+
+class Typed(Protocol):
+    """A terminal, whoever gives it."""
+
+    def write(self, data: bytes) -> None: ...
+    def until(self, wanted: bytes) -> bytes: ...
+    def drain(self, quiet_s: float = 0.001) -> None: ...
 
 
 def echo(fireline: Fireline, peers: Peers, quick: bool) -> list[Row]:
@@ -59,7 +68,7 @@ def _round(ways: dict[str, list[str]], took: dict[str, list[float]], keys: int) 
                     terminal.drain(0.03)
 
 
-def ready(terminal: Terminal) -> None:
+def ready(terminal: Typed) -> None:
     """`cat` in a plain terminal: what echoes is the kernel, the same on both sides."""
     terminal.write(b"printf 'IS''READY\\n'; exec cat\n")
     terminal.until(b"ISREADY")
@@ -68,7 +77,7 @@ def ready(terminal: Terminal) -> None:
     terminal.drain(0.2)
 
 
-def key(terminal: Terminal, typed: bytes) -> float:
+def key(terminal: Typed, typed: bytes) -> float:
     """The seconds until it shows."""
     terminal.drain()
     began = time.perf_counter()

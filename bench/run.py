@@ -18,7 +18,9 @@ from bench.echo import echo
 from bench.fireline import Fireline, fireline
 from bench.flood import flood
 from bench.idle import idle
+from bench.mesh import mesh
 from bench.peers import Peers, peers
+from bench.plot import plot
 from bench.prompt import prompt
 from bench.records import records
 from bench.table import Row, table
@@ -32,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=list(FIGURES), help="only these")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, 128 MiB: a look")
+    parser.add_argument("--svg", type=Path, help="draw those with an aim into this file too")
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if os.geteuid() == 0 and not asked.inside:
@@ -42,8 +45,10 @@ def main() -> int:
     os.umask(0o077)
     with tempfile.TemporaryDirectory(prefix="fireline-bench-") as folder:
         rows = measured(Path(folder), asked.only or list(FIGURES), asked.quick)
-    print(machine())
+    print(where := machine())
     print()
+    if asked.svg is not None:
+        asked.svg.write_text(plot(rows, where))
     print(table(rows))
     return 0
 
@@ -65,6 +70,7 @@ FIGURES: dict[str, Figure] = {
     "flood": lambda ours, other, folder, quick: flood(ours, other, quick),
     "prompt": lambda ours, other, folder, quick: prompt(ours, other, quick),
     "transfer": transfer,
+    "mesh": lambda ours, other, folder, quick: mesh(ours, folder, quick),
     "records": lambda ours, other, folder, quick: records(folder, quick),
     "idle": lambda ours, other, folder, quick: idle(ours, quick),
 }

@@ -114,7 +114,7 @@ def transfer(fireline: Fireline, peers: Peers, folder: Path, quick: bool) -> lis
     size = (128 if quick else 1024) * MIB
     rounds = 2 if quick else 3
     source = folder / "source"
-    copies = Copies(fireline, peers, folder, _made(source, size), size)
+    copies = Copies(fireline, peers, folder, made(source, size), size)
     added = copies.library_add()
     whole = f"{size // MIB:,} MiB"
     many = 2_000 if quick else 10_000
@@ -187,7 +187,7 @@ def _same(same: bool, words: list[str]) -> None:
         raise SystemExit(f"{words}: the copy differs")
 
 
-def _made(path: Path, size: int) -> str:
+def made(path: Path, size: int) -> str:
     digest = hashlib.sha256()
     with path.open("wb") as file:
         for _ in range(size // MIB):
