@@ -21,7 +21,8 @@ class Streams:
         self._dial_s, self._away_s = dial_s, away_s
         self._streams: dict[str, Stream] = {}
         self._numbers: dict[str, int] = {}
-        self._over: OrderedDict[str, str] = OrderedDict()
+        self._over: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        """Ended ones: whose, and the token where nobody had dialled yet."""
 
     def of_device(self, device_id: str) -> list[Stream]:
         return [s for s in self._streams.values() if s.device_id == device_id]
@@ -41,7 +42,7 @@ class Streams:
     def dialled(self, device: Device, first: wire.First, socket: FramedSocket) -> str | None:
         """Gives the socket to its stream; the reason if it may not have one."""
         stream = self._streams.get(first.stream)
-        if isinstance(first, wire.Resume) and self._over.get(first.stream) == device.id:
+        if self._is_over(device, first):
             return OVER
         if stream is None or stream.device_id != device.id:
             return "no such stream of this device"
@@ -53,14 +54,27 @@ class Streams:
         stream.take(socket)
         return None
 
+    def _is_over(self, device: Device, first: wire.First) -> bool:
+        """Ended while its worker was on its way: an honest device's first dial, or its return."""
+        whose, token = self._over.get(first.stream, ("", ""))
+        if whose != device.id:
+            return False
+        if isinstance(first, wire.Resume):
+            return True
+        if not token or not hmac.compare_digest(token.encode(), first.token.encode()):
+            return False
+        self._over[first.stream] = whose, ""
+        return True
+
     def session_ended(self, session: str) -> None:
         self._numbers.pop(session, None)
 
     def _not_dialled(self, stream: Stream) -> None:
+        stream.token = ""  # it counted for that long
         stream.end(f"not dialled within {self._dial_s:g} s")
 
     def _forget(self, stream: Stream) -> None:
         self._streams.pop(stream.id, None)
-        self._over[stream.id] = stream.device_id
+        self._over[stream.id] = stream.device_id, stream.token
         if len(self._over) > REMEMBERED:
             self._over.popitem(last=False)

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from server.audit.records import Violation
 from server.config import Limits
 from tests.doors.rig import Rig
 
@@ -24,6 +25,7 @@ async def test_quota_counts_what_the_limits_count(house: Rig) -> None:
     assert after["evidence_bytes"]["used"] > 0
     assert after["results_bytes"]["used"] > before["results_bytes"]["used"]
     assert after["recording_bytes"]["used"] > 0
+    assert [body for body in await house.journal() if isinstance(body, Violation)] == []
     assert after["violations_per_hour"]["used"] == 0
 
 
