@@ -114,7 +114,6 @@ class Console(ConsoleScreen):
 
     async def close(self) -> None:
         self._stop_watching()
-        await self._remote.close()
         await super().close()
 
     async def _leave_session(self, session: Session, why: str | None) -> None:

@@ -42,7 +42,7 @@ class RemoteWords:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str, str, str], tuple[float, Words]] = OrderedDict()
-        self._asking: asyncio.Task[None] | None = None
+        self._asking = False
 
     def known(self, session: "Session", kind: Kind, folder: str) -> Words | None:
         """What is known and still fresh; None where the device would have to be asked."""
@@ -51,16 +51,26 @@ class RemoteWords:
         return kept[1] if kept is not None and now - kept[0] < KEPT_S else None
 
     async def ask(self, session: "Session", kind: Kind, folder: str) -> None:
-        """Asks the device, and waits as long as a menu may."""
-        if self._asking is not None and not self._asking.done():
-            return
-        self._asking = asyncio.create_task(self._ask(session, kind, folder))
-        await asyncio.wait({self._asking}, timeout=SHOWN_WITHIN_S)
+        """Asks the device, and waits as long as a menu may.
 
-    async def close(self) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.wait({self._asking})
+        The question is the session's: a console that closes meanwhile leaves no half a command.
+        """
+        if self._asking:
+            return
+        self._asking, answered = True, asyncio.Event()
+        session.sessions.soon(self._asked(session, kind, folder, answered))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SHOWN_WITHIN_S):
+                await answered.wait()
+
+    async def _asked(
+        self, session: "Session", kind: Kind, folder: str, answered: asyncio.Event
+    ) -> None:
+        try:
+            await self._ask(session, kind, folder)
+        finally:
+            self._asking = False
+            answered.set()
 
     async def _ask(self, session: "Session", kind: Kind, folder: str) -> None:
         line = "processes" if kind == "pids" else f"dir {value(folder)}" if folder else "dir"
