@@ -142,6 +142,8 @@ def _loaded(text: str) -> dict[str, object]:
             raise
         line = at[2] or text.count("\n") + 1
         raise ValueError(f"line {line}: {at[1][:1].lower()}{at[1][1:]}") from None
+    except RecursionError:
+        raise ValueError("line 1: it is nested too deep") from None
 
 
 def _entries(text: str, key: str, value: object) -> dict[str, int]:

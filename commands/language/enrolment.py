@@ -168,6 +168,6 @@ def _bounded(decoder: "msgspec.json.Decoder[_Message]", line: bytes) -> _Message
         raise NotUnderstood(f"an enrolment message is longer than {MESSAGE_LIMIT:,} bytes")
     try:
         return decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # msgspec's own sentence may quote a value; a secret stands among them.
         raise NotUnderstood("the enrolment message is malformed") from None

@@ -74,7 +74,7 @@ def envelope(line: bytes) -> Envelope | None:
     """The envelope of a line, or None when it is not one."""
     try:
         return _decode_envelope(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

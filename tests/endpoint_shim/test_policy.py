@@ -80,6 +80,7 @@ def test_a_hung_mount_is_refused_until_it_is_let_go() -> None:
         ("# ours\ndeny = 1 2", "policy.toml line 2: expected newline"),
         ("\ndeny = ['shell'", "policy.toml line 2: unclosed array"),
         ("denny = []", "policy.toml line 1: denny is no key"),
+        ("deny = " + "[" * 2000, "policy.toml line 1: it is nested too deep"),
         ("deny = 'shell'", "policy.toml line 1: deny is a list"),
         ("deny = [1]", "policy.toml line 1: deny is a list"),
         ("\noff_limits = ['secret']", "line 2: off_limits takes whole paths"),
