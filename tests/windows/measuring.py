@@ -5,9 +5,11 @@
 2. Saved every SAVE_S too: a process that is killed has no last words.
 """
 
+import atexit
+import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from coverage import Coverage
@@ -33,9 +35,29 @@ def start(folder: str, root: str) -> None:
     # Workers end by os._exit: this saves before it (coverage's own patch of it).
     found.set_option("run:patch", ["_exit"])
     found.start()
-    threading.Thread(target=_save, args=(found, threading.Event()), daemon=True).start()
+    _keep_saving(found)
 
 
-def _save(found: "Coverage", never: threading.Event) -> None:
-    while not never.wait(SAVE_S):
-        found.save()
+def _keep_saving(found: "Coverage") -> None:
+    """Never while the process ends: SQLite in a thread then is a fault in Wine."""
+    over, saving = threading.Event(), threading.Lock()
+
+    def save() -> None:
+        while not over.wait(SAVE_S):
+            with saving:
+                found.save()
+
+    thread = threading.Thread(target=save, daemon=True)
+    leave = os._exit
+
+    def stop() -> None:
+        over.set()
+        thread.join()
+
+    def leave_alone(status: int) -> NoReturn:
+        with saving:
+            leave(status)
+
+    atexit.register(stop)
+    os._exit = leave_alone
+    thread.start()
