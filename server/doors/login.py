@@ -14,7 +14,7 @@
 import asyncio
 import re
 import socket
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import asyncssh
 from asyncssh.constants import MSG_IGNORE
@@ -282,6 +282,21 @@ class Login(asyncssh.SSHServer):
 
     def closed(self, client: "Client") -> None:
         self._clients.discard(client)
+
+    def connection_requested(
+        self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
+    ) -> NoReturn:
+        raise self._no_forwarding()
+
+    def unix_connection_requested(self, dest_path: str) -> NoReturn:
+        raise self._no_forwarding()
+
+    def _no_forwarding(self) -> asyncssh.ChannelOpenError:
+        """Not asyncssh's "connection refused", which sounds as if the far port were closed."""
+        return asyncssh.ChannelOpenError(
+            asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED,
+            f"nothing is forwarded; a device is reached as {self.person}~NAME",
+        )
 
     def _hold(self, held: bool) -> None:
         for client in list(self._clients):

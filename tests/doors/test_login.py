@@ -133,6 +133,20 @@ async def test_nothing_is_forwarded(rig: Rig, forward: tuple[str, ...]) -> None:
     assert (await finished(command)).status == 255
 
 
+async def test_a_jump_through_the_broker_is_told_how_a_device_is_reached(rig: Rig) -> None:
+    told = "administratively prohibited: nothing is forwarded; a device is reached as alice~NAME"
+    ran = await finished([*rig.ssh("alice")[:-1], "-W", "127.0.0.1:22", "alice@127.0.0.1"])
+    assert ran.status == 255 and told in ran.err
+    async with asyncssh.connect(
+        "127.0.0.1", rig.port, username="alice", client_keys=[str(rig.keys / "alice")],
+        known_hosts=None, config=None,
+    ) as client:  # fmt: skip
+        with pytest.raises(asyncssh.ChannelOpenError, match="nothing is forwarded") as refused:
+            await client.open_unix_connection("/run/socket")
+        assert refused.value.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED
+        assert (await client.run("help")).exit_status == 0
+
+
 async def test_agent_and_x11_are_not_forwarded(rig: Rig) -> None:
     async with asyncssh.connect(
         "127.0.0.1", rig.port, username="alice", client_keys=[str(rig.keys / "alice")],
