@@ -33,7 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for program in mark.args:
-            if not shutil.which(program, path=SEARCH):
+            there = os.path.isabs(program) and os.path.exists(program)
+            if not there and not shutil.which(program, path=SEARCH):
                 pytest.skip(f"{program} is not installed (see tools/system_packages.py)")
 
 

@@ -34,6 +34,12 @@ GROUPS: dict[str, tuple[Program, ...]] = {
         Program("lftp", "lftp", "lftp to and from a device"),
         Program("curl", "curl", "curl to and from a device"),
         Program("pscp", "putty-tools", "PuTTY's clients"),
+        Program("parallel-ssh", "pssh", "parallel-ssh to a device"),
+        Program(
+            "/usr/lib/python3/dist-packages/paramiko/__init__.py",
+            "python3-paramiko",
+            "paramiko to a device",
+        ),
         Program("strace", "strace", "what is on disk before it is shown"),
         Program("ps", "procps", "what is left on the device"),
         Program("ip", "iproute2", "test hosts in network namespaces"),
@@ -55,7 +61,12 @@ GROUPS: dict[str, tuple[Program, ...]] = {
 
 def missing(groups: list[str]) -> list[Program]:
     wanted = {program.name: program for group in groups for program in GROUPS[group]}
-    return [program for program in wanted.values() if not shutil.which(program.name, path=SEARCH)]
+    return [program for program in wanted.values() if not found(program.name)]
+
+
+def found(name: str) -> bool:
+    """Whether a program is there, or a file by its whole path: a package of Debian's Python."""
+    return bool(shutil.which(name, path=SEARCH)) or (os.path.isabs(name) and os.path.exists(name))
 
 
 def main() -> int:
