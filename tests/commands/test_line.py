@@ -229,14 +229,14 @@ def test_the_bare_format_counts_only_where_no_parameter_is_left_for_it() -> None
         ("getfle C:\\Temp\\1.dat", "getfle is no command; nearest: getfile"),
         ("xyzzy", "xyzzy is no command; help shows what there is"),
         ("processes -nme x", "processes has no -nme; nearest: -name; processes [PID] [NAME]"),
-        ("getfile", "getfile needs PATH; getfile PATH [-auto]"),
+        ("getfile", "getfile needs PATH; getfile PATH [-recall] [-auto]"),
         ("cat a b", "cat takes no b here"),
         ("fg --5", "fg has no --5"),
         ("fg x", "number takes a whole number, not x"),
         ("processes -pid --5", "pid takes a whole number, not --5"),
         ("run x -timeout nan", "timeout takes a number, not nan"),
         ("run x -timeout", "-timeout needs a value"),
-        ("library remove x", "action is one of list, add, delete, not remove"),
+        ("library remove x", "action is one of list, show, log, add, delete, not remove"),
         ("processes -output xml", "-output is one of table, list, json, csv, not xml"),
         ("processes -pid 1 -pid 2", "pid is given twice"),
         ("processes | where pid = 4", "filters after | are not in this version"),
@@ -269,6 +269,6 @@ def test_a_nearest_word_is_offered_only_within_a_third_of_its_length() -> None:
 
 
 def test_usage_shows_every_form() -> None:
-    assert usage(discover()["getfile"].spec) == "getfile PATH [-auto]"
+    assert usage(discover()["getfile"].spec) == "getfile PATH [-recall] [-auto]"
     assert usage(discover()["on"].spec) == "on DEVICE LINE..."
     assert usage(discover()["cat"].spec) == "cat PATH [-head HEAD] [-tail TAIL]"
