@@ -60,7 +60,7 @@ def _keys_beside(argv: list[str], keys: int) -> list[float]:
         loud.until(b"ISREADY")
         loud.write(FLOOD)
         over = threading.Event()
-        reading = threading.Thread(target=_swallow, args=(loud, over))
+        reading = threading.Thread(target=swallow, args=(loud, over))
         reading.start()
         try:
             return [key(quiet, bytes([97 + turn % 26])) for turn in range(keys)]
@@ -69,7 +69,8 @@ def _keys_beside(argv: list[str], keys: int) -> list[float]:
             reading.join()
 
 
-def _swallow(terminal: Terminal, over: threading.Event) -> None:
+def swallow(terminal: Terminal, over: threading.Event) -> None:
+    """Reads what a terminal shows, until it is over."""
     while not over.is_set():
         if select.select([terminal.fd], [], [], 0.1)[0]:
             os.read(terminal.fd, 65_536)

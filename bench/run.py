@@ -14,6 +14,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.busy import busy
+from bench.devices import devices
 from bench.echo import echo
 from bench.fireline import Fireline, fireline
 from bench.flood import flood
@@ -68,10 +70,12 @@ Figure = Callable[[Fireline, Peers, Path, bool], list[Row]]
 FIGURES: dict[str, Figure] = {
     "echo": lambda ours, other, folder, quick: echo(ours, other, quick),
     "flood": lambda ours, other, folder, quick: flood(ours, other, quick),
+    "busy": busy,
     "prompt": lambda ours, other, folder, quick: prompt(ours, other, quick),
     "transfer": transfer,
     "mesh": lambda ours, other, folder, quick: mesh(ours, folder, quick),
     "records": lambda ours, other, folder, quick: records(folder, quick),
+    "devices": lambda ours, other, folder, quick: devices(folder, quick),
     "idle": lambda ours, other, folder, quick: idle(ours, quick),
 }
 

@@ -1,10 +1,6 @@
 """A broker that restarts under many devices: all are back, and a person logs in meanwhile."""
 
 import asyncio
-import contextlib
-import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,47 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.journeys import fleet
+from tests.journeys.fleet_house import Fleet
 from tests.journeys.rig import House, until
 
 pytestmark = [pytest.mark.needs("ssh"), pytest.mark.alone, pytest.mark.timeout(600)]
 
 BACK_S, LOGIN_S = 30.0, 3.0
-PROCESSES = 4
 SIZES = [200, pytest.param(2000, marks=pytest.mark.soak)]
-
-
-class Fleet:
-    """A house with so many devices, in processes of their own."""
-
-    def __init__(self, house: House, folder: Path, count: int) -> None:
-        self.house, self.folder, self.count = house, folder, count
-        self._processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> None:
-        port = int(
-            (self.house.home / "fireline.toml").read_text().split("device_port = ")[1].split()[0]
-        )
-        each = self.count // PROCESSES
-        for number in range(PROCESSES):
-            argv = [sys.executable, "-I", fleet.__file__, str(self.folder), f"127.0.0.1:{port}"]
-            self._processes.append(
-                subprocess.Popen([*argv, str(number * each), str(each)], stdin=subprocess.DEVNULL)
-            )
-
-    def stop(self) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
-
-    def lines(self) -> int:
-        """How many lines there were ever."""
-        place = f"file:{self.house.home}/fireline.db?mode=ro"
-        with contextlib.closing(sqlite3.connect(place, uri=True)) as store:
-            found = store.execute("SELECT count(*) FROM records WHERE kind = 'line_up'").fetchone()
-            return int(found[0])
-
-    def online(self) -> int:
-        return sum(row["online"] for row in self.house.rows("devices"))
 
 
 @pytest.fixture(params=SIZES)
