@@ -23,7 +23,9 @@ from server.identity.device_ca import Issued
 from server.identity.leaf import DeviceLeaf, read_leaf
 from server.live.inventory import Device
 
-BEAT_S, BEAT_BUSY_S = 25.0, 5.0
+BEAT_S, BEAT_BUSY_S = 7.0, 5.0
+"""Idle, and with a session. A device looks for its second missed echo at the third beat: 7 s and
+their jitter keep both ends within 30 s (security.md, section 12)."""
 MISSED = 2.4
 """Beats that may be missing before the line counts as dead: two, and the jitter of one."""
 MESSAGES, MESSAGES_A_S = 500, 100.0

@@ -18,6 +18,7 @@ from server.identity.access import Ask, comment_needed, decide, may_see, rule_on
 from server.live.budget import Budget
 from server.live.company import found
 from server.live.device_job import DeviceJob
+from server.live.device_line import BEAT_S
 from server.live.device_words import at_device, refusal, since
 from server.live.inventory import Device
 from server.live.judged import Judged
@@ -319,6 +320,7 @@ class Sessions:
             instance=self.broker.instance,
             streams=[s.id for s in self.streams.of_device(device.id)],
             sessions=[s.id for s in self.live.values() if s.device is device],
+            beat_s=BEAT_S,
         )
 
     def welcomed(self, device: Device, hello: wire.Hello) -> None:

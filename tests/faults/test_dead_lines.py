@@ -92,13 +92,16 @@ def talking(house: House) -> Iterator[str]:
         client.communicate()
 
 
-def test_a_line_whose_packets_vanish_is_found_by_both_ends(tmp_path: Path, inside: Inside) -> None:
+@pytest.mark.parametrize("session", [True, False], ids=["with a session", "idle"])
+def test_a_line_whose_packets_vanish_is_found_by_both_ends(
+    session: bool, tmp_path: Path, inside: Inside
+) -> None:
     def body() -> None:
         with House(tmp_path / "house", LIMITS) as house:
             shim = house.start_shim(DEVICE)
             port = load(house.home).device_port
             assert house.broker is not None and shim.process is not None
-            with talking(house):
+            with talking(house) if session else contextlib.nullcontext():
                 ends = {pid: connected(pid, port) for pid in (house.broker.pid, shim.process.pid)}
                 assert all(ends.values()), ends
                 nft(f"tcp dport {port} drop", f"tcp sport {port} drop")
