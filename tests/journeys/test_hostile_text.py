@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from commands.language.names import Name, raw_form
 from commands.language.visible import visible
 from tests.doors.rig import Ran
 from tests.journeys.rig import House, until
@@ -202,9 +203,10 @@ async def test_no_message_of_an_exec_holds_what_a_terminal_obeys(
 @pytest.mark.parametrize("name", FEW)
 async def test_a_file_s_name_is_data_in_evidence_and_messages(player: Player, name: str) -> None:
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    path = f"/tmp/../../{name}"
     ran = await player.exec(
-        "getfile /x",
-        {"item": "into", "where": "file", "name": f"/tmp/../../{name}", "size": 3},
+        f"getfile {raw_form(Name(path))}",
+        {"item": "into", "where": "file", "name": path, "size": 3},
         b"abc",
         {"item": "taken", "size": 3, "sha256": digest},
         DONE,
