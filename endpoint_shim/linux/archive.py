@@ -38,7 +38,7 @@ def archive_of(path: bytes, policy: PathPolicy) -> TarArchive | None:
 
     found = _archive(path, LinuxSide(folder, b"", policy, chosen))
     if not found.members:
-        raise Failed(f"nothing in {text(folder)} has a name like {text(last)}")
+        raise Failed(f"{text(path)} does not exist, and nothing there has a name like it")
     return found
 
 

@@ -45,7 +45,7 @@ def archive_of(path: str, policy: PathPolicy) -> TarArchive | None:
     side = WindowsSide(folder, "", policy, lambda name: wanted(name) is not None)
     found = _archive(path, side)
     if not found.members:
-        raise Failed(f"nothing in {text(folder)} has a name like {text(last)}")
+        raise Failed(f"{text(path)} does not exist, and nothing there has a name like it")
     return found
 
 

@@ -196,9 +196,9 @@ def test_who_may_start_nothing_puts_nothing_where_it_would_be_started(
         ran = demo.sftp(line)
         return ran.status == 1 and "where the system or a login starts files" in ran.err
 
-    until(
-        "the rule is in force", lambda: refused(f"put {here}/run.sh {root}/etc/cron.d/fireline-x")
-    )
+    denied = f"on {demo.device} exec true"
+    until("the rule is in force", lambda: demo.client("ssh", "fireline", denied).status == 3)
+    assert refused(f"put {here}/run.sh {root}/etc/cron.d/fireline-x")
     assert refused(f"mkdir {root}/root/.ssh/fireline-x")
     assert refused(f"mkdir {demo.at(there)}/.config")
     ran = demo.sftp(

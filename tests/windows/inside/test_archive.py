@@ -65,7 +65,7 @@ async def test_a_folder_comes_whole_with_names_that_windows_programs_trip_over(t
 async def test_a_glob_takes_what_it_names_in_any_case(tree: Path) -> None:
     found, said = await taken(files(tree), "*.log")
     assert found == {name: FILES[name] for name in ("a.LOG", "two words.log")} and said == []
-    with pytest.raises(Failed, match="has a name like none"):
+    with pytest.raises(Failed, match="does not exist, and nothing there has a name like it"):
         await files(tree).archive(Name("none*"))
 
 
