@@ -89,7 +89,7 @@ def change_rules(demo: Demo) -> Iterator[Callable[[str, str], None]]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Asks again for at most ten seconds: nobody tells a client that rules were loaded."""
-    end = time.monotonic() + 10
+    """Asks again for at most thirty seconds: nobody tells a client that rules were loaded."""
+    end = time.monotonic() + 30
     while not holds():
         assert time.monotonic() < end
