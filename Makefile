@@ -40,8 +40,8 @@ demo-windows: $(VENV)/.server
 check: $(VENV)/.dev
 	@$(PY) -I tools/check.py
 
-#: make test          everything, the Windows half in Wine too: ten minutes; on Debian as root it
-#:                    installs the system packages it lacks
+#: make test          everything, the Windows half in Wine too: a quarter of an hour; on Debian as
+#:                    root it installs the system packages it lacks
 test: $(VENV)/.dev
 	@$(PY) -I tools/system_packages.py install demo test windows
 	@$(PY) -I tools/check.py static
