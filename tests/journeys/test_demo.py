@@ -66,6 +66,7 @@ def test_lines_on_standard_input_are_run_here_and_only_their_output_comes_out(st
     assert running(state) == []
 
 
+@pytest.mark.alone
 def test_the_exit_status_is_the_last_lines_and_a_second_start_takes_under_three_seconds(
     state: Path,
 ) -> None:
@@ -182,6 +183,7 @@ def screen(tmux: list[str]) -> str:
     return subprocess.run(argv, capture_output=True, text=True, timeout=10).stdout
 
 
+@pytest.mark.alone
 def test_a_demo_that_is_ended_while_it_starts_leaves_nothing(state: Path) -> None:
     argv = [str(FIRELINE), "--state", str(state), "demo", "up"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as starting:
