@@ -1,6 +1,5 @@
 """A keystroke's round trip beside 20 busy sessions and four transfers, each side with its own."""
 
-import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ from bench.flood import swallow
 from bench.peers import Peers
 from bench.table import Row, high, middle, ms
 from bench.terminal import Terminal
+from bench.transfer import MIB, made
 
-MIB = 1 << 20
 WORK = b"while sleep 0.1; do ps -e | head -20; done\n"
 """A person who looks at things; floods have figures of their own."""
 
@@ -22,9 +21,7 @@ WORK = b"while sleep 0.1; do ps -e | head -20; done\n"
 def busy(fireline: Fireline, peers: Peers, folder: Path, quick: bool) -> list[Row]:
     sessions, transfers = (5, 2) if quick else (20, 4)
     source = folder / "source"
-    with source.open("wb") as file:
-        for _ in range(256 if quick else 1024):
-            file.write(os.urandom(MIB))
+    made(source, (256 if quick else 1024) * MIB)
     ours = fireline.ssh(f"shell {fireline.device}", terminal=True)
     theirs = peers.ssh("jumped", terminal=True)
     fetched = {

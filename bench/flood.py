@@ -10,10 +10,10 @@ from contextlib import ExitStack
 from bench.echo import key, ready
 from bench.fireline import Fireline
 from bench.peers import Peers
-from bench.table import Row, high, middle, ms
+from bench.table import Row, alternate, high, middle, ms
 from bench.terminal import Terminal
+from bench.transfer import MIB
 
-MIB = 1 << 20
 LINE = b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n"
 FLOOD = b"yes 0123456789012345678901234567890123456789\n"
 READ = 16_384
@@ -112,10 +112,9 @@ def _stopped(argv: list[str], rate: int = MIB) -> tuple[float, float]:
 
 
 def _paste(ours: list[str], theirs: list[str], size: int, rounds: int) -> Row:
-    took: dict[str, list[float]] = {"ours": [], "theirs": []}
-    for _ in range(rounds):
-        for name, argv in (("ours", ours), ("theirs", theirs)):
-            took[name].append(_pasted(argv, size))
+    took = alternate(
+        rounds, {"ours": lambda: _pasted(ours, size), "theirs": lambda: _pasted(theirs, size)}
+    )
     mine, other = middle(took["ours"]), middle(took["theirs"])
     named = f"{size >> 10} KiB" if size < MIB else f"{size // MIB} MiB"
     return Row(

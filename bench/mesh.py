@@ -5,16 +5,14 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench.echo import key, ready
+from bench.echo import LINE, key, ready
 from bench.fireline import Fireline
 from bench.mesh_client import MeshTerminal, Place, fetched, sent
 from bench.meshcentral import MissingPeer, installed, meshcentral
 from bench.table import Row, alternate, high, middle, ms
 from bench.terminal import Terminal
-from bench.transfer import made
+from bench.transfer import MIB, made, speed
 
-MIB = 1 << 20
-LINE = 60
 KINDS = {"MeshCentral, recorded": True, "MeshCentral, not recorded": False}
 
 
@@ -84,8 +82,8 @@ def _files(places: dict[str, Place], folder: Path, quick: bool) -> list[Row]:
     took = alternate(1 if quick else 2, {"down": down, "up": up})
     named = f"of {size // MIB} MiB"
     return [
-        Row(f"its download {named}", "", "MeshCentral", _speed(size, middle(took["down"]))),
-        Row(f"its upload {named}", "", "MeshCentral", _speed(size, middle(took["up"]))),
+        Row(f"its download {named}", "", "MeshCentral", speed(size, middle(took["down"]))),
+        Row(f"its upload {named}", "", "MeshCentral", speed(size, middle(took["up"]))),
     ]
 
 
@@ -98,7 +96,3 @@ def _whole(began: float, source: Path, there: Path) -> float:
         print("MeshCentral's copy differs from its source", file=sys.stderr)
     there.unlink()
     return took
-
-
-def _speed(size: int, seconds: float) -> str:
-    return f"{size / MIB / seconds:,.0f} MiB/s"

@@ -133,7 +133,7 @@ def transfer(fireline: Fireline, peers: Peers, folder: Path, quick: bool) -> lis
         ),
         _many_pair(copies, many, rounds),
         _folder_pair(copies, many, rounds),
-        Row(f"library add of {whole}, once before putfile", _speed(size, added), "", ""),
+        Row(f"library add of {whole}, once before putfile", speed(size, added), "", ""),
     ]
 
 
@@ -143,7 +143,7 @@ def _pair(
     took = alternate(rounds, {"ours": ours, "theirs": theirs})
     mine, other = middle(took["ours"]), middle(took["theirs"])
     return Row(
-        what, _speed(size, mine), beside, _speed(size, other), other / mine, aim, at_least=True
+        what, speed(size, mine), beside, speed(size, other), other / mine, aim, at_least=True
     )
 
 
@@ -188,6 +188,7 @@ def _same(same: bool, words: list[str]) -> None:
 
 
 def made(path: Path, size: int) -> str:
+    """A file of random bytes on the disk; its SHA-256."""
     digest = hashlib.sha256()
     with path.open("wb") as file:
         for _ in range(size // MIB):
@@ -204,5 +205,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _speed(size: int, seconds: float) -> str:
+def speed(size: int, seconds: float) -> str:
+    """Bytes and seconds as MiB/s."""
     return f"{size / MIB / seconds:,.0f} MiB/s"
