@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,7 @@ UP_S = 30.0
 IN_WINE = ("tests.windows.rig", "-I", "-m", "endpoint_shim")
 WINE_SETTINGS = 'terminal_prefix = ["ptyrun.exe"]\n'
 """Wine leaves the program of a terminal without standard handles; this one opens them for it."""
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def do(what: str, state: Path, windows: bool) -> int:
     finally:
         if what == "run" or sys.exc_info()[0] is not None:
             with contextlib.suppress(ValueError):
-                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                for number in ENDING:
                     signal.signal(number, signal.SIG_IGN)  # nothing may stay behind now
             _down(state)
 
@@ -107,10 +109,27 @@ def start(state: Path, windows: bool) -> None:
     for shim in _shims(state, windows):
         _enrol(state, shim)
         log_path = shim.folder.with_suffix(".log")
-        with log_path.open("ab") as log:
+        with log_path.open("ab") as log, _no_end_between():
             started.append(spawn([*shim.program, "run", "--state", shim.given], log))
-        remember(state / "running.json", started)  # at once: a stop may come at any moment
+            remember(state / "running.json", started)
         _wait_online(state, shim.name, started[-1], log_path)
+
+
+@contextlib.contextmanager
+def _no_end_between() -> Iterator[None]:
+    """Holds a signal that ends the demo until what was started is also noted to be ended."""
+    came: list[int] = []
+    before = {}
+    with contextlib.suppress(ValueError):  # not in a program's main thread: none comes here
+        for number in ENDING:
+            before[number] = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for number, way in before.items():
+            signal.signal(number, way)
+    for late in came:
+        signal.raise_signal(late)
 
 
 def _start_where_ports_are_free(state: Path) -> Started:
@@ -141,14 +160,14 @@ def _shims(state: Path, windows: bool) -> list[Shim]:
 def _start_broker(state: Path) -> Started:
     ready, told = os.pipe()
     log_path = state / "broker.log"
-    with log_path.open("ab") as log:
+    with log_path.open("ab") as log, _no_end_between():
         broker = spawn(
             ["server", "--state", str(state / "broker"), "serve"],
             log,
             pass_fds=(told,),
             environment={READY_FD: str(told)},
         )
-    remember(state / "running.json", [broker])
+        remember(state / "running.json", [broker])
     os.close(told)
     with os.fdopen(ready, "rb") as answers:
         waiting = select.select([answers], [], [], UP_S)[0]
