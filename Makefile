@@ -48,7 +48,7 @@ test: $(VENV)/.dev
 	@rm -rf $(MEASURED) && mkdir -p $(MEASURED)
 	@$(PY) -I -m pytest -m "alone and not soak"
 	@FIRELINE_COVERAGE="$(CURDIR)/$(MEASURED)" \
-	  $(PY) -I -m pytest -n 2 --dist loadgroup -m "not alone and not soak"
+	  $(PY) -I -m pytest -n 4 --dist loadgroup -m "not alone and not soak"
 	@$(PY) -I tools/windows_coverage.py $(MEASURED)
 
 #: make bench         the figures of docs/performance.md, and their plot
