@@ -4,7 +4,8 @@
    the field it does not know. What comes *from* a device may carry more than is known.
 2. The control line carries small messages only; a stream carries one command at a time.
 3. Supervisor and worker exchange the same messages over their own pipe, length-prefixed.
-4. An SFTP connection's messages stand in wire_files.py; here is the one door to all of them.
+4. An SFTP connection's messages stand in wire_files.py, those of isolation and restriction in
+   wire_contain.py; here is the one door to all of them.
 """
 
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from commands.language.wire_contain import Contained, Want
 from commands.language.wire_files import (
     Answer,
     Change,
@@ -50,6 +52,7 @@ __all__ = [
     "Answer",
     "Change",
     "CloseFile",
+    "Contained",
     "FileFacts",
     "FileRequest",
     "Free",
@@ -66,9 +69,10 @@ __all__ = [
     "Short",
     "Stat",
     "Sync",
+    "Want",
     "Write",
 ]
-"""What others find here, though it stands in the two modules above."""
+"""What others find here, though it stands in the modules above."""
 
 VERSION = 1
 MAX_CONTROL = 65_536
@@ -247,8 +251,8 @@ class End(_Down, tag="end"):
     session: Id
 
 
-Up = Hello | Beat | Gone | Ended | Report | Installed | Bye
-Down = Welcome | Echo | Ping | Renewed | Later | Begin | Open | Cancel | Close | End
+Up = Hello | Beat | Gone | Ended | Report | Installed | Bye | Contained
+Down = Welcome | Echo | Ping | Renewed | Later | Begin | Open | Cancel | Close | End | Want
 
 
 # A stream: the first frame, then messages in TEXT and bytes in BINARY frames.

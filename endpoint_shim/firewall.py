@@ -1,0 +1,55 @@
+"""What isolates a device, whatever its system: the plan, and the two sides that enforce it.
+
+`linux/firewall.py` does it with one nftables table, `windows/firewall.py` with a provider and a
+sublayer of the Filtering Platform. The guard (guard.py) decides when; these only do.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
+
+from commands.language.wire_contain import Allowance
+
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that may pass; DHCP, neighbour discovery and loopback always do. Pure."""
+
+    brokers: frozenset[tuple[Address, int]]
+    """Where the broker (or the proxy on the way to it) is reached."""
+    resolvers: frozenset[Address]
+    """For the shim's own questions alone (a socket mark; Windows: the shim's own program)."""
+    rules: tuple[Allowance, ...] = ()
+    outer: frozenset[Address] = frozenset()
+    """Far ends of tunnels that the broker is behind."""
+
+
+@dataclass(frozen=True)
+class InForce:
+    """What the system has now, as read back from it."""
+
+    table: str
+    """The rules as text, without what changes by itself (handles, counters)."""
+    sha256: str
+
+
+class Firewall(Protocol):
+    """The system's own filter, synchronous and short; the guard calls it in a thread."""
+
+    def apply(self, plan: Plan) -> InForce:
+        """Replaces ours whole, in one transaction, and reads it back; raises Failed."""
+        ...
+
+    def cut(self, plan: Plan) -> int:
+        """Ends the connections that may not pass; how many there were."""
+        ...
+
+    def read(self) -> InForce | None:
+        """What of ours is in force; None where nothing is."""
+        ...
+
+    def remove(self) -> None:
+        """Takes ours away without a trace; nothing to do where nothing is."""
+        ...
