@@ -42,7 +42,7 @@ def declarations() -> dict[str, str]:
     return {
         word: digest(declared)
         for word, declared in discover().items()
-        if issubclass(declared, DeviceCommand | TerminalCommand)
+        if issubclass(declared, DeviceCommand | TerminalCommand) or declared.spec.queued
     }
 
 

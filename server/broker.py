@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from server.actions.center import Center
 from server.audit.journal import Journal
 from server.audit.records import BrokerStarted, BrokerStopped, RulesLoaded, RulesRefused
 from server.audit.recovery import Interrupted
@@ -57,6 +58,7 @@ class Broker:
     library: LibraryRoom
     preferences: PreferencesRoom
     enrolment: Enrolment
+    actions: Center
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -76,6 +78,7 @@ class Broker:
         broker = cls(config)
         await broker._open_store()
         await broker._load_devices()
+        broker.actions = await Center.open(broker)
         await broker._open_doors()
         return broker
 

@@ -53,6 +53,8 @@ class Limits:
     handshakes: int = 64
     certificate_days: float = 365.0
     """How long a device's certificate lasts; it is renewed from two thirds of that on."""
+    queue_s: float = 3 * 86_400
+    """How long an action waits for its device."""
     renewals_per_hour: int = 10
     """Certificates of one device that the enrolment port renews."""
     logins: int = 64

@@ -3,9 +3,11 @@
 1. A command is a frozen value: fields are its parameters, in positional order.
 2. `bool` is a flag, `Literal` its choices, `Annotated[..., "text"]` its help.
 3. Class keywords say who may (role, right), where (platforms), how long (limit), what it yields.
-4. `most` names the broker's setting that bounds the file it brings; `yields` what else it says
+4. A `queued` word has a hidden `device`, filled in by its session or by `on`: an action is bound
+   to the device that it was asked of.
+5. `most` names the broker's setting that bounds the file it brings; `yields` what else it says
    of the device beside rows and text. What a word does not declare it may not yield.
-5. A parameter of a kind not known here, or a word declared twice, fails at import.
+6. A parameter of a kind not known here, or a word declared twice, fails at import.
 """
 
 import importlib
@@ -118,6 +120,8 @@ class Spec:
     most: str | None
     under: str | None
     """Another word that does the same and more: where that is denied, this one is too."""
+    queued: bool
+    """An action: a row of the Action Center that waits for its device and needs a comment."""
     yields: tuple[type[Folder] | type[Written], ...]
     summary: str
     details: str
@@ -153,6 +157,7 @@ class CommandMeta(StructMeta):
         needs: str | None = None,
         most: str | None = None,
         under: str | None = None,
+        queued: bool = False,
         yields: tuple[type[Folder] | type[Written], ...] = (),
     ) -> Any:
         word = name.lower()
@@ -184,6 +189,7 @@ class CommandMeta(StructMeta):
                 needs,
                 most,
                 under,
+                queued,
                 yields,
                 summary.strip(),
                 _dedent(details),

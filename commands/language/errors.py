@@ -45,11 +45,12 @@ class NeedsAnswer(Refused):
     """A question has to be answered before any effect; `-yes` answers it.
 
     `question` is what a person at a terminal is asked; the message names the way without one.
+    `expects` is what has to be typed for yes where `y` is too easily typed.
     """
 
-    def __init__(self, question: str, way: str) -> None:
+    def __init__(self, question: str, way: str, expects: str = "") -> None:
         super().__init__(f"{question}; {way}")
-        self.question = question
+        self.question, self.expects = question, expects
 
 
 class Unreachable(FirelineError):

@@ -145,7 +145,7 @@ class Console(ConsoleScreen):
         prompt = self._prompt
         assert prompt is not None
         session = self.session
-        title = f"{self._device_name()} {session.id}" if session is not None else "fireline"
+        title = f"{self.device_name()} {session.id}" if session is not None else "fireline"
         self._write(self._marks.title(title))
         self._write(self._marks.prompt())
         try:
@@ -160,7 +160,7 @@ class Console(ConsoleScreen):
     def _message(self) -> StyleAndTextTuples:
         session = self.session
         return prompt_text(
-            self._device_name(),
+            self.device_name(),
             session.prompt_words if session is not None else (),
             name_shown(session.folder) if session is not None else "",
             self.client.columns,
@@ -222,10 +222,19 @@ class Console(ConsoleScreen):
             raise Refused(f"no comment, so no session on {name} was opened")
         return answer[:1000]
 
-    async def answer(self, question: str) -> bool:
+    async def action_comment(self, word: str, device: str) -> str | None:
+        if self._prompt is None:
+            return None
+        question = f"Comment for {word} on {device} (empty: nothing happens): "
+        answer = (await self._prompt.ask(question)).strip()
+        if not answer:
+            raise Refused(f"no comment, so {word} on {device} was not asked")
+        return answer[:1000]
+
+    async def answer(self, question: str, *yes: str) -> bool:
         if self._prompt is None:
             return False
-        return (await self._prompt.ask(question)).strip().lower() in ("y", "yes")
+        return (await self._prompt.ask(question)).strip().lower() in {word.lower() for word in yes}
 
     async def arrived(self, session: Session) -> None:
         self._stand_in(session)
@@ -295,7 +304,7 @@ class Console(ConsoleScreen):
 
     async def attach(self, session: str) -> None:
         if self.session is not None:
-            raise Refused(f"you are on {self._device_name()}; disconnect or detach first")
+            raise Refused(f"you are on {self.device_name()}; disconnect or detach first")
         away_since = getattr(self.broker.sessions.live.get(session.upper()), "active", None)
         found = await self.broker.sessions.attach(self.responder, session)
         self._stand_in(found)
@@ -323,7 +332,7 @@ class Console(ConsoleScreen):
 
     async def _asked_for(self, wanted: Session) -> None:
         if self.session is not None:
-            raise Refused(f"you are on {self._device_name()}; disconnect or detach first")
+            raise Refused(f"you are on {self.device_name()}; disconnect or detach first")
         await wanted.company.ask(self.responder, self.broker.config.limits.ask_s)
 
     async def detach(self) -> None:

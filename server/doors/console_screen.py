@@ -144,7 +144,7 @@ class ConsoleScreen(Station):
             while not starting.done():
                 await asyncio.wait({starting}, timeout=0.25)
                 if not starting.done() and loop.time() - began > 1.0:
-                    waiting = f"waiting for {self._device_name() or 'the broker'}, "
+                    waiting = f"waiting for {self.device_name() or 'the broker'}, "
                     self._face.redraw(f"{waiting}{loop.time() - began:.0f} s   Ctrl-C stop")
             job = starting.result()
             if self._stop_asked:

@@ -23,6 +23,7 @@ from server.doors.border import showing
 from server.doors.client import Client
 from server.doors.following import Face, Following, Page
 from server.doors.player import Played
+from server.doors.questions import of_device, reasoned, says_yes
 from server.doors.replaying import cast_lines, recording_of, some_lines
 from server.doors.whole import whole
 from server.live.job import Job
@@ -143,7 +144,7 @@ class Station(ABC):
                 raise
             line.end(None)
             return self.status
-        job = await self._answered(typed)
+        job = await self._answered(await reasoned(self, typed))
         if job.ran_first:
             self.say(job.ran_first)
         if isinstance(job, TerminalJob):
@@ -161,18 +162,22 @@ class Station(ABC):
             return 0
         return await (self.kept(job) if job.options.keep else self.follow(job))
 
+    async def action_comment(self, word: str, device: str) -> str | None:
+        """Asked of who can answer; None where nobody can: the action says what to type."""
+        return None
+
     async def _answered(self, typed: TypedLine) -> Job:
         """The job, after the one question that may stand before it."""
         try:
             return await self.started(typed)
         except NeedsAnswer as asked:
-            if not await self.answer(f"{asked.question}; run it? (y; Enter: no) "):
+            if not await says_yes(self, asked, typed.command.spec.word):
                 raise
         options = dataclasses.replace(typed.options, yes=True)
         return await self.started(dataclasses.replace(typed, options=options))
 
-    async def answer(self, question: str) -> bool:
-        """Whether the person says yes; without a terminal nobody is asked."""
+    async def answer(self, question: str, *yes: str) -> bool:
+        """Whether the person says one of `yes`; without a terminal nobody is asked."""
         return False
 
     async def kept(self, job: Job) -> int:
@@ -201,7 +206,7 @@ class Station(ABC):
 
     def without_terminal(self, typed: TypedLine) -> TypedLine:
         """What a terminal command is where there is no terminal."""
-        word, device = typed.command.spec.word, self._device_name() or "NAME"
+        word, device = typed.command.spec.word, self.device_name() or "NAME"
         raise NotUnderstood(
             f"{word} on {device} without a terminal is an exec of its own: type {word} {device}"
         )
@@ -262,7 +267,7 @@ class Station(ABC):
         output: Output | None = "json" if self._asked_json else None
         if self.typed is not None:
             output = self.typed.options.output
-        self.show(error_shown(error, self.style, output, device=self._device_name() or self._named))
+        self.show(error_shown(error, self.style, output, device=self.device_name() or self._named))
 
     def show_not_run(self, error: FirelineError) -> None:
         """Of a line that gave nothing; JSON is an array all the same, an empty one."""
@@ -271,7 +276,7 @@ class Station(ABC):
             self.show(Shown(out=b"[\n]\n"))
         self.show_error(error)
 
-    def _device_name(self) -> str | None:
+    def device_name(self) -> str | None:
         device = self.session.device if self.session is not None else None
         return device.name if device is not None else None
 
@@ -282,7 +287,7 @@ class Station(ABC):
 
     async def connect(self, name: str) -> None:
         if self.session is not None:
-            raise Refused(f"you are on {self._device_name()}; disconnect or detach first")
+            raise Refused(f"you are on {self.device_name()}; disconnect or detach first")
         comment = self.typed.options.comment if self.typed is not None else None
         comment = await self.comment_for(name, comment)
         await self.arrived(await self._opened(name, comment))
@@ -302,6 +307,13 @@ class Station(ABC):
         if isinstance(inner.command, ConsoleCommand):
             raise NotUnderstood(f"{inner.command.spec.word} is no command to run on a device")
         refuse_behind(inner)
+        if inner.command.spec.queued:
+            outer, self.session = self.session, None  # no session on it: it may be offline
+            try:
+                self.status = await self.run(of_device(inner, device))
+            finally:
+                self.session = outer
+            return
         comment = await self.comment_for(device, inner.options.comment)
         session = await self._opened(device, comment)
         self.session = session

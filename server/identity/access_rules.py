@@ -7,7 +7,10 @@ from commands.language.command import Role
 from server.identity.rules import DEVICE, DOORS, RIGHTS, ROLES, Person, Rule, Scope
 from server.identity.yaml_lines import Value, texts_of
 
-_RULE_KEYS = ("name", "people", "role", "devices", "allow", "deny", "rights", "comment")
+_RULE_KEYS = (
+    "name", "people", "role", "devices", "allow", "deny", "rights", "comment",
+    "second_person",
+)  # fmt: skip
 _NEEDED = ("name", "people", "role", "devices")
 
 
@@ -53,6 +56,7 @@ def _rule(entry: Value, people: dict[str, Person], words: Mapping[str, str]) -> 
         deny=_words(fields, "deny", words) or frozenset(),
         rights=_rights(fields.get("rights")),
         comment=_comment(fields.get("comment")),
+        second_person=_words(fields, "second_person", words) or frozenset(),
     )
 
 

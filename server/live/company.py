@@ -19,6 +19,7 @@ from server.audit.records import TakeOverAnswered, TakeOverAsked, WatchBegan, Wa
 from server.identity.access import may_see, rule_on
 from server.live.device_job import DeviceJob
 from server.live.responder import Responder
+from server.live.slots import slots
 
 if TYPE_CHECKING:
     from server.live.session import Session
@@ -119,7 +120,7 @@ class Company:
         session, holder = self._session, self._session.person
         may_open(session.sessions, responder.person, session)
         most = session.sessions.limits.sessions_per_person
-        if session.sessions.slots(responder.person)[1] >= most:
+        if slots(session.sessions, responder.person)[1] >= most:
             raise Refused(f"{responder.person} has {most} sessions open; one must end first")
         try:
             session.person = responder.person

@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from commands.language.line import Options
 from commands.language.names import shown
+from server.live.desk_actions import DeskActions
 from server.live.desk_devices import DeskDevices
 from server.live.desk_jobs import DeskJobs
 from server.live.desk_library import DeskLibrary
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
 class BrokerDesk:
     """Implements `commands.language.desk.Desk`."""
 
-    def __init__(self, broker: "Rooms", session: "Session") -> None:
-        self._session = session
+    def __init__(self, broker: "Rooms", session: "Session", options: Options, number: int) -> None:
+        self._session, self._options = session, options
         self.person = session.person
+        self.actions = DeskActions(broker, session, self.comment, f"{session.id}#{number}")
         self.devices = DeskDevices(broker, session)
         self.jobs = DeskJobs(session)
         self.library = DeskLibrary(broker, session)
@@ -31,6 +34,18 @@ class BrokerDesk:
     @property
     def device(self) -> str | None:
         return self._session.device.name if self._session.device is not None else None
+
+    @property
+    def comment(self) -> str:
+        return self._options.comment or self._session.comment
+
+    @property
+    def digest(self) -> str | None:
+        return self._options.digest
+
+    @property
+    def asks(self) -> bool:
+        return self._session.responder.door == "console"
 
     @property
     def one_command(self) -> bool:

@@ -9,9 +9,10 @@ import logging
 from collections.abc import AsyncIterator
 
 from commands.language import items
-from commands.language.command import DeskCommand
+from commands.language.command import Command, DeskCommand
 from commands.language.desk import Desk
 from commands.language.errors import Cancelled, Failed, FirelineError
+from commands.language.items import Item
 from commands.language.line import TypedLine
 from server.audit.session import SessionJournal
 from server.live.job import Job
@@ -27,12 +28,12 @@ class DeskJob(Job):
         self,
         number: int,
         typed: TypedLine,
-        command: DeskCommand,
+        command: Command,
         journal: SessionJournal,
         desk: Desk,
     ) -> None:
         super().__init__(number, typed, command, journal, "")
-        self._desk_command, self._desk = command, desk
+        self._asked, self._desk = command, desk
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -47,7 +48,7 @@ class DeskJob(Job):
             return
         error: FirelineError | None = Cancelled(f"{self.spec.word} was not shown to its end")
         try:
-            async for item in self._desk_command.run(self._desk):
+            async for item in self._run_at_desk():
                 self.rows += isinstance(item, items.Row)
                 yield item
             error = None
@@ -55,6 +56,12 @@ class DeskJob(Job):
             error = raised
         finally:
             await self.finish(error)
+
+    def _run_at_desk(self) -> AsyncIterator[Item]:
+        """A device's word comes here only as an action: its row, and then what it gives."""
+        if isinstance(self._asked, DeskCommand):
+            return self._asked.run(self._desk)
+        return self._desk.actions.carry_out(self._asked)
 
     async def cancel(self) -> str:
         if not self.running:
@@ -69,7 +76,7 @@ class DeskJob(Job):
     async def _run(self) -> None:
         error: FirelineError | None = None
         try:
-            async for item in self._desk_command.run(self._desk):
+            async for item in self._run_at_desk():
                 if isinstance(item, bytes):
                     self.feed_bytes(item)
                 else:

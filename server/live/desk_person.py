@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from commands.language.desk.person import QuotaRow, SettingRow
 from server.live.preferences import TAKES, Preferences
+from server.live.slots import slots
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -50,7 +51,7 @@ class DeskPerson:
     def _persons(self) -> list[QuotaRow]:
         """Slots: of everybody, and of this person."""
         sessions, limits = self._broker.sessions, self._broker.config.limits
-        every, mine, others = sessions.slots(self._session.person)
+        every, mine, others = slots(sessions, self._session.person)
         rows = (
             ("all sessions", every, limits.sessions, "sessions"),
             ("your sessions", mine, limits.sessions_per_person, "sessions_per_person"),

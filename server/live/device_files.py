@@ -229,7 +229,7 @@ class DeviceFiles:
         session = self._session
         assert session is not None
         if self._user is None or self._user.gone:
-            stream = await session.stream()
+            stream = await session.streams.dialled()
             if not stream.alive:
                 raise Unreachable(f"{self.device.name}: {stream.gone_reason}")
             self._user = FilesUser(stream, self.device.name)

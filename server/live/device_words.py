@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from commands.language.command import (
+    Command,
     ConsoleCommand,
     DeskCommand,
     DeviceCommand,
@@ -23,7 +24,21 @@ if TYPE_CHECKING:
 def at_device(spec: Spec) -> bool:
     """Whether the word is judged on the device that one stands on."""
     kind = find(spec.word)
-    return kind is not None and issubclass(kind, DeviceCommand | TerminalCommand)
+    on_device = kind is not None and issubclass(kind, DeviceCommand | TerminalCommand)
+    return on_device or spec.queued
+
+
+def to_device(session: "Session", command: Command) -> bool:
+    """Whether it goes to the session's device now; a queued one makes an action first."""
+    queued = command.spec.queued and session.responder.door != "queue"
+    return isinstance(command, DeviceCommand | TerminalCommand) and not queued
+
+
+def lacks_device(session: "Session", command: Command) -> bool:
+    """Whether it needs a device and neither it nor its session has one."""
+    if to_device(session, command):
+        return session.device is None
+    return command.spec.queued and session.device is None and not getattr(command, "device", "")
 
 
 def not_here(device: Device, spec: Spec) -> str:
@@ -90,7 +105,7 @@ def not_here_words(session: "Session") -> dict[str, str]:
     """Word -> reason, for help: by platform, policy, shim or role."""
     reasons: dict[str, str] = {}
     for word, kind in discover().items():
-        if issubclass(kind, DeskCommand | ConsoleCommand):
+        if issubclass(kind, DeskCommand | ConsoleCommand) and not kind.spec.queued:
             # Another role's word at the desk is nothing of this person's: it is left out.
             if session.sessions.decide(session, kind.spec, None).error is not None:
                 reasons[word] = ""

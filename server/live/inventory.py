@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from commands.language import wire
+from commands.language import wire, wire_contain
 from server.identity.access import DeviceRef
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ class Device:
     declarations: dict[str, str] = field(default_factory=dict)
     clock_offset_s: float = 0.0
     address: str = ""
+    isolation: wire_contain.Isolated | None = None
+    restriction: wire_contain.Restricted | None = None
+    """As it last said; kept while it is away."""
 
     def say_facts(self, facts: wire.Facts) -> None:
         """What the device says of itself from now on."""

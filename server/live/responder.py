@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Door = Literal["console", "exec", "lines", "shell", "sftp", "scp", "admin"]
+Door = Literal["console", "exec", "lines", "shell", "sftp", "scp", "admin", "queue"]
 
 
 @dataclass

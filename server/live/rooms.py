@@ -18,6 +18,7 @@ from server.live.preferences import PreferencesRoom
 from server.store.sqlite import Store
 
 if TYPE_CHECKING:
+    from server.actions.center import Center
     from server.live.enrolment import Enrolment
     from server.live.sessions import Sessions
 
@@ -46,6 +47,7 @@ class Rooms(Protocol):
     library: LibraryRoom
     preferences: PreferencesRoom
     enrolment: "Enrolment"
+    actions: "Center"
 
     def cut(self, device: Device, reason: str) -> None:
         """Drops the device's connections at once."""

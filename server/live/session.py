@@ -17,7 +17,7 @@ from commands.language.command import (
     TerminalCommand,
 )
 from commands.language.errors import Failed, FirelineError, NotUnderstood
-from commands.language.line import TypedLine, parse, quoted
+from commands.language.line import Options, TypedLine, parse, quoted
 from commands.language.names import Name
 from commands.language.visible import visible
 from commands.putfile import PutFile
@@ -30,18 +30,21 @@ from server.live.company import Company
 from server.live.desk import BrokerDesk
 from server.live.desk_job import DeskJob
 from server.live.device_job import DeviceJob, command_value
+from server.live.device_words import lacks_device, to_device
 from server.live.door_line import DoorLine
 from server.live.inventory import Device
 from server.live.job import Job
 from server.live.kept_output import keep
 from server.live.responder import Responder
-from server.live.stream import Stream
 from server.live.terminal_job import TerminalJob
 from server.live.trace import Trace
 from server.live.warm_stream import WarmStream
 
 if TYPE_CHECKING:
     from server.live.sessions import Sessions
+
+
+NO_OPTIONS = Options()
 
 
 class Session:
@@ -103,7 +106,7 @@ class Session:
         trace = Trace()
         number, command, trace.stream, trace.rule = await self._judged(typed, unfit)
         trace.step("durable")
-        if isinstance(command, DeskCommand):
+        if isinstance(command, DeskCommand) or not to_device(self, command):
             self.standard_input = data
             job: Job = self._desk_job(number, typed, command, trace)
         else:
@@ -145,14 +148,15 @@ class Session:
         try:
             if self._ending:
                 raise self._over()
-            if self.device is None and isinstance(command, DeviceCommand | TerminalCommand):
+            if lacks_device(self, command):
                 raise NotUnderstood(f"{word} needs a device; connect NAME, or on NAME {word} …")
             judged = self.sessions.permitted(self, command)
             rule = judged.rule_text
             if (against := judged.error or unfit) is not None:
                 raise against
-            command = await command.prepare(self.desk())
-            question = None if typed.options.yes else await command.question(self.desk())
+            desk = self.desk(typed.options, number)
+            command = await command.prepare(desk)
+            question = None if typed.options.yes else await command.question(desk)
             if question is not None:
                 raise question
         except FirelineError as error:
@@ -171,7 +175,7 @@ class Session:
             reason="" if refusal is None else refusal.shown()[:2000],
         )
         stream = self.streams.id
-        changes = type(command).spec.changes
+        changes = command.spec.changes and not command.spec.queued  # that is its action's
         bodies: list[Body] = [typed_record, decided]
         if refusal is None and not isinstance(command, ConsoleCommand):  # those have no end
             bodies.append(Started(number=number, stream=stream, device_change=changes))
@@ -188,8 +192,9 @@ class Session:
     def _over(self) -> Failed:
         return Failed(f"{self.id} has ended; connect opens another")
 
-    def _desk_job(self, number: int, typed: TypedLine, command: DeskCommand, trace: Trace) -> Job:
-        job = DeskJob(number, typed, command, self.journal, self.desk())
+    def _desk_job(self, number: int, typed: TypedLine, command: Command, trace: Trace) -> Job:
+        desk = self.desk(typed.options, number)
+        job = DeskJob(number, typed, command, self.journal, desk)
         self.jobs[number], job.trace = job, trace
         job.start()
         return job
@@ -253,12 +258,6 @@ class Session:
             else:
                 job.on_stream_gone(stream.gone_reason or "no stream")
 
-    async def stream(self) -> Stream:
-        """The warm stream if it is idle, else a new one that the device has dialled."""
-        stream = self.streams.take()
-        await stream.opened
-        return stream
-
     def send(self, message: wire.Down) -> bool:
         if self.device is None or self.device.line is None:
             return False
@@ -274,8 +273,9 @@ class Session:
             self.streams.give_back(job.stream)
 
     # What the door asks.
-    def desk(self) -> BrokerDesk:
-        return BrokerDesk(self.sessions.broker, self)
+    def desk(self, options: Options = NO_OPTIONS, number: int = 0) -> BrokerDesk:
+        """The broker as its person sees it, for a line with these options."""
+        return BrokerDesk(self.sessions.broker, self, options, number)
 
     def touch(self) -> None:
         """The person did something: the idle time starts anew."""

@@ -24,6 +24,7 @@ from server.live.inventory import Device
 from server.live.judged import Judged
 from server.live.responder import Responder
 from server.live.session import Session
+from server.live.slots import SLOTS, may_open
 from server.live.start_up import refuse_start_up
 from server.live.streams import Streams
 from server.live.terminal_job import TerminalJob
@@ -31,8 +32,6 @@ from server.live.terminal_job import TerminalJob
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
-SLOTS = ("console", "shell")
-"""Doors whose sessions are counted against the slots; the others have a cap of their own."""
 END_WAIT_S = 15.0
 HOUR_S = 3600.0
 UNANSWERED = 100
@@ -66,7 +65,7 @@ class Sessions:
         if device is not None:
             rule = rule_on(self.broker.access.rules, responder.person, device.ref)
             rule_name, role = (rule.name, str(rule.role)) if rule is not None else ("", "")
-            self._may_open(responder, device, comment)
+            may_open(self, responder, device, comment)
         journal = await self.broker.journal.open_session(
             SessionOpened(
                 person=responder.person,
@@ -99,54 +98,6 @@ class Sessions:
         if device is None or not may_see(self.broker.access.rules, person, device.ref):
             raise Unreachable(unseen(visible(name)[:64]).sentence)
         return device
-
-    def _may_open(self, responder: Responder, device: Device, comment: str | None) -> None:
-        rule = rule_on(self.broker.access.rules, responder.person, device.ref)
-        if rule is None or rule.role not in ("basic", "advanced"):
-            raise Refused(
-                f"a session on {device.name} needs basic or advanced, you are "
-                f"{rule.role if rule else 'nothing'} there; why connect {device.name} shows why"
-            )
-        if (
-            comment_needed(self.broker.access.rules, responder.person, device.ref, responder.door)
-            and not comment
-        ):
-            raise Refused(
-                f"a session on {device.name} needs a comment; add -comment 'case and reason'"
-            )
-        if not device.online:
-            raise Unreachable(f"{device.name} is offline{since(device)}")
-        every, mine, others = self.slots(responder.person)
-        if responder.door in SLOTS:
-            if every >= self.limits.sessions:
-                raise Refused(f"{self.limits.sessions} sessions are open; one must end first")
-            self._check_room(device)
-            if mine >= self.limits.sessions_per_person:
-                raise Refused(
-                    f"you have {self.limits.sessions_per_person} sessions open; end one first"
-                )
-        elif others >= self.limits.exec_per_person:
-            raise Refused(f"you have {self.limits.exec_per_person} of these open; end one first")
-
-    def _check_room(self, device: Device) -> None:
-        """Several sessions on a device, or one, is the operator's choice."""
-        most = self.limits.sessions_per_device
-        held = [s for s in self.live.values() if s.device is device and s.responder.door in SLOTS]
-        if len(held) >= most:
-            one = held[0]
-            how = "one session at a time" if most == 1 else f"{most} sessions at once"
-            raise Refused(
-                f"{device.name} takes {how} and {one.id} of {one.person} is open; attach "
-                f"{one.id} -watch looks at it, -ask asks for it"
-            )
-
-    def slots(self, person: str) -> tuple[int, int, int]:
-        """Sessions on devices: of everybody, of this person, and those that take no slot."""
-        held = [s for s in self.live.values() if s.device is not None]
-        every = [s for s in held if s.responder.door in SLOTS]
-        mine = [s for s in every if s.person == person]
-        others = [s for s in held if s.person == person and s.responder.door not in SLOTS]
-        return len(every), len(mine), len(others)
 
     def comment_needed(self, responder: Responder, device_name: str) -> bool:
         device = self.visible_device(responder.person, device_name)
@@ -209,22 +160,32 @@ class Sessions:
 
         Asked before anything is looked up for it: who may not type it learns nothing by it.
         """
-        judged = self.decide(session, type(command).spec, session.device)
+        try:
+            device = self.target(session, command)
+        except FirelineError as error:
+            return Judged(error, "")
+        judged = self.decide(session, type(command).spec, device)
         if judged.error is None:
             try:
-                self._check_device(session, command)
+                self._check_device(session, command, device)
             except FirelineError as error:
                 return Judged(error, judged.rule_text)
         return judged
 
-    def _check_device(self, session: Session, command: Command) -> None:
+    def target(self, session: Session, command: Command) -> Device | None:
+        """The device it is about: an action's own, else the one of its session."""
+        if command.spec.queued and (named := str(getattr(command, "device", ""))):
+            return self.visible_device(session.person, named)
+        return session.device
+
+    def _check_device(self, session: Session, command: Command, device: Device | None) -> None:
         """Platform, the device's own policy, what its shim knows, and where files are started."""
-        device, spec = session.device, type(command).spec
+        spec = type(command).spec
         if device is None or not at_device(spec):
             return
         if reason := refusal(session, device, spec):
             raise Refused(reason)
-        if not device.online:
+        if not device.online and not (spec.queued and session.responder.door != "queue"):
             raise Unreachable(f"{device.name} is offline{since(device)}")
         if isinstance(command, PutFile) and command.path is not None:
             refuse_start_up(session, device, command.path)
@@ -334,6 +295,7 @@ class Sessions:
         for session in mine:
             session.away.device_back(running)
         self._order_again(device, mine, running)
+        self.soon(self.broker.actions.line_up(device))
         self.broker.inventory.line_changed(device)
 
     def _untold(self, device: Device, stream: str) -> None:
@@ -368,6 +330,9 @@ class Sessions:
                 if isinstance(job, DeviceJob):
                     job.gone(gone)
                 stream.end(gone.message or f"its worker {gone.how}")
+
+    def contained(self, device: Device, message: wire.Contained) -> None:
+        self.soon(self.broker.actions.containment.said(device, message))
 
     def session_ended(self, device: Device, ended: wire.Ended) -> None:
         unanswered = self._unanswered.get(device.id, deque())

@@ -33,6 +33,12 @@ class WarmStream:
             warm = self._ask()
         return warm
 
+    async def dialled(self) -> Stream:
+        """The same, once the device has dialled it."""
+        stream = self.take()
+        await stream.opened
+        return stream
+
     def warm_up(self) -> None:
         """Has the device start a worker before the first command asks for one."""
         device = self._session.device

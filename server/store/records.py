@@ -29,6 +29,17 @@ WALK: Final = (
 LIBRARY: Final = (
     "SELECT journal, seq, kind, line, hash FROM records WHERE kind = 'library_changed' ORDER BY seq"
 )
+OF_DEVICE: Final = (
+    "SELECT journal, seq, kind, line, hash FROM records WHERE journal = 'broker' AND kind IN"
+    " ('line_up', 'line_lost', 'line_refused', 'violation', 'enrolled', 'renewed', 'revoked',"
+    " 'action_changed', 'device_saw', 'detected', 'session_begun')"
+    " AND (instr(line, ?) OR instr(line, ?)) ORDER BY seq DESC LIMIT ?"
+)
+OF_SESSION: Final = (
+    "SELECT journal, seq, kind, line, hash FROM records WHERE journal = ? AND kind IN"
+    " ('session_opened', 'command_typed', 'decided', 'ended', 'session_ended') ORDER BY seq"
+    " LIMIT ?"
+)
 JOURNALS: Final = "SELECT DISTINCT journal FROM records"
 COUNTS: Final = (
     "SELECT count(*), coalesce(max(seq), 0), coalesce(sum(kind = 'command_typed'), 0),"
@@ -103,6 +114,17 @@ async def library_changes(store: Store) -> list[RecordRow]:
     return await _rows(store, LIBRARY)
 
 
+async def of_device(store: Store, device: str, name: str, most: int) -> list[RecordRow]:
+    """The broker's newest records that may speak of a device, by its id or name; newest first."""
+    by_id, by_name = (f'"device":"{said}"'.encode() for said in (device, name))
+    return await _rows(store, OF_DEVICE, by_id, by_name, most)
+
+
+async def of_session(store: Store, session: str, most: int) -> list[RecordRow]:
+    """A session's records of its commands, in order."""
+    return await _rows(store, OF_SESSION, session, most)
+
+
 async def outline(store: Store, journal: str) -> Outline:
     """What a listing says of one journal."""
 
@@ -131,7 +153,7 @@ async def keep_verdict(store: Store, session: str, ok: bool) -> None:
     await store.write(lambda connection: connection.execute(KEEP_VERDICT, (session, int(ok))))
 
 
-async def _rows(store: Store, query: str, *values: str | int) -> list[RecordRow]:
+async def _rows(store: Store, query: str, *values: str | int | bytes) -> list[RecordRow]:
     return await store.read(
         lambda connection: [RecordRow(*row) for row in connection.execute(query, values)]
     )

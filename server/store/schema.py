@@ -83,4 +83,20 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) STRICT;
     CREATE INDEX library_changes ON records (seq) WHERE kind = 'library_changed';
     """,
+    """
+    CREATE TABLE actions (
+        id INTEGER PRIMARY KEY,
+        device TEXT NOT NULL,
+        open INTEGER NOT NULL,
+        value BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX actions_by_device ON actions (device, id);
+    CREATE INDEX actions_open ON actions (id) WHERE open = 1;
+    CREATE TABLE wishes (
+        device TEXT NOT NULL,
+        what TEXT NOT NULL,
+        value BLOB NOT NULL,
+        PRIMARY KEY (device, what)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )

@@ -26,6 +26,9 @@ class Sessions:
     def stream_gone(self, device: Device, gone: wire.Gone) -> None:
         raise NotImplementedError
 
+    def contained(self, device: Device, message: wire.Contained) -> None:
+        pass
+
     def session_ended(self, device: Device, ended: wire.Ended) -> None:
         raise NotImplementedError
 

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from commands.language.desk.actions import Actions
 from commands.language.desk.devices import Devices
 from commands.language.desk.jobs import Jobs
 from commands.language.desk.library import Library
@@ -31,6 +32,23 @@ class Desk(Protocol):
         """Whether the session ends with this command (exec): what it leaves there is wiped."""
         ...
 
+    @property
+    def asks(self) -> bool:
+        """Whether somebody at a terminal can answer a question."""
+        ...
+
+    @property
+    def comment(self) -> str:
+        """The line's own comment, else the session's; empty where there is none."""
+        ...
+
+    @property
+    def digest(self) -> str | None:
+        """The line's `-digest`: what a person says that it is about."""
+        ...
+
+    @property
+    def actions(self) -> Actions: ...
     @property
     def devices(self) -> Devices: ...
     @property

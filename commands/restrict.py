@@ -1,0 +1,42 @@
+"""`restrict`: only known programs may start on the device."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+
+from commands.language import actions
+from commands.language.command import ADVANCED, HIDDEN, Command, DeskCommand
+from commands.language.desk import Desk
+from commands.language.errors import NeedsAnswer
+from commands.language.items import Item
+from commands.language.visible import visible
+
+
+class Restrict(DeskCommand, role=ADVANCED, group="change", changes=True, queued=True, limit=None):
+    """Let only known programs start: what the package manager installed and is unchanged since
+    (Linux), what Microsoft signed (Windows), and Fireline's own.
+
+    What runs already goes on, but cannot start others. Not seen by Linux' kernel, and so not
+    stopped: libraries that a known program loads (LD_PRELOAD, dlopen), and a script that is given
+    to a known interpreter as a file to read. unrestrict takes it back.
+    """
+
+    device: Annotated[str, HIDDEN] = ""
+
+    async def prepare(self, desk: Desk) -> Command:
+        return msgspec.structs.replace(self, device=actions.device_of(self, self.device, desk))
+
+    async def question(self, desk: Desk) -> NeedsAnswer | None:
+        if not desk.asks:
+            return None
+        return NeedsAnswer(
+            f"restrict on {self.device}: only known programs start; its user is told; "
+            f"comment: {visible(desk.comment)}",
+            "-yes answers it",
+            expects=self.device,
+        )
+
+    async def run(self, desk: Desk) -> AsyncIterator[Item]:
+        async for item in desk.actions.carry_out(self):
+            yield item

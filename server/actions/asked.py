@@ -1,0 +1,22 @@
+"""What somebody asks of a device, on its way into the Action Center."""
+
+from dataclasses import dataclass
+
+from commands.language.command import Command
+from server.live.inventory import Device
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked: a prepared command of a device, by whom and why."""
+
+    device: Device
+    command: Command
+    text: str
+    person: str
+    comment: str
+    door: str
+    where: str
+    """Session and number of the line, `S12#3`."""
+    second: bool
+    """A rule wants a second person for it."""

@@ -1,0 +1,185 @@
+"""The Action Center: everything that is asked of a device has one way in and one row.
+
+1. A row is durable before anything comes of it; a comment is required.
+2. A rule may want a second person: then nothing is wished or queued before somebody else, counted
+   as a person, approved exactly this row. Unanswered for 7 days it lapses as rejected.
+3. Isolation and restriction are wishes (containment.py), the rest is run (queue.py). A second scan
+   or collection while one is open gives the first one's row.
+"""
+
+import asyncio
+import secrets
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from commands.language.errors import Refused
+from server.actions.action import Action, State
+from server.actions.asked import Asked
+from server.actions.containment import Containment
+from server.actions.desired import WHAT
+from server.actions.ledger import Ledger, ended, now_ms
+from server.actions.queue import Queue
+from server.live.device_job import command_value
+from server.live.device_words import since
+from server.live.inventory import Device
+
+if TYPE_CHECKING:
+    from server.live.rooms import Rooms
+
+LOOK_S = 5.0
+APPROVAL_S = 7 * 86_400.0
+
+
+class Center:
+    """Made by `open`, once."""
+
+    def __init__(self, broker: "Rooms", ledger: Ledger) -> None:
+        self._broker, self.ledger = broker, ledger
+        self.containment = Containment(broker, ledger)
+        self.queue = Queue(broker, ledger)
+        self._until: dict[int, float] = {}
+        """By the monotonic clock: what is to expire does, however the wall clock is set."""
+
+    @classmethod
+    async def open(cls, broker: "Rooms") -> "Center":
+        """With what the last broker left: what it was running is interrupted, outcome unknown."""
+        center = cls(broker, await Ledger.open(broker.store, broker.journal))
+        cut = [
+            ended(action, "Failed", error=_interrupted(action))
+            for action in center.ledger.opened()
+            if action.state == "InProgress" and action.word not in WHAT
+        ]
+        await center.ledger.save(cut)
+        for action in center.ledger.opened():
+            center._watch(action)
+        broker.own(center._expire())
+        return center
+
+    async def ask(self, asked: Asked) -> tuple[Action, bool]:
+        """The action's row, and whether it is a new one."""
+        word = asked.command.spec.word
+        if not asked.comment.strip():
+            raise Refused(
+                f"{word} on {asked.device.name} needs a comment; add -comment 'case and reason'"
+            )
+        if word not in WHAT:
+            for open_one in self.ledger.opened(asked.device.id):
+                if open_one.word == word:
+                    return open_one, False
+        limits = self._broker.config.limits
+        lasts_s = APPROVAL_S if asked.second else None if word in WHAT else limits.queue_s
+        action = Action(
+            id=self.ledger.next_id(),
+            device=asked.device.id,
+            name=asked.device.name,
+            word=word,
+            value=command_value(asked.command),
+            text=asked.text,
+            person=asked.person,
+            comment=asked.comment,
+            door=asked.door,
+            asked_in=asked.where,
+            submitted_ms=now_ms(),
+            expires_ms=None if lasts_s is None else now_ms() + int(lasts_s * 1000),
+            approval="needed" if asked.second else "",
+            nonce=secrets.token_hex(16),
+        )
+        self._watch(action)
+        if asked.second:
+            await self.ledger.save([action])
+            return action, True
+        return await self._begin(action, asked.device), True
+
+    async def _begin(self, action: Action, device: Device) -> Action:
+        if action.word in WHAT:
+            return await self.containment.wish(action)
+        await self.ledger.save([action])
+        self.queue.wake(device)
+        return action
+
+    async def approve(self, action: Action, by: str) -> Action:
+        """The second person's yes: it begins, and has its full time to wait for its device."""
+        limits = self._broker.config.limits
+        expires = None if action.word in WHAT else now_ms() + int(limits.queue_s * 1000)
+        yes = msgspec.structs.replace(action, approval="given", by=by)
+        await self.ledger.save([yes], by=by)
+        self._until.pop(action.id, None)
+        begun = msgspec.structs.replace(yes, expires_ms=expires)
+        self._watch(begun)
+        device = self._broker.inventory.by_id(action.device)
+        if device is None or device.revoked:
+            gone = ended(begun, "Failed", error=f"{action.name} is not enrolled any more")
+            await self.ledger.save([gone])
+            return gone
+        return await self._begin(begun, device)
+
+    async def deny(self, action: Action, by: str, reason: str) -> Action:
+        """The second person's no."""
+        words = f"rejected by {by}" + (f": {reason}" if reason else "")
+        no = msgspec.structs.replace(
+            ended(action, "Cancelled", error=words), approval="denied", by=by
+        )
+        await self.ledger.save([no], by=by)
+        return no
+
+    async def cancel(self, action: Action, by: str) -> tuple[Action, str]:
+        """Taken back while it waits, stopped while it runs; the row then, and what was said."""
+        if action.word in WHAT and action.generation:
+            return await self.containment.withdraw(action, by), ""
+        if action.state == "InProgress":
+            said = await self.queue.stop(action, by)
+            return await self.ledger.one(action.id) or action, said
+        over = msgspec.structs.replace(ended(action, "Cancelled", outcome=f"by {by}"), by=by)
+        await self.ledger.save([over], by=by)
+        return over, ""
+
+    # What devices do.
+    async def line_up(self, device: Device) -> None:
+        """Its line is open: it hears what it is to be, and what waits for it begins."""
+        await self.containment.tell(device)
+        self.queue.wake(device)
+
+    def waits_for(self, action: Action) -> str:
+        """Why it has not begun; empty where nothing keeps it."""
+        if action.approval == "needed":
+            return f"a second person: approve {action.label}, or deny {action.label}"
+        device = self._broker.inventory.by_id(action.device)
+        if device is not None and not device.online:
+            return f"{device.name} is offline{since(device)}"
+        return ""
+
+    # Time.
+    def _watch(self, action: Action) -> None:
+        if action.expires_ms is not None:
+            left_s = max(0, action.expires_ms - now_ms()) / 1000
+            self._until[action.id] = asyncio.get_running_loop().time() + left_s
+
+    async def _expire(self) -> None:
+        """By the stricter of both clocks."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = asyncio.get_running_loop().time()
+            due = [
+                action
+                for action in self.ledger.opened()
+                if action.state == "Pending"
+                and action.expires_ms is not None
+                and (action.expires_ms <= now_ms() or self._until.get(action.id, now + 1) <= now)
+            ]
+            if due:
+                await self.ledger.save([_expired(action) for action in due])
+            for action in due:
+                self._until.pop(action.id, None)
+
+
+def _expired(action: Action) -> Action:
+    if action.approval == "needed":
+        words = "rejected: nobody approved it within 7 days"
+        return msgspec.structs.replace(ended(action, "Cancelled", error=words), approval="lapsed")
+    state: State = "TimeOut"
+    return ended(action, state, error=f"{action.name} did not come in time; nothing was run")
+
+
+def _interrupted(action: Action) -> str:
+    return f"interrupted when the broker stopped; what {action.word} did is not known"

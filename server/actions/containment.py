@@ -1,0 +1,248 @@
+"""Isolation and restriction: wishes told to devices, and their answers taken.
+
+1. A wish is durable before a device hears of it; at each of its lines it hears it again.
+2. The device's word counts only with its proof: the digest of the rules in force is of the rules
+   that it sent.
+3. What a device says beyond its answers (tampering, blocked starts) is journaled, so many an hour.
+"""
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from commands.isolate import Isolate
+from commands.language import actions as lengths
+from commands.language import wire_contain as wire
+from commands.language.command import decode
+from commands.language.visible import visible
+from commands.restrict import Restrict
+from server.actions import desired
+from server.actions.action import Action
+from server.actions.desired import WHAT, What
+from server.actions.ledger import Ledger, ended, now_ms
+from server.actions.selective import rules_named
+from server.audit.records import DeviceSaw
+from server.live.budget import Budget
+from server.live.inventory import Device
+
+if TYPE_CHECKING:
+    from server.live.rooms import Rooms
+
+HOUR_S = 3600.0
+NOTICE = "This device was isolated from the network by your security team."
+RESTRICTED = "Your security team lets only known programs start on this device."
+
+
+class Containment:
+    """What every device is to be."""
+
+    def __init__(self, broker: "Rooms", ledger: Ledger) -> None:
+        self._broker, self._ledger = broker, ledger
+        self._seen = Budget(broker.config.limits.violations_per_hour, HOUR_S)
+
+    async def wish(self, action: Action) -> Action:
+        """Makes the action's wish, or joins the one there is; durable, and sent, on return."""
+        what, on = WHAT[action.word], action.word in ("isolate", "restrict")
+        value = await asyncio.to_thread(self._value, action)
+        # From here to `save` nothing waits: two at once must not make one generation.
+        before = self._ledger.wish(action.device, what)
+        asked = desired.ask(before, action.id, value, on=on, by=action.person)
+        over = [
+            ended(other, "Cancelled", outcome=f"superseded by {action.label}")
+            for other in self._ledger.opened(action.device)
+            if other.id in asked.superseded
+        ]
+        action = msgspec.structs.replace(
+            action, generation=asked.wish.generation, joined=asked.joined
+        )
+        if asked.already:
+            action = ended(action, "Succeeded", outcome="already so")
+        await self._ledger.save([action, *over], [(action.device, what, asked.wish)])
+        device = self._broker.inventory.by_id(action.device)
+        if device is not None and not asked.already:
+            await self.tell(device)
+        return await self._ledger.one(action.id) or action
+
+    async def withdraw(self, action: Action, by: str) -> Action:
+        """Takes the action's wish back, unless others wait for the same."""
+        what = WHAT[action.word]
+        wish = desired.withdraw(self._ledger.wish(action.device, what), action.id)
+        over = msgspec.structs.replace(ended(action, "Cancelled", outcome=f"by {by}"), by=by)
+        await self._ledger.save([over], [(action.device, what, wish)])
+        device = self._broker.inventory.by_id(action.device)
+        if device is not None:
+            await self.tell(device)
+        return over
+
+    async def tell(self, device: Device) -> None:
+        """Sends what the device is to be, where it has a line; its actions are under way then."""
+        if device.line is None:
+            return
+        waiting = [
+            msgspec.structs.replace(action, state="InProgress", started_ms=now_ms())
+            for action in self._ledger.opened(device.id)
+            if action.word in WHAT and action.state == "Pending" and action.generation
+        ]
+        if waiting:
+            await self._ledger.save(waiting)
+        self._send(device)
+
+    def _send(self, device: Device) -> None:
+        """The line may have gone, or be another one, while the disk wrote."""
+        if device.line is not None and (want := self.want(device.id)) is not None:
+            device.line.send(want)
+
+    def want(self, device: str) -> wire.Want | None:
+        """The whole of what the device is to be; None where nobody ever wished anything."""
+        isolation = self._ledger.wish(device, "isolation")
+        restriction = self._ledger.wish(device, "restriction")
+        if not isolation.generation and not restriction.generation:
+            return None
+        scope = "full" if isolation.on else "none"
+        plain: dict[str, Any] = {"scope": scope, **isolation.value}
+        return wire.Want(
+            isolation=msgspec.convert({**plain, "generation": isolation.generation}, wire.Isolate)
+            if isolation.generation
+            else None,
+            restriction=wire.Restrict(
+                generation=restriction.generation,
+                on=restriction.on,
+                notice=RESTRICTED if restriction.on else "",
+            )
+            if restriction.generation
+            else None,
+            places=tuple(self._places()),
+        )
+
+    async def said(self, device: Device, message: wire.Contained) -> None:
+        """What the device says that it is: proof first, then its actions end."""
+        if (lie := _lie(message)) is not None:
+            self._broker.sessions.violated(device, lie)
+            return
+        if message.isolation is not None:
+            device.isolation = message.isolation
+            await self._isolated(device, message.isolation)
+        if message.restriction is not None:
+            device.restriction = message.restriction
+            await self._restricted(device, message.restriction)
+        for seen in message.seen:
+            await self._record(device, seen)
+
+    async def _isolated(self, device: Device, now: wire.Isolated) -> None:
+        if now.stage == "converging":
+            return
+        wish = self._ledger.wish(device.id, "isolation")
+        wanted = str(wish.value.get("scope", "none")) if wish.on else "none"
+        kind: desired.Answer = "failed" if now.stage == "failed" else "done"
+        error = now.error
+        if now.ended_by:
+            kind = "over"
+        elif kind == "done" and now.scope != wanted:
+            kind, error = "failed", f"it says done and is {now.scope}, not {wanted}"
+        said = ""
+        if kind == "done" and wish.on:
+            reached = "broker reached anew" if now.reached else "broker not reached"
+            cut = "1 connection" if now.cut == 1 else f"{now.cut:,} connections"
+            said = f"{device.name} isolated, {reached}; {cut} ended; undo: release"
+        elif kind == "done":
+            said = f"{device.name} released"
+        await self._answered(
+            device, "isolation", now.generation, kind, now.scope != "none",
+            said, error, now.table_sha256, now.ended_by,
+        )  # fmt: skip
+
+    async def _restricted(self, device: Device, now: wire.Restricted) -> None:
+        if now.stage == "converging":
+            return
+        wish = self._ledger.wish(device.id, "restriction")
+        kind: desired.Answer = "failed" if now.stage == "failed" else "done"
+        error = now.error
+        if kind == "done" and now.on != wish.on:
+            kind, error = "failed", f"it says done and is {'on' if now.on else 'off'}"
+        said = f"{device.name} restricted by {visible(now.by)}; undo: unrestrict"
+        if not wish.on:
+            said = f"{device.name} unrestricted"
+        await self._answered(
+            device, "restriction", now.generation, kind, now.on, said, error, now.proof_sha256, ""
+        )
+
+    async def _answered(
+        self, device: Device, what: What, generation: int, kind: desired.Answer,
+        contained: bool, said: str, error: str, proof: str, ended_by: str,
+    ) -> None:  # fmt: skip
+        wish = self._ledger.wish(device.id, what)
+        answered = desired.answer(wish, generation, kind, contained=contained)
+        if not answered.news:
+            return
+        over = []
+        waiting = [a for a in self._ledger.opened(device.id) if a.id in answered.ended]
+        for at, action in enumerate(waiting):
+            if kind == "failed":
+                words = visible(error) or "the device gave no reason"
+                over.append(ended(action, "Failed", error=words))
+            else:
+                text = said if at == 0 or not action.joined else f"already so: {said}"
+                over.append(ended(action, "Succeeded", outcome=text))
+        await self._ledger.save(over, [(device.id, what, answered.wish)], by="", proof=proof)
+        if ended_by:
+            why = {"ttl": "its time was over", "token": "a release token was used on it"}
+            text = f"isolation {generation} ended: {why[ended_by]}"
+            await self._note(device, ended_by, text, now_ms())
+
+    async def _record(self, device: Device, seen: wire.Seen) -> None:
+        left = self._seen.spend(device.id, asyncio.get_running_loop().time())
+        if left <= 0:
+            return
+        text = visible(seen.text)[:1000]
+        if left == 1:
+            text = "more of this hour are not recorded"
+        await self._note(device, seen.kind, text, seen.at_ms)
+
+    async def _note(self, device: Device, what: str, text: str, at_ms: int) -> None:
+        for session in self._broker.sessions.live.values():
+            if session.device is device:
+                session.notify(f"{device.name}: {text}")
+        await self._broker.journal.broker.append(
+            DeviceSaw(device=device.id, name=device.name, what=what, text=text, at_ms=at_ms)
+        )
+
+    def _value(self, action: Action) -> dict[str, object]:
+        """The wish in the wire's form, without its generation."""
+        command = decode(msgspec.json.encode(action.value))
+        if not isinstance(command, Isolate):
+            return {"on": True} if isinstance(command, Restrict) else {}
+        rules: tuple[wire.Allowance, ...] = ()
+        if command.type == "selective":
+            rules = rules_named(self._broker.config.state, command.rules)
+        wish = wire.Isolate(
+            generation=0,
+            scope=command.type,
+            rules=rules,
+            ttl_s=lengths.seconds(command.ttl),
+            force=command.force,
+            notice=NOTICE,
+        )
+        value: dict[str, object] = msgspec.to_builtins(wish)
+        del value["generation"]
+        return value
+
+    def _places(self) -> list[str]:
+        """Where devices reach this broker, as the operator named it."""
+        port = self._broker.ports.devices
+        hosts = self._broker.config.names
+        return sorted({f"[{h}]:{port}" if ":" in h else f"{h}:{port}" for h in hosts})
+
+
+def _lie(message: wire.Contained) -> str | None:
+    """What cannot be true of it; None where nothing speaks against it."""
+    now = message.isolation
+    if now is None or now.stage != "done":
+        return None
+    if now.scope != "none" and not now.table_sha256:
+        return "said to be isolated, without the digest of its rules"
+    short = 0 < len(now.table) < 4096
+    if short and hashlib.sha256(now.table.encode()).hexdigest() != now.table_sha256:
+        return "sent rules of its isolation with another digest than theirs"
+    return None

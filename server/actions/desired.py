@@ -1,0 +1,130 @@
+"""What a device is to be, in one respect (isolation, restriction): the broker's side; pure.
+
+1. A wish has a generation that only rises; the device converges to the highest it has heard of.
+2. Asking for what is wished already makes no new wish: the action joins the one there is.
+3. A wish that comes later takes the place of one that is still open: its actions end as superseded.
+4. A device's answer counts for the generation that it names, and only if that is the last one.
+"""
+
+from typing import Literal
+
+import msgspec
+
+What = Literal["isolation", "restriction"]
+Answer = Literal["done", "failed", "over"]
+
+WHAT: dict[str, What] = {
+    "isolate": "isolation",
+    "release": "isolation",
+    "restrict": "restriction",
+    "unrestrict": "restriction",
+}
+"""The words that wish, and what they wish about."""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """The last wish, and what is known of it. `value` is the wire's own form."""
+
+    generation: int = 0
+    value: dict[str, object] = {}
+    """Without its generation, so that two wishes can be compared."""
+    by: str = ""
+    """Who wished it."""
+    on: bool = False
+    """Whether it contains anything; the first wish of all is none."""
+    answered: Literal["", "done", "failed", "over"] = "done"
+    """`over`: it was so, and ended on the device's own account (TTL, token)."""
+    waiting: tuple[int, ...] = ()
+    """The open actions that it is to end, the first one made it."""
+    fallback: bool = False
+    """Whether something is in force although the last wish failed or is not answered."""
+    kept: dict[str, object] = {}
+    kept_on: bool = False
+    """The last wish that came true: what a wish that is taken back leaves."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the device is contained as far as was said."""
+        if self.answered == "done":
+            return self.on
+        return self.fallback
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What asking did: the wish from now on, and what it means for actions."""
+
+    wish: Wish
+    already: bool
+    """It is so already: nothing is sent."""
+    joined: bool
+    """The same was wished already, and is not answered."""
+    superseded: tuple[int, ...]
+
+
+def ask(wish: Wish, action: int, value: dict[str, object], *, on: bool, by: str = "") -> Asked:
+    """Somebody wants `value`; never a lower generation, never two wishes of one."""
+    same = wish.on == on and (not on or wish.value == value)
+    if same and wish.answered == "done":
+        return Asked(wish, already=True, joined=False, superseded=())
+    if same and wish.answered == "":
+        joined = msgspec.structs.replace(wish, waiting=(*wish.waiting, action))
+        return Asked(joined, already=False, joined=True, superseded=())
+    if not on and not wish.holds and wish.answered in ("failed", "over"):
+        # Nothing is in force: the device said so itself.
+        return Asked(wish, already=True, joined=False, superseded=())
+    new = Wish(
+        generation=wish.generation + 1,
+        value=value,
+        by=by,
+        on=on,
+        answered="",
+        waiting=(action,),
+        fallback=wish.holds,
+        kept=wish.value if wish.answered == "done" else wish.kept,
+        kept_on=wish.on if wish.answered == "done" else wish.kept_on and wish.holds,
+    )
+    return Asked(new, already=False, joined=False, superseded=wish.waiting)
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What an answer did: the wish from now on, and which actions end by it."""
+
+    wish: Wish
+    ended: tuple[int, ...]
+    news: bool
+    """Whether it says something that was not known."""
+
+
+def answer(wish: Wish, generation: int, said: Answer, *, contained: bool) -> Answered:
+    """The device speaks of `generation`: only its last wish is ended by that."""
+    if generation != wish.generation or wish.generation == 0:
+        return Answered(wish, (), news=False)
+    if wish.answered == said and wish.fallback == (contained and said != "done"):
+        return Answered(wish, (), news=False)
+    if wish.answered and said == "failed":
+        # It was so once, and is not lost by an error that came after (Velociraptor #2432).
+        return Answered(wish, (), news=False)
+    ended = wish.waiting
+    now = msgspec.structs.replace(
+        wish, answered=said, waiting=(), fallback=contained and said != "done"
+    )
+    return Answered(now, ended, news=True)
+
+
+def withdraw(wish: Wish, action: int) -> Wish:
+    """The action is taken back: where nobody else waits for its wish, what was before is wished.
+
+    With a generation of its own: the device may have heard of the one that is taken back.
+    """
+    left = tuple(one for one in wish.waiting if one != action)
+    if left or action not in wish.waiting:
+        return msgspec.structs.replace(wish, waiting=left)
+    return Wish(
+        generation=wish.generation + 1,
+        value=wish.kept,
+        on=wish.kept_on,
+        answered="",
+        fallback=wish.fallback,
+        kept=wish.kept,
+        kept_on=wish.kept_on,
+    )

@@ -1,0 +1,128 @@
+"""Actions that a device runs (scan, collect): first in first out, one at a time on a device.
+
+Each runs in a session of its own through the door `queue`: judged again, journaled, cancelled and
+resumed as every command is. It takes nobody's slot. What became of it is its command's end.
+"""
+
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from commands.language.command import decode
+from commands.language.errors import FirelineError, Unreachable
+from commands.language.line import Options, TypedLine
+from commands.language.visible import visible
+from server.actions.action import Action, State
+from server.actions.desired import WHAT
+from server.actions.ledger import Ledger, ended, now_ms
+from server.live.inventory import Device
+from server.live.job import Job
+from server.live.responder import Responder
+from server.live.session import Session
+from server.store.errors import JournalBroken
+
+if TYPE_CHECKING:
+    from server.live.rooms import Rooms
+
+log = logging.getLogger(__name__)
+STATES: dict[str, State] = {"cancelled": "Cancelled", "timed_out": "TimeOut"}
+"""Of an action whose command ended with that error; any other is Failed."""
+
+
+class Queue:
+    """One runner per device that has something to run."""
+
+    def __init__(self, broker: "Rooms", ledger: Ledger) -> None:
+        self._broker, self._ledger = broker, ledger
+        self._running: dict[str, Device] = {}
+        self._jobs: dict[int, Job] = {}
+        self._stopped_by: dict[int, str] = {}
+
+    def wake(self, device: Device) -> None:
+        """Runs what waits for the device, if it is there."""
+        if device.online and device.id not in self._running and self._next(device):
+            self._running[device.id] = device
+            self._broker.own(self._drain(device))
+
+    def job(self, number: int) -> Job | None:
+        """The command of an action that runs now."""
+        return self._jobs.get(number)
+
+    async def stop(self, action: Action, by: str) -> str:
+        """Has the device stop it; its answer as a sentence."""
+        self._stopped_by[action.id] = by
+        job = self._jobs.get(action.id)
+        return await job.cancel() if job is not None else f"{action.label} is about to begin"
+
+    def _next(self, device: Device) -> Action | None:
+        waiting = self._ledger.opened(device.id)
+        return next((a for a in waiting if a.runnable and a.word not in WHAT), None)
+
+    async def _drain(self, device: Device) -> None:
+        try:
+            while device.online and (action := self._next(device)) is not None:
+                if not await self._run(device, action):
+                    return
+        except JournalBroken:
+            return  # the broker ends, and says why
+        finally:
+            del self._running[device.id]
+
+    async def _run(self, device: Device, action: Action) -> bool:
+        """One action; False where it could not begin and goes on waiting."""
+        responder = Responder(action.person, "", "queue", "", "queue", action.comment)
+        sessions = self._broker.sessions
+        try:
+            session = await sessions.open(responder, device.name, action.comment)
+        except Unreachable as error:
+            if not device.online:
+                return False
+            await self._end(action, error, None)
+            return True
+        except FirelineError as error:
+            await self._end(action, error, None)
+            return True
+        try:
+            begun = msgspec.structs.replace(
+                action, state="InProgress", started_ms=now_ms(), ran_in=session.id
+            )
+            await self._ledger.save([begun])
+            await self._carried_out(begun, session)
+        finally:
+            with contextlib.suppress(JournalBroken):
+                await session.end("its action ended")
+        return True
+
+    async def _carried_out(self, action: Action, session: Session) -> None:
+        job: Job | None = None
+        error: FirelineError | None = None
+        try:
+            command = decode(msgspec.json.encode(action.value))
+            job = await session.execute(TypedLine(action.text, command, Options(yes=True)))
+            self._jobs[action.id] = job
+            self._ledger.touch(action.id)
+            if action.id in self._stopped_by:  # asked while it was about to begin
+                await job.cancel()
+            await job.wait()
+            error = job.error
+        except FirelineError as raised:
+            error = raised
+        await self._end(action, error, job)
+        self._jobs.pop(action.id, None)
+
+    async def _end(self, action: Action, error: FirelineError | None, job: Job | None) -> None:
+        by = self._stopped_by.pop(action.id, "")
+        state: State = "Succeeded" if error is None else STATES.get(error.code, "Failed")
+        said = visible(job.message) if job is not None and error is None else ""
+        over = ended(
+            action,
+            state,
+            error=str(error) if error is not None and state != "Cancelled" else "",
+            outcome=(f"by {by}: {error}" if by else str(error)) if state == "Cancelled" else said,
+        )
+        files = ", ".join(f"{f.name} sha256 {f.sha256}" for f in job.files) if job else ""
+        over = msgspec.structs.replace(over, output=files[:2000], by=by)
+        proof = job.files[0].sha256 if job is not None and job.files else ""
+        await self._ledger.save([over], proof=proof)

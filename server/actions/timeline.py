@@ -1,0 +1,148 @@
+"""What happened on and to one device, from the journals: one list, in the order of its times.
+
+The broker's own journal names lines, actions, detections and violations; each session's journal its
+commands and what was refused. Nothing is kept twice: this only reads.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from commands.language.desk.actions import TimelineRow
+from commands.language.items import Time
+from commands.language.visible import visible
+from server.actions.ledger import now_ms
+from server.audit import records
+from server.audit.chain import envelope
+from server.audit.decoding import decode_body
+from server.live.inventory import Device
+from server.store import records as stored
+from server.store.sqlite import RecordRow
+
+if TYPE_CHECKING:
+    from server.live.rooms import Rooms
+
+HOUR_MS = 3_600_000
+MOST = 5_000
+"""The broker's records that are looked through, newest first."""
+MOST_COMMANDS = 3_000
+"""Records of one session that are told."""
+_Found = tuple[int, TimelineRow]
+
+
+async def timeline(
+    broker: "Rooms", device: Device, hours: float | None
+) -> AsyncIterator[TimelineRow]:
+    """Oldest first; only what is younger than `hours` where that is given."""
+    since_ms = 0 if hours is None else now_ms() - int(hours * HOUR_MS)
+    rows = await stored.of_device(broker.store, device.id, device.name, MOST)
+    found: list[_Found] = []
+    for row in reversed(rows):
+        body = _body(row)
+        if isinstance(body, records.SessionBegun):
+            if body.device == device.name:
+                found += await _session(broker, device, body, since_ms)
+        elif body is not None and (told := _told(device, body)) is not None:
+            at_ms = _ms(row)
+            kind, person, what, where = told
+            found.append((at_ms, _row(at_ms, kind, person, what, where)))
+    found.sort(key=lambda one: one[0])
+    for at_ms, line in found:
+        if at_ms >= since_ms:
+            yield line
+
+
+_Told = tuple[str, str, str, str]
+
+
+def _told(device: Device, body: records.Body) -> _Told | None:
+    """Kind, person, what and where of a broker's record, if it is of this device."""
+    if getattr(body, "device", "") != device.id:
+        return None
+    match body:
+        case records.LineUp():
+            return "line", "", f"online from {body.address}, shim {body.version}", ""
+        case records.LineLost() | records.LineRefused():
+            word = "lost" if isinstance(body, records.LineLost) else "refused"
+            return "line", "", f"line {word}: {body.reason}", ""
+        case records.Violation():
+            return "violation", "", body.what, ""
+        case records.Enrolled():
+            return "identity", "", f"enrolled as {body.name}", ""
+        case records.Renewed():
+            return "identity", "", f"certificate renewed until {body.not_after}", ""
+        case records.ActionChanged():
+            by = f" by {body.by}" if body.by and body.by != body.person else ""
+            said = f": {body.said}" if body.said else ""
+            approval = f", approval {body.approval}" if body.approval else ""
+            what = f"{body.text} {body.state}{approval}{by}{said}"
+            return "action", body.person, what, f"A{body.action}"
+        case records.DeviceSaw():
+            return body.what, "", body.text, ""
+        case records.Detected():
+            return "detection", "", f"{body.threat} in {body.path} {body.what}", f"A{body.action}"
+    return None
+
+
+async def _session(
+    broker: "Rooms", device: Device, begun: records.SessionBegun, since_ms: int
+) -> list[_Found]:
+    """Its opening, its commands with their ends, what was refused, its end."""
+    found: list[_Found] = []
+    lines: dict[int, str] = {}
+    rows = await stored.of_session(broker.store, begun.session, MOST_COMMANDS)
+    for row in rows:
+        body, at_ms = _body(row), _ms(row)
+        told: tuple[str, str, str] | None = None
+        match body:
+            case records.SessionOpened():
+                if body.device_id != device.id:
+                    return []  # of another device, that had the name before
+                comment = f": {body.comment}" if body.comment else ""
+                told = ("session", f"opened by {body.door} from {body.source}{comment}", "")
+            case records.CommandTyped():
+                lines[body.number] = body.line
+            case records.Decided() if not body.allowed:
+                told = ("refusal", f"{lines.get(body.number, '')}: {body.reason}", str(body.number))
+            case records.Ended():
+                said = f": {body.message}" if body.message else ""
+                line = lines.get(body.number, "")
+                refused = body.state == "failed" and body.status == 3
+                kind = "refusal" if refused else "command"
+                told = (kind, f"{line} {body.state}{said}", str(body.number))
+            case records.SessionEnded():
+                told = ("session", f"ended: {body.reason}", "")
+        if told is not None and at_ms >= since_ms:
+            kind, what, number = told
+            where = f"{begun.session}#{number}" if number else begun.session
+            found.append((at_ms, _row(at_ms, kind, begun.person, what, where)))
+    return found
+
+
+def _row(at_ms: int, kind: str, person: str, what: str, where: str) -> TimelineRow:
+    return TimelineRow(
+        at=Time(at_ms), kind=kind, person=person, what=visible(what)[:4000], where=where
+    )
+
+
+def _body(row: RecordRow) -> records.Body | None:
+    """None for a line that somebody damaged: `verify` names it."""
+    try:
+        body = decode_body(row.kind, row.line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return body if isinstance(body, records.Body) else None
+
+
+def _ms(row: RecordRow) -> int:
+    """When the record was sealed, by the broker's clock; 0 where its line is damaged."""
+    outer = envelope(row.line)
+    if outer is None:
+        return 0
+    try:
+        then = datetime.fromisoformat(outer.time)
+    except ValueError:
+        return 0
+    return int(then.timestamp() * 1000)

@@ -1,0 +1,268 @@
+"""The Action Center, as one person at one door sees it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from commands.language import items
+from commands.language.command import Command, find
+from commands.language.desk.actions import ActionRow, TimelineRow
+from commands.language.errors import (
+    Cancelled,
+    Failed,
+    NotUnderstood,
+    Refused,
+    TimedOut,
+)
+from commands.language.items import Item, Note, Time
+from commands.language.visible import visible
+from server.actions.action import Action, number_of
+from server.actions.asked import Asked
+from server.actions.desired import WHAT
+from server.actions.ledger import now_ms
+from server.actions.timeline import timeline
+from server.identity.access import may_see, rule_on
+from server.live.inventory import Device
+
+if TYPE_CHECKING:
+    from server.live.rooms import Rooms
+    from server.live.session import Session
+
+PAGE = 200
+ANSWER_S = 60.0
+"""How long a device that is online may take for isolation or restriction: its probe has 15 s."""
+
+
+class DeskActions:
+    """Implements `commands.language.desk.actions.Actions`."""
+
+    def __init__(self, broker: "Rooms", session: "Session", comment: str, where: str) -> None:
+        self._broker, self._session = broker, session
+        self._center = broker.actions
+        self._comment, self._where = comment, where
+
+    # Asking.
+    async def carry_out(self, command: Command) -> AsyncIterator[Item]:
+        device = self._device(command)
+        rule = rule_on(self._broker.access.rules, self._session.person, device.ref)
+        action, new = await self._center.ask(
+            Asked(
+                device=device,
+                command=command,
+                text=said(command),
+                person=self._session.person,
+                comment=self._comment,
+                door=self._session.responder.door,
+                where=self._where,
+                second=rule is not None and command.spec.word in rule.second_person,
+            )
+        )
+        if not new:
+            yield Note(
+                f"{action.label} is open already: {visible(action.text)} on {action.name}, "
+                f"asked by {action.person}"
+            )
+        async for item in self._followed(action):
+            yield item
+
+    async def _followed(self, action: Action) -> AsyncIterator[Item]:
+        """What it gives while it runs, then what became of it; or what it waits for."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            while action.open:
+                changed = self._center.ledger.changed(action.id)
+                if action.state == "Pending" and (waits := self._center.waits_for(action)):
+                    yield Note(self._pending(action, waits))
+                    return
+                job = self._center.queue.job(action.id)
+                if job is not None:
+                    async for item in job.items():
+                        if isinstance(item, items.Row | items.Progress | items.Note):
+                            yield item
+                    await job.wait()
+                elif action.word in WHAT and loop.time() - began > ANSWER_S:
+                    raise TimedOut(
+                        f"{action.name} has not answered {action.label} for {ANSWER_S:g} s; it "
+                        f"goes on: actions show {action.label}"
+                    )
+                await asyncio.wait({changed}, timeout=1.0)
+                action = await self._center.ledger.one(action.id) or action
+        except asyncio.CancelledError:
+            if action.word not in WHAT:
+                await asyncio.shield(self._center.cancel(action, self._session.person))
+            raise
+        yield Note(self._over(action, loop.time() - began))
+
+    def _pending(self, action: Action, waits: str) -> str:
+        until = ""
+        if action.expires_ms is not None:
+            until = f"; expires {time.strftime('%Y-%m-%d %H:%M:%SZ', _utc(action.expires_ms))}"
+        what = f"{visible(action.text)}, {waits}"
+        if action.approval == "needed":
+            what = f"{visible(action.text)} on {action.name} waits for {waits}"
+        return f"{action.label} pending: {what}{until}"
+
+    def _over(self, action: Action, took_s: float) -> str:
+        """The sentence about its good end; raises what else it was."""
+        words = action.error or action.outcome
+        if action.state == "Succeeded":
+            took = f" ({took_s:.1f} s)" if action.word in WHAT else ""
+            return f"{action.label} succeeded: {words or visible(action.text)}{took}"
+        sentence = f"{action.label} {action.word} on {action.name}: {words or action.state}"
+        if action.state == "Cancelled":
+            raise Cancelled(sentence)
+        raise (TimedOut if action.state == "TimeOut" else Failed)(sentence)
+
+    def contained(self, device: str) -> tuple[str, bool]:
+        found = self._broker.inventory.named(device)
+        if found is None:
+            return "none", False
+        wish = self._center.ledger.wish(found.id, "isolation")
+        scope = str(wish.value.get("scope", "none")) if wish.holds or wish.on else "none"
+        return scope, wish.by not in ("", self._session.person)
+
+    def _device(self, command: Command) -> Device:
+        return self._session.sessions.visible_device(
+            self._session.person, str(getattr(command, "device", ""))
+        )
+
+    # Looking.
+    async def rows(
+        self, device: str | None, person: str | None, word: str | None, state: str | None,
+        hours: float | None,
+    ) -> AsyncIterator[ActionRow]:  # fmt: skip
+        only = None
+        if device is not None:
+            only = self._session.sessions.visible_device(self._session.person, device).id
+        since_ms = 0 if hours is None else now_ms() - int(hours * 3_600_000)
+        asked = (person or "").lower(), (word or "").lower(), (state or "").lower()
+        before = 1 << 62
+        while page := await self._center.ledger.before(before, PAGE, only):
+            for action in page:
+                if hours is not None and action.submitted_ms < since_ms:
+                    return
+                if _fits(action, *asked) and self._sees(action):
+                    yield self._row(action)
+            before = page[-1].id
+
+    async def show(self, action: str) -> ActionRow:
+        return self._row(await self._found(action))
+
+    def timeline(self, device: str, hours: float | None) -> AsyncIterator[TimelineRow]:
+        found = self._session.sessions.visible_device(self._session.person, device)
+        return timeline(self._broker, found, hours)
+
+    # Answering.
+    async def cancel(self, action: str) -> str:
+        found = await self._found(action)
+        self._may(found, found.word, None)
+        if not found.open:
+            return f"{found.label} was too late to stop: it is {found.state}"
+        over, answered = await self._center.cancel(found, self._session.person)
+        return answered or f"{over.label} cancelled: {visible(over.text)} on {over.name}"
+
+    async def approve(self, action: str, digest: str | None) -> str:
+        found = await self._waiting(action, "approve")
+        if digest is not None and digest != found.sha256:
+            raise Refused(f"{found.label} is another one than that digest's; actions show has it")
+        over = await self._center.approve(found, self._session.person)
+        return f"{over.label} approved: {visible(over.text)} on {over.name}, for {over.person}"
+
+    async def deny(self, action: str, reason: str) -> str:
+        found = await self._waiting(action, "deny")
+        over = await self._center.deny(found, self._session.person, visible(reason)[:500])
+        return f"{over.label} denied: {visible(over.text)} on {over.name}, for {over.person}"
+
+    async def _waiting(self, name: str, word: str) -> Action:
+        found = await self._found(name)
+        self._may(found, word, "approve")
+        if found.approval != "needed" or not found.open:
+            raise Failed(f"{found.label} waits for nobody: it is {found.state}")
+        if found.person == self._session.person:
+            raise Refused(f"{found.label} is your own; a second person answers it")
+        return found
+
+    def _may(self, action: Action, word: str, right: str | None) -> None:
+        """The rules' word on it, for this person and the action's device."""
+        device = self._broker.inventory.by_id(action.device)
+        sessions = self._session.sessions
+        if right is not None:
+            judged = sessions.decide_right(self._session, word, right, device)
+        else:
+            kind = find(word)
+            assert kind is not None
+            judged = sessions.decide(self._session, kind.spec, device)
+        if judged.error is not None:
+            raise judged.error
+
+    async def _found(self, name: str) -> Action:
+        number = number_of(name)
+        if number is None:
+            raise NotUnderstood(f"{visible(name)[:40]} is no action; they are called like A318")
+        found = await self._center.ledger.one(number)
+        if found is None or not self._sees(found):
+            raise Failed(f"no action {visible(name)[:40]} that you may see; actions lists them")
+        return found
+
+    def _sees(self, action: Action) -> bool:
+        device = self._broker.inventory.by_id(action.device)
+        rules = self._broker.access.rules
+        return device is not None and may_see(rules, self._session.person, device.ref)
+
+    def _row(self, action: Action) -> ActionRow:
+        return ActionRow(
+            id=action.label,
+            device=action.name,
+            type=action.word,
+            state=action.state,
+            person=action.person,
+            submitted=Time(action.submitted_ms),
+            said=action.error or action.outcome,
+            comment=visible(action.comment),
+            command=visible(action.text),
+            started=_time(action.started_ms),
+            ended=_time(action.ended_ms),
+            expires=_time(action.expires_ms),
+            error=action.error,
+            output=action.output,
+            approval=action.approval,
+            by=action.by,
+            asked_in=action.asked_in,
+            ran_in=action.ran_in,
+            generation=action.generation,
+            sha256=action.sha256,
+        )
+
+
+def said(command: Command) -> str:
+    """The command as a person types it, without its device."""
+    spec, words = command.spec, [command.spec.word]
+    for parameter in spec.parameters:
+        value = getattr(command, parameter.name)
+        if parameter.name == "device" or value in (parameter.default, None, ()):
+            continue
+        if parameter.flag:
+            words.append(f"-{parameter.name}")
+        elif parameter.positional:
+            words.append(str(value))
+        else:
+            words.append(f"-{parameter.name} {value}")
+    return " ".join(words)
+
+
+def _fits(action: Action, person: str, word: str, state: str) -> bool:
+    if person and action.person != person:
+        return False
+    if word and action.word != word:
+        return False
+    return not state or action.state.lower() == state or (state == "open" and action.open)
+
+
+def _time(at_ms: int | None) -> Time | None:
+    return None if at_ms is None else Time(at_ms)
+
+
+def _utc(at_ms: int) -> time.struct_time:
+    return time.gmtime(at_ms / 1000)

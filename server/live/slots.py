@@ -1,0 +1,70 @@
+"""How many sessions there may be: of everybody, of one person, on one device.
+
+Exec, sftp and scp take no slot and have a cap of their own; an action's session takes neither.
+"""
+
+from typing import TYPE_CHECKING
+
+from commands.language.errors import Refused, Unreachable
+from server.identity.access import comment_needed, rule_on
+from server.live.device_words import since
+from server.live.inventory import Device
+from server.live.responder import Responder
+
+if TYPE_CHECKING:
+    from server.live.sessions import Sessions
+
+SLOTS = ("console", "shell")
+"""Doors whose sessions are counted against the slots; the others have a cap of their own."""
+NO_CAP = (*SLOTS, "queue")
+
+
+def may_open(
+    sessions: "Sessions", responder: Responder, device: Device, comment: str | None
+) -> None:
+    rule = rule_on(sessions.broker.access.rules, responder.person, device.ref)
+    if rule is None or rule.role not in ("basic", "advanced"):
+        raise Refused(
+            f"a session on {device.name} needs basic or advanced, you are "
+            f"{rule.role if rule else 'nothing'} there; why connect {device.name} shows why"
+        )
+    if (
+        comment_needed(sessions.broker.access.rules, responder.person, device.ref, responder.door)
+        and not comment
+    ):
+        raise Refused(f"a session on {device.name} needs a comment; add -comment 'case and reason'")
+    if not device.online:
+        raise Unreachable(f"{device.name} is offline{since(device)}")
+    every, mine, others = slots(sessions, responder.person)
+    if responder.door in SLOTS:
+        if every >= sessions.limits.sessions:
+            raise Refused(f"{sessions.limits.sessions} sessions are open; one must end first")
+        _check_room(sessions, device)
+        if mine >= sessions.limits.sessions_per_person:
+            raise Refused(
+                f"you have {sessions.limits.sessions_per_person} sessions open; end one first"
+            )
+    elif responder.door != "queue" and others >= sessions.limits.exec_per_person:
+        raise Refused(f"you have {sessions.limits.exec_per_person} of these open; end one first")
+
+
+def _check_room(sessions: "Sessions", device: Device) -> None:
+    """Several sessions on a device, or one, is the operator's choice."""
+    most = sessions.limits.sessions_per_device
+    held = [s for s in sessions.live.values() if s.device is device and s.responder.door in SLOTS]
+    if len(held) >= most:
+        one = held[0]
+        how = "one session at a time" if most == 1 else f"{most} sessions at once"
+        raise Refused(
+            f"{device.name} takes {how} and {one.id} of {one.person} is open; attach "
+            f"{one.id} -watch looks at it, -ask asks for it"
+        )
+
+
+def slots(sessions: "Sessions", person: str) -> tuple[int, int, int]:
+    """Sessions on devices: of everybody, of this person, and those that take no slot."""
+    held = [s for s in sessions.live.values() if s.device is not None]
+    every = [s for s in held if s.responder.door in SLOTS]
+    mine = [s for s in every if s.person == person]
+    others = [s for s in held if s.person == person and s.responder.door not in NO_CAP]
+    return len(every), len(mine), len(others)
