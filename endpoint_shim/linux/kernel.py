@@ -15,7 +15,7 @@ from typing import NamedTuple
 _libc = ctypes.CDLL(None, use_errno=True)
 _AT_FDCWD = -100
 _NOFOLLOW = 0x100 | 0x800  # AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
-_EMPTY_PATH = 0x1000
+_EMPTY_PATH, _DONT_SYNC = 0x1000, 0x4000
 _BASIC_AND_BTIME = 0xFFF
 _HAS_BTIME = 0x800
 _COMPRESSED, _IMMUTABLE = 0x4, 0x10
@@ -51,13 +51,26 @@ class Inode(NamedTuple):
 
 def inode(name: bytes = b"", dir_fd: int | None = None) -> Inode:
     """The facts of `name` in the open folder, of the handle itself when the name is empty."""
-    buffer = ctypes.create_string_buffer(256)
     flags = _NOFOLLOW if name else _NOFOLLOW | _EMPTY_PATH
+    try:
+        return _asked(name, dir_fd, flags)
+    except OSError as error:
+        if error.errno == errno.ENOSYS:
+            return _plain(name, dir_fd)
+        raise
+
+
+def cached(path: bytes) -> Inode:
+    """Where links of /proc lead, as the kernel has it in memory: no server is asked, and none can
+    make the caller wait."""
+    return _asked(path, None, _DONT_SYNC)
+
+
+def _asked(name: bytes, dir_fd: int | None, flags: int) -> Inode:
+    buffer = ctypes.create_string_buffer(256)
     at = _AT_FDCWD if dir_fd is None else dir_fd
     if _libc.statx(at, name, flags, _BASIC_AND_BTIME, buffer) != 0:
         number = ctypes.get_errno()
-        if number == errno.ENOSYS:
-            return _plain(name, dir_fd)
         raise OSError(number, os.strerror(number), name)
     (mask, _, flag, links, uid, gid, mode, ino, size, _, known, *rest) = _STATX.unpack_from(buffer)
     accessed, born, changed, modified = (milliseconds(*rest[i : i + 2]) for i in range(0, 8, 2))

@@ -1,0 +1,159 @@
+"""What dpkg installed, and with which digests: its own lists, read without starting anything.
+
+1. `info/PACKAGE.md5sums` and the conffiles of `status`; a package that is being unpacked has its
+   list in `tmp.ci` until it is done. Only root writes there.
+2. A list says `bin/x` where /bin is a link to /usr/bin: names are kept as the kernel says them.
+3. A diverted file lies under another name.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+DATABASE = Path("/var/lib/dpkg")
+NEVER_RUN = tuple(
+    b"/usr/" + one
+    for one in (
+        *(b"include/", b"share/doc/", b"share/fonts/", b"share/help/", b"share/i18n/"),
+        *(b"share/icons/", b"share/info/", b"share/locale/", b"share/man/", b"share/zoneinfo/"),
+    )
+)
+"""Half of all files, and none a program."""
+_SUM = re.compile(rb"^([0-9a-f]{32})  (.+)$", re.M)
+_CONFFILE = re.compile(rb"^ (/.+) ([0-9a-f]{32})(?: obsolete)?$", re.M)
+_SCRIPTS = re.compile(rb"(?:info/[^/]+\.|tmp\.ci/)(?:preinst|postinst|prerm|postrm|config)")
+
+
+class Entry(NamedTuple):
+    """A file as its package has it; `listed_ns` is when dpkg wrote the list."""
+
+    digests: bytes
+    """One MD5 after another: an older package may still list a file that a newer one took."""
+    listed_ns: int
+
+    def has(self, digest: bytes) -> bool:
+        return any(self.digests[at : at + 16] == digest for at in range(0, len(self.digests), 16))
+
+
+class _List(NamedTuple):
+    stamp: tuple[int, int, int]
+    files: dict[bytes, bytes]
+
+
+class Dpkg:
+    """The lists as they were when last looked at; `look` looks again."""
+
+    name = "dpkg"
+
+    def __init__(self, database: Path = DATABASE) -> None:
+        self._database = database
+        self._stamp: tuple[object, ...] = ()
+        self._lists: dict[str, _List] = {}
+        self._files: dict[bytes, Entry] = {}
+        self.sha256 = ""
+        self.look()
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def entry(self, path: bytes) -> Entry | None:
+        """The file of this whole, link-free path."""
+        return self._files.get(path)
+
+    def is_package_script(self, path: bytes) -> bool:
+        """Whether dpkg runs it itself while a package is installed or removed."""
+        inside = os.fsencode(self._database) + b"/"
+        return path.startswith(inside) and bool(_SCRIPTS.fullmatch(path, len(inside)))
+
+    def stale(self) -> bool:
+        """Whether packages have changed since the last look; a few stats."""
+        return self._stamps() != self._stamp
+
+    def look(self) -> bool:
+        """Reads what is new; whether anything was."""
+        stamp = self._stamps()
+        if stamp == self._stamp:
+            return False
+        links, diverted = _top_links(), _diversions(self._database / "diversions")
+        lists = {}
+        for path in self._sources():
+            try:
+                facts = path.stat()
+                key = (facts.st_mtime_ns, facts.st_ino, facts.st_size)
+                known = self._lists.get(str(path))
+                if known is None or known.stamp != key or path.name == "status":
+                    files = dict(_named(path, links, diverted))
+                    known = _List(key, files)
+                lists[str(path)] = known
+            except FileNotFoundError:
+                continue  # dpkg took it away as we looked
+        self._lists, self._stamp = lists, stamp
+        self._merge()
+        return True
+
+    def _merge(self) -> None:
+        files: dict[bytes, Entry] = {}
+        whole = hashlib.sha256()
+        for name in sorted(self._lists):
+            stamp, listed = self._lists[name]
+            for path, digest in listed.items():
+                whole.update(path + b"\0" + digest)
+                before = files.get(path)
+                files[path] = Entry(before.digests + digest if before else digest, stamp[0])
+        self._files, self.sha256 = files, whole.hexdigest()
+
+    def _sources(self) -> list[Path]:
+        found = sorted((self._database / "info").glob("*.md5sums"))
+        return [*found, self._database / "status", self._database / "tmp.ci" / "md5sums"]
+
+    def _stamps(self) -> tuple[object, ...]:
+        return tuple(
+            _stamp(self._database / name) for name in ("info", "status", "diversions", "tmp.ci")
+        )
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        facts = path.stat()
+    except FileNotFoundError:
+        return None
+    return facts.st_mtime_ns, facts.st_ino
+
+
+def _named(
+    path: Path, links: dict[bytes, bytes], diverted: dict[bytes, tuple[str, bytes]]
+) -> Iterator[tuple[bytes, bytes]]:
+    """Real name -> digest, of one list."""
+    data = path.read_bytes()
+    if path.name == "status":
+        pairs = ((found[1], found[2]) for found in _CONFFILE.finditer(data))
+    else:
+        pairs = ((b"/" + found[2], found[1]) for found in _SUM.finditer(data))
+    package = path.name.removesuffix(".md5sums").partition(":")[0]
+    for name, digest in pairs:
+        by, other = diverted.get(name, ("", name))
+        real = other if by != package else name
+        top, slash, rest = real[1:].partition(b"/")
+        if top in links and slash:
+            real = links[top] + b"/" + rest
+        if not real.startswith(NEVER_RUN):
+            yield real, bytes.fromhex(digest.decode("ascii"))
+
+
+def _top_links() -> dict[bytes, bytes]:
+    """`bin` -> `/usr/bin`, where those are links."""
+    with os.scandir(b"/") as entries:
+        return {one.name: os.path.realpath(one.path) for one in entries if one.is_symlink()}
+
+
+def _diversions(path: Path) -> dict[bytes, tuple[str, bytes]]:
+    """A name -> whose file keeps it, and where all others' files of that name lie."""
+    if not path.exists():
+        return {}
+    lines = path.read_bytes().splitlines()
+    return {
+        lines[at]: (os.fsdecode(lines[at + 2]), lines[at + 1]) for at in range(0, len(lines) - 2, 3)
+    }

@@ -1,0 +1,283 @@
+"""The process that the kernel asks before a program starts: `python -I -m` this, by the guard.
+
+1. The thread that answers waits for nothing but the next question: no file on a disk, no lock held
+   by a slower thread, no program started. What takes longer is done in other threads, and a
+   question that waits for them has its answer in LIMIT_S all the same.
+2. It ends when the file that is its right to enforce is replaced or gone, or when nobody has read
+   what it says for LINGER_S. With it go the kernel's marks: nothing stays held.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import select
+import socket
+import sys
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+from endpoint_shim.linux import mounts
+from endpoint_shim.linux.claim import Claim
+from endpoint_shim.linux.cold import Cold
+from endpoint_shim.linux.dpkg import Dpkg
+from endpoint_shim.linux.enforcement import LONGEST, Beat, Begin, Broken, InForce, send, to_enforcer
+from endpoint_shim.linux.fanotify import Group, Question
+from endpoint_shim.linux.reports import Reports
+from endpoint_shim.linux.running import Running, since, told, unknown
+from endpoint_shim.linux.verdicts import Judge, Key, Verdict, key_of
+
+LIMIT_S = 1.0
+TICK_S = 0.25
+TELL_S = 0.05
+LINGER_S = 10.0
+MOST_KNOWN = 8192
+MOST_AT_ONCE = 256
+MAX_RUNNING = 1000
+PRIORITY = 5
+_MCL_CURRENT, _MCL_FUTURE = 1, 2
+_STACK = 256 * 1024
+
+
+class Waiting:
+    """Questions about one file whose content is being looked at."""
+
+    def __init__(self, path: bytes, facts: os.stat_result, until: float) -> None:
+        self.path = path
+        self.facts = facts
+        self.until = until
+        self.questions: list[Question] = []
+
+
+class Enforcer:
+    """Answers until it may no longer."""
+
+    def __init__(self, begin: Begin, guard: socket.socket, missed: list[str]) -> None:
+        self._guard = guard
+        self._missed = missed
+        self._begin = begin
+        self._packages = Dpkg()
+        self._judge = Judge(self._packages, [os.fsencode(path) for path in begin.own])
+        self._cold = Cold()
+        self._reports = Reports()
+        self._known: dict[Key, Verdict] = {}
+        self._waiting: dict[Key, Waiting] = {}
+        self._group = Group()
+        self._mountinfo = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+        self._claim = Claim(Path(begin.claim))
+        self._looking = False
+        self._alone_since: float | None = None
+        self._tick = self._told = 0.0
+
+    def run(self) -> None:
+        """Marks, says so, answers."""
+        before = unknown(self._judge)
+        self._mark()
+        self._cold.take(partial(self._settle, before), self._say_in_force)
+        questions = select.poll()
+        for handle in (self._group.handle, self._cold.handle, self._guard.fileno()):
+            questions.register(handle, select.POLLIN)
+        questions.register(self._mountinfo, select.POLLPRI | select.POLLERR)
+        gc.collect()
+        gc.freeze()
+        while self._may_go_on():
+            for handle, _ in questions.poll(self._patience_ms()):
+                if handle == self._group.handle:
+                    for question in self._group.questions():
+                        self._ask(question)
+                elif handle == self._cold.handle:
+                    self._cold.finish()
+                elif handle == self._mountinfo:
+                    self._mark()
+                elif handle == self._guard.fileno():
+                    questions.unregister(handle)
+                    self._alone_since, self._tick = time.monotonic(), 0.0
+            self._end_late()
+            self._tell()
+
+    def _settle(self, before: list[Running]) -> InForce:
+        """With the marks in place: takes over from whoever enforced, and looks what he missed."""
+        self._claim.take()
+        started: list[Running] = []
+        if (moment := self._begin.since_ns) is not None:
+            started = since(self._judge, moment, {(pid, at) for pid, at in self._begin.baseline})
+        return self._in_force(before, started)
+
+    def _ask(self, question: Question) -> None:
+        facts = os.fstat(question.handle)
+        key = key_of(facts)
+        if (verdict := self._known.get(key)) is not None:
+            self._answer(question, verdict)
+        elif (waiting := self._waiting.get(key)) is not None:
+            waiting.questions.append(question)
+        else:
+            path = _path(question.handle)
+            verdict = self._judge.at_once(path, facts)
+            if verdict is None:
+                self._look_at(key, path, facts, question)
+            else:
+                if verdict.may:
+                    self._keep(key, verdict)
+                self._answer(question, verdict)
+
+    def _look_at(self, key: Key, path: bytes, facts: os.stat_result, question: Question) -> None:
+        waiting = Waiting(path, facts, time.monotonic() + LIMIT_S)
+        handle = os.dup(question.handle)
+        call = partial(_by_content, self._judge, path, handle)
+        if len(self._waiting) < MOST_AT_ONCE and self._cold.take(call, partial(self._done, key)):
+            waiting.questions.append(question)
+            self._waiting[key] = waiting
+            return
+        os.close(handle)
+        self._answer(question, self._judge.if_too_late(path, facts))
+
+    def _done(self, key: Key, verdict: Verdict) -> None:
+        self._keep(key, verdict)
+        waiting = self._waiting.pop(key)
+        for question in waiting.questions:
+            self._answer(question, verdict)
+        if not waiting.questions and not verdict.may:
+            self._reports.started(waiting.path, verdict.why)
+
+    def _end_late(self) -> None:
+        now = time.monotonic()
+        for waiting in self._waiting.values():
+            if waiting.until <= now and waiting.questions:
+                verdict = self._judge.if_too_late(waiting.path, waiting.facts)
+                for question in waiting.questions:
+                    self._answer(question, verdict)
+                waiting.questions = []
+
+    def _answer(self, question: Question, verdict: Verdict) -> None:
+        try:
+            if not verdict.may:
+                self._reports.blocked(_path(question.handle), verdict.why, question.thread)
+            self._group.answer(question, verdict.may)
+        finally:
+            os.close(question.handle)
+
+    def _keep(self, key: Key, verdict: Verdict) -> None:
+        while len(self._known) >= MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[key] = verdict
+
+    def _mark(self) -> None:
+        """Again whenever a mount has come or gone: what is marked already stays as it is."""
+        if self._begin.mounts is not None:
+            for point in self._begin.mounts:
+                self._group.mark_mount(os.fsencode(point))
+            return
+        for mount in mounts.read_mounts():
+            if not mount.may_hang:
+                # What the kernel keeps for itself (nsfs and the like) takes no mark, and none runs.
+                with contextlib.suppress(OSError):
+                    self._group.mark_file_system(mount.point)
+
+    def _may_go_on(self) -> bool:
+        now = time.monotonic()
+        if now < self._tick:
+            return True
+        self._tick = now + TICK_S
+        if self._alone_since is not None and now - self._alone_since > LINGER_S:
+            return False
+        if self._alone_since is not None and not self._claim.holds():
+            return False
+        if not self._looking and self._packages.stale():
+            self._looking = self._cold.take(self._look_again, self._looked)
+        if self._alone_since is None:
+            with contextlib.suppress(OSError):
+                send(self._guard, Beat())
+        return True
+
+    def _tell(self) -> None:
+        """At most so often: a flood of questions is one line with its number."""
+        if self._has_to_tell() and time.monotonic() >= self._told + TELL_S:
+            self._told = time.monotonic()
+            with contextlib.suppress(OSError):
+                self._reports.send(self._guard)
+
+    def _has_to_tell(self) -> bool:
+        return bool(self._reports) and self._alone_since is None
+
+    def _look_again(self) -> InForce:
+        self._packages.look()
+        return self._in_force(unknown(self._judge), [])
+
+    def _looked(self, found: InForce) -> None:
+        self._looking = False
+        self._known.clear()
+        self._say_in_force(found)
+
+    def _say_in_force(self, found: InForce) -> None:
+        with contextlib.suppress(OSError):
+            send(self._guard, found)
+
+    def _patience_ms(self) -> float:
+        ends = [one.until for one in self._waiting.values() if one.questions]
+        if self._has_to_tell():
+            ends.append(self._told + TELL_S)
+        return max(0.0, min([self._tick, *ends]) - time.monotonic()) * 1000
+
+    def _in_force(self, before: list[Running], started: list[Running]) -> InForce:
+        packages = self._packages
+        return InForce(
+            by=f"fanotify, {len(packages):,} files of {packages.name}",
+            sha256=packages.sha256,
+            notes=self._missed
+            + told("runs from no package and could not be started again", before),
+            running=[(one.pid, one.start) for one in before[:MAX_RUNNING]],
+            started=told("started, or started another program, while nothing held it", started),
+        )
+
+
+def _by_content(judge: Judge, path: bytes, handle: int) -> Verdict:
+    try:
+        return judge.by_content(path, handle)
+    except OSError as error:
+        return Verdict(False, f"its content could not be read ({error.strerror})")
+    finally:
+        os.close(handle)
+
+
+def _path(handle: int) -> bytes:
+    return os.readlink(b"/proc/self/fd/%d" % handle)
+
+
+def _be_first() -> list[str]:
+    """Before everybody else on this device: the whole of it waits for the answers. What is not
+    allowed here."""
+    missed = []
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
+    except OSError as error:
+        missed.append(f"it has no real-time priority ({error.strerror})")
+    if ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:
+        missed.append(f"its memory may be swapped out ({os.strerror(ctypes.get_errno())})")
+    try:
+        Path("/proc/self/oom_score_adj").write_text("-1000")
+    except OSError as error:
+        missed.append(f"it may be ended where memory is short ({error.strerror})")
+    return missed
+
+
+def main() -> int:
+    """The process: its end of the guard's socket is its one argument."""
+    guard = socket.socket(fileno=int(sys.argv[1]))
+    guard.set_inheritable(False)
+    begin = to_enforcer.decode(guard.recv(LONGEST))
+    guard.setblocking(False)
+    threading.stack_size(_STACK)
+    sys.setswitchinterval(0.0005)
+    try:
+        Enforcer(begin, guard, _be_first()).run()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            send(guard, Broken(text=f"the kernel does not take it: {error}"))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
