@@ -23,7 +23,7 @@ from server.actions.action import Action
 from server.actions.desired import WHAT, What
 from server.actions.ledger import Ledger, ended, now_ms
 from server.actions.selective import rules_named
-from server.audit.records import DeviceSaw
+from server.audit.action_records import DeviceSaw
 from server.live.budget import Budget
 from server.live.inventory import Device
 

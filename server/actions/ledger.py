@@ -12,8 +12,8 @@ import msgspec
 
 from server.actions.action import Action, State
 from server.actions.desired import What, Wish
+from server.audit.action_records import ActionChanged
 from server.audit.journal import Journal
-from server.audit.records import ActionChanged
 from server.store import actions as stored
 from server.store.sqlite import Store
 

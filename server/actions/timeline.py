@@ -14,7 +14,7 @@ from commands.language.desk.actions import TimelineRow
 from commands.language.items import Time
 from commands.language.visible import visible
 from server.actions.ledger import now_ms
-from server.audit import records
+from server.audit import action_records, records
 from server.audit.chain import envelope
 from server.audit.decoding import decode_body
 from server.live.inventory import Device
@@ -73,15 +73,15 @@ def _told(device: Device, body: records.Body) -> _Told | None:
             return "identity", "", f"enrolled as {body.name}", ""
         case records.Renewed():
             return "identity", "", f"certificate renewed until {body.not_after}", ""
-        case records.ActionChanged():
+        case action_records.ActionChanged():
             by = f" by {body.by}" if body.by and body.by != body.person else ""
             said = f": {body.said}" if body.said else ""
             approval = f", approval {body.approval}" if body.approval else ""
             what = f"{body.text} {body.state}{approval}{by}{said}"
             return "action", body.person, what, f"A{body.action}"
-        case records.DeviceSaw():
+        case action_records.DeviceSaw():
             return body.what, "", body.text, ""
-        case records.Detected():
+        case action_records.Detected():
             return "detection", "", f"{body.threat} in {body.path} {body.what}", f"A{body.action}"
     return None
 

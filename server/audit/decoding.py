@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+import server.audit.action_records  # noqa: F401 (its kinds are Body's, once it is imported)
 from server.audit.records import Body
 
 ENVELOPE: Final = frozenset({"journal", "seq", "time", "kind", "prev"})

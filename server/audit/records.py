@@ -161,54 +161,6 @@ class Violation(Body, frozen=True):
     what: str
 
 
-class ActionChanged(Body, frozen=True):
-    """An action was asked, approved, begun or ended; `value_sha256` is of exactly what was asked.
-
-    Durable before anything comes of it: its row and this record are one commit.
-    """
-
-    action: int
-    device: str
-    name: str
-    word: str
-    text: str
-    person: str
-    comment: str
-    asked_in: str
-    state: str
-    by: str
-    said: str
-    """What became of it: an outcome, an error, the answer to an approval."""
-    value_sha256: str
-    generation: int = 0
-    approval: str = ""
-    ran_in: str = ""
-    proof: str = ""
-    """What the device's word is held by: a digest of its table, its list, its package."""
-
-
-class DeviceSaw(Body, frozen=True):
-    """What a device tells of its own containment: tampering, a start that was blocked, its end."""
-
-    device: str
-    name: str
-    what: str
-    text: str
-    at_ms: int
-
-
-class Detected(Body, frozen=True):
-    """What a scan found on a device."""
-
-    action: int
-    device: str
-    name: str
-    path: str
-    threat: str
-    what: str
-    """What the engine did about it."""
-
-
 class SessionBegun(Body, frozen=True):
     """A session's journal starts here; its first record chains to this one."""
 
