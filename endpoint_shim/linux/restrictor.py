@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +22,7 @@ import msgspec
 from commands.language.errors import Failed
 from commands.language.wire_contain import MAX_SEEN, Seen
 from endpoint_shim import durable
+from endpoint_shim.facts import clock_ms
 from endpoint_shim.linux import claim, proc
 from endpoint_shim.linux.enforcement import (
     LONGEST,
@@ -125,7 +125,7 @@ class LinuxRestrictor:
             for (kind, text), (at, times) in self._seen.items()
         ]
         if self._lost:
-            found.append(Seen(at_ms=_now_ms(), kind="note", text=f"{self._lost:,} more not kept"))
+            found.append(Seen(at_ms=clock_ms(), kind="note", text=f"{self._lost:,} more not kept"))
         self._seen, self._lost = {}, 0
         return found
 
@@ -203,7 +203,7 @@ class LinuxRestrictor:
         return (moment, before.running) if before.boot == proc.boot().identity else (None, [])
 
     def _add(self, kind: Kind, text: str, times: int = 1) -> None:
-        at, before = self._seen.get((kind, text), (_now_ms(), 0))
+        at, before = self._seen.get((kind, text), (clock_ms(), 0))
         if before or len(self._seen) < MAX_SEEN - 1:
             self._seen[kind, text] = (at, before + times)
         else:
@@ -239,7 +239,3 @@ def _finish(process: "subprocess.Popen[bytes]", end: socket.socket, patience_s: 
 def _reap(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(END_S)
-
-
-def _now_ms() -> int:
-    return int(datetime.now(UTC).timestamp() * 1000)
