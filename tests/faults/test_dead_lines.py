@@ -2,12 +2,14 @@
 
 1. The house runs in a thread that has a network namespace to itself, so its processes have it too.
 2. nft drops packets without telling anybody: both ends still believe in their connection.
+3. The rig is trusted because the brokers in `broken/`, broken on purpose, fail it.
 """
 
 import contextlib
 import ctypes
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +30,8 @@ DEVICE = "far-01"
 LIMITS = {"reserve_bytes": 1 << 20, "left_open_s": 1}
 CLONE_NEWNET = 0x40000000
 FOUND_S = 30.0
+BROKEN = Path(__file__).parent / "broken"
+LOSING = "meta l4proto tcp numgen random mod 100 < {} drop"
 RULES = """\
 table inet cut {{
   chain in {{
@@ -73,6 +77,21 @@ def connected(pid: int, port: int) -> set[str]:
     return {" ".join(line.split()[2:4]) for line in told.splitlines() if f"pid={pid}," in line}
 
 
+def cut(*ports: int) -> float:
+    """From now on nothing arrives there, or from there; when that was."""
+    nft(*(f"tcp {way}port {port} drop" for port in ports for way in "ds"))
+    return time.monotonic()
+
+
+def let_go(ends: dict[int, set[str]], port: int, since: float) -> None:
+    """All have let go, in time, of what they had at that port."""
+    until(
+        f"all have let go of the dead line: {ends}",
+        lambda: not any(ends[pid] & connected(pid, port) for pid in ends),
+        max(0.1, since + FOUND_S - time.monotonic()),
+    )
+
+
 @contextlib.contextmanager
 def talking(house: House) -> Iterator[str]:
     """A shell in which something is shown without end; its session."""
@@ -104,12 +123,7 @@ def test_a_line_whose_packets_vanish_is_found_by_both_ends(
             with talking(house) if session else contextlib.nullcontext():
                 ends = {pid: connected(pid, port) for pid in (house.broker.pid, shim.process.pid)}
                 assert all(ends.values()), ends
-                nft(f"tcp dport {port} drop", f"tcp sport {port} drop")
-                until(
-                    f"both have let go of the dead line: {ends}",
-                    lambda: not any(ends[pid] & connected(pid, port) for pid in ends),
-                    FOUND_S,
-                )
+                let_go(ends, port, cut(port))
                 until("the broker says so", lambda: not house.online(DEVICE), 5)
             mend()
             until("it is back", lambda: house.online(DEVICE), 90)
@@ -126,15 +140,40 @@ def test_a_client_whose_packets_vanish_is_let_go(tmp_path: Path, inside: Inside)
             port = load(house.home).ssh_port
             with talking(house) as session:
                 assert house.broker is not None
-                nft(f"tcp dport {port} drop", f"tcp sport {port} drop")
                 broker = house.broker.pid
-                until("it lets go", lambda: not connected(broker, port), FOUND_S)
+                let_go({broker: connected(broker, port)}, port, cut(port))
                 until("its session ends", lambda: house.of_kind("session_ended", session), 10)
                 mend()
             status, said = house.admin(f"verify {session}")
             assert status == 0, said
 
     inside(body)
+
+
+def test_a_broker_that_misses_nobody_is_caught(tmp_path: Path, inside: Inside) -> None:
+    def body() -> None:
+        program = str(BROKEN / "hears_nothing_missing.py")
+        with House(tmp_path / "house", LIMITS, program=[program]) as house:
+            house.start_shim(DEVICE)
+            assert house.broker is not None
+            pid, settings = house.broker.pid, load(house.home)
+            with talking(house):
+                ports = settings.device_port, settings.ssh_port
+                ends = {port: {pid: connected(pid, port)} for port in ports}
+                since = cut(*ports)
+                for port in ports:
+                    with pytest.raises(AssertionError, match="all have let go of the dead line"):
+                        let_go(ends[port], port, since)
+
+    inside(body)
+
+
+def arrives_whole(house: House, source: Path) -> None:
+    source.write_bytes(os.urandom(200_000))
+    ran = house.run(f"on {DEVICE} getfile {source}", limit=150)
+    assert ran.status == 0, ran
+    (taken,) = (house.home / "evidence").glob("S*/source")
+    assert taken.read_bytes() == source.read_bytes(), "it did not arrive whole"
 
 
 @pytest.mark.parametrize("loss", [5, 20])
@@ -144,17 +183,25 @@ def test_what_goes_over_a_lossy_line_arrives_whole(
     def body() -> None:
         with House(tmp_path / "house", LIMITS) as house:
             house.start_shim(DEVICE)
-            source = tmp_path / "source"
-            source.write_bytes(os.urandom(200_000))
-            nft(f"meta l4proto tcp numgen random mod 100 < {loss} drop")
-            ran = house.run(f"on {DEVICE} getfile {source}", limit=150)
-            assert ran.status == 0, ran
-            (taken,) = (house.home / "evidence").glob("S*/source")
-            assert taken.read_bytes() == source.read_bytes()
+            nft(LOSING.format(loss))
+            arrives_whole(house, tmp_path / "source")
             lines = house.run(f"on {DEVICE} run echo.sh", limit=150)
             assert lines.status != 0 and lines.err  # no such script: an answer all the same
             mend()
             status, said = house.admin("verify broker")
             assert status == 0, said
+
+    inside(body)
+
+
+def test_a_broker_that_takes_what_came_is_caught(tmp_path: Path, inside: Inside) -> None:
+    def body() -> None:
+        program = str(BROKEN / "takes_what_came.py")
+        with House(tmp_path / "house", LIMITS, program=[program]) as house:
+            house.start_shim(DEVICE)
+            nft(LOSING.format(5))
+            with pytest.raises(AssertionError, match="did not arrive whole"):
+                arrives_whole(house, tmp_path / "source")
+            mend()
 
     inside(body)

@@ -1,7 +1,8 @@
 """500 hostile names through every file command and every SFTP verb: each means that file, as data.
 
 What a file holds is its name's own mark, so that a mix-up shows; nothing that is printed holds a
-character that a terminal obeys.
+character that a terminal obeys. The rig is trusted because the shim in `broken/`, broken on
+purpose, fails it.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ DEVICE = "names-01"
 LIMITS = {"reserve_bytes": 1 << 20, "left_open_s": 0.2}
 COUNT = 500
 NAMES = list(hostile(COUNT, 8))
+BROKEN = Path(__file__).parent / "broken" / "names_as_text.py"
 EACH = 2
 """What costs a command of its own gets every other name, the next what it leaves."""
 
@@ -101,9 +103,13 @@ def named_by(rows: list[dict[str, str]]) -> list[bytes]:
 
 @pytest.mark.parametrize("line", ["dir {}", "findfile * -path {}"])
 def test_every_name_is_listed_exactly(named: Named, line: str) -> None:
+    listed_exactly(named, line)
+
+
+def listed_exactly(named: Named, line: str) -> None:
     ran = named.house.run(f"on {DEVICE} {line.format(named.there)} -output json")
     assert ran.status == 0 and ran.out.isascii(), ran.err
-    assert sorted(named_by(json.loads(ran.out))) == sorted(NAMES)
+    assert sorted(named_by(json.loads(ran.out))) == sorted(NAMES), "listed is another name"
     clean(named.house.run(f"on {DEVICE} {line.format(named.there)}").out)
 
 
@@ -146,6 +152,13 @@ def test_sftp_lists_and_gets_every_name(named: Named) -> None:
     got = named.folder("got")
     named.sftp([f"get {named.at(named.there, name)} {got}/{at}" for at, name in enumerate(NAMES)])
     assert [(got / str(at)).read_bytes() for at in range(COUNT)] == [mark(name) for name in NAMES]
+
+
+def test_a_shim_that_takes_names_for_text_is_caught(tmp_path: Path) -> None:
+    with House(tmp_path / "house", LIMITS, shim_program=[str(BROKEN)]) as house:
+        named = Named(house, tmp_path / "work")
+        with pytest.raises(AssertionError, match="listed is another name"):
+            listed_exactly(named, "dir {}")
 
 
 def before(at: str) -> str:

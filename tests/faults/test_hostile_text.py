@@ -1,12 +1,14 @@
 """300 texts of a hostile device in every form of an output: shown for what they are, never obeyed.
 
 On a console each screen is compared with that of a device which sends the same, already written
-out: what a terminal shows and how it is set must not differ.
+out: what a terminal shows and how it is set must not differ. The rig is trusted because the broker
+in `broken/`, broken on purpose, fails it.
 """
 
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from commands.language.visible import visible
 from tests.journeys.rig import House
 from tests.journeys.screen import Screen
-from tests.journeys.test_hostile_text import BAD, DONE, PAYLOADS, Player, clean
+from tests.journeys.test_hostile_text import BAD, DONE, PAYLOADS, SHOWS, Player, clean
 
 pytestmark = [pytest.mark.needs("ssh"), pytest.mark.timeout(120), pytest.mark.slow]
 
@@ -85,7 +87,11 @@ async def test_messages_and_output_hold_nothing_either(player: Player) -> None:
 
 
 async def test_a_screen_is_that_of_a_device_that_sends_it_written_out(player: Player) -> None:
-    pages = [MARKED[at : at + PAGE] for at in range(0, COUNT, PAGE)]
+    await screens_agree(player, MARKED)
+
+
+async def screens_agree(player: Player, marked: list[str]) -> None:
+    pages = [marked[at : at + PAGE] for at in range(0, len(marked), PAGE)]
 
     def play(screen: Screen) -> None:
         screen.until(rf"^{BAD} .*>$")
@@ -101,13 +107,20 @@ async def test_a_screen_is_that_of_a_device_that_sends_it_written_out(player: Pl
         ]
         screens.append(await player.console(play, *answers, line=f"connect {BAD}"))
     harmless, attacked = screens
-    assert told(attacked) == told(harmless) and len(told(harmless)) == COUNT
+    assert told(attacked) == told(harmless), "the screens differ"
+    assert len(told(harmless)) == len(marked)
     assert attacked.screen.mode == harmless.screen.mode
     titles = {re.sub(r"S\d+", "S", screen.screen.title) for screen in screens}
     assert titles == {f"{BAD} S"}
     assert attacked.screen.charset == harmless.screen.charset
-    for text in MARKED:
+    for text in marked:
         assert visible(text) == text or text.encode() not in attacked.raw, repr(text)
+
+
+async def test_a_broker_that_shows_what_comes_is_caught(tmp_path: Path) -> None:
+    with House(tmp_path / "house", LIMITS, program=[str(SHOWS)]) as house:
+        with pytest.raises(AssertionError, match="the screens differ"):
+            await screens_agree(Player(house), ["<0\x1b[31m0>", "<1\x1b]0;OWNED\x071>"])
 
 
 def told(screen: Screen) -> list[str]:

@@ -3,12 +3,14 @@
 1. Each misbehaviour has its record in the broker's journal, or its command the reason.
 2. Meanwhile and afterwards another device of the same broker answers, and the broker's memory
    stays where it was.
+3. The rig is trusted because the broker in `broken/`, broken on purpose, fails it.
 """
 
 import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -34,6 +36,19 @@ from tests.journeys.rig import House
 from tests.journeys.scripted import Scripted, client, dialled, until
 
 pytestmark = [pytest.mark.needs("ssh", "ssh-keygen")]
+
+BROKEN = Path(__file__).parent / "broken" / "believes_devices.py"
+FALSE_HERE = {
+    "done_without_the_file": "a false success",
+    "done_without_what_was_written": "a false success",
+    "it_was_written_elsewhere": "a false success",
+    "a_file_planted_by_processes": "a false success",
+    "another_file_than_was_asked_for": "a false success",
+    "processes_moves_the_person": "a false success",
+    "bytes_of_processes": "a false success",
+    "a_frame_before_hello": "not journaled",
+}
+"""What that broker gets wrong, and how the rig sees it."""
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +274,10 @@ async def answers(house: House) -> None:
 async def test_a_misbehaviour_ends_with_its_reason_and_harms_nobody(
     houses: Houses, name: str
 ) -> None:
+    await ends_with_its_reason(houses, name)
+
+
+async def ends_with_its_reason(houses: Houses, name: str) -> None:
     do, journal, said = CASES[name]
     house = houses.house
     before, memory = len(house.records()), house.broker_kib()
@@ -278,3 +297,11 @@ async def test_a_misbehaviour_ends_with_its_reason_and_harms_nobody(
 async def test_the_journal_that_holds_all_this_verifies(houses: Houses) -> None:
     status, said = houses.house.admin("verify broker")
     assert status == 0, said
+
+
+async def test_a_broker_that_believes_its_devices_is_caught(tmp_path: Path) -> None:
+    with House(tmp_path / "house", LIMITS, program=[str(BROKEN)]) as house:
+        houses = Houses(house)
+        for name, caught in FALSE_HERE.items():
+            with pytest.raises(AssertionError, match=caught):
+                await ends_with_its_reason(houses, name)

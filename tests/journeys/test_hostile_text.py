@@ -1,7 +1,8 @@
 """Text of a hostile device on a responder's screen: shown for what it is, never obeyed.
 
 Each payload stands between marks of its own, so that its bytes are found in what a client got,
-wherever they got there: in a table, a message, a prompt, a first screen or a notice.
+wherever they got there: in a table, a message, a prompt, a first screen or a notice. The rig is
+trusted because the broker in `broken/`, broken on purpose, fails it.
 """
 
 import asyncio
@@ -26,7 +27,8 @@ from tests.journeys.scripted import Scripted, Wire, client
 pytestmark = [pytest.mark.needs("ssh", "ssh-keygen")]
 
 BAD = "bad-01"
-TRIPS = Path(__file__).parent / "broken" / "trips_on_goodbye.py"
+BROKEN = Path(__file__).parent / "broken"
+TRIPS, SHOWS = BROKEN / "trips_on_goodbye.py", BROKEN / "shows_as_is.py"
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 PAYLOADS = [
     "\x1b[2J\x1b[H", "\x1b[31m", "\x1bc", "\x1b[6n", "\x1b[?1049h", "\x1b[?1000h", "\x1b[8;5;5t",
@@ -105,9 +107,14 @@ class Player:
 
 @pytest.fixture(scope="module")
 def player(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
-    # A session that is left open would ask the next test's device for its stream.
-    limits = {"left_open_s": 0.01, "stream_dial_s": 2, "reserve_bytes": 1 << 20}
-    with House(tmp_path_factory.mktemp("text") / "house", limits) as house:
+    with House(tmp_path_factory.mktemp("text") / "house", LIMITS) as house:
+        yield Player(house)
+
+
+@pytest.fixture
+def trusting(tmp_path: Path) -> Iterator[Player]:
+    """Beside a broker that shows what comes as it comes."""
+    with House(tmp_path / "house", LIMITS, program=[str(SHOWS)]) as house:
         yield Player(house)
 
 
@@ -121,6 +128,8 @@ def row(number: int, text: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+# A session that is left open would ask the next test's device for its stream.
+LIMITS = {"left_open_s": 0.01, "stream_dial_s": 2, "reserve_bytes": 1 << 20}
 DONE = {"item": "done"}
 FAILED = {"item": "done", "code": "failed", "message": ALL}
 ROWS = [row(number, text) for number, text in enumerate(MARKED)]
@@ -135,6 +144,10 @@ def obeyed_nothing(screen: Screen, texts: list[str]) -> None:
 
 @pytest.mark.parametrize("form", ["table", "list", "csv"])
 async def test_no_row_of_an_exec_holds_what_a_terminal_obeys(player: Player, form: str) -> None:
+    await rows_are_shown(player, form)
+
+
+async def rows_are_shown(player: Player, form: str) -> None:
     ran = await player.exec(f"processes -output {form}", *ROWS, DONE)
     assert ran.status == 0, ran.err
     clean(ran.out)
@@ -355,3 +368,9 @@ async def test_no_log_line_is_split_or_obeyed(tmp_path: Path) -> None:
     for line, text in zip(told, written, strict=True):
         assert re.match(r"\d{4}-\d\d-\d\d [\d:,]+ ERROR server\.doors\.devices ", line), line
         assert line.endswith(f"LookupError: {text}")
+
+
+async def test_a_broker_that_shows_what_comes_is_caught(trusting: Player) -> None:
+    for form in ("table", "list", "csv"):
+        with pytest.raises(AssertionError, match=r"\\x1b.* in "):
+            await rows_are_shown(trusting, form)

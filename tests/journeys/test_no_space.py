@@ -1,4 +1,7 @@
-"""A broker whose disk fills: no session opens, what runs ends with the reason, and it recovers."""
+"""A broker whose disk fills: no session opens, what runs ends with the reason, and it recovers.
+
+The rig is trusted because the broker in `broken/`, broken on purpose, fails it.
+"""
 
 import contextlib
 import os
@@ -28,6 +31,7 @@ REFUSAL = (
     r"makes room; devices and actions can still be read$"
 )
 
+BROKEN = Path(__file__).parent / "broken" / "keeps_no_reserve.py"
 NO_RECORD = "refused: the broker's disk is full and takes no record of it; an operator makes room"
 
 
@@ -100,12 +104,16 @@ def at_desk(s: Screen) -> bool:
     return s.lines[s.screen.cursor.y] == "fireline>"
 
 
-def test_below_the_reserve_no_session_opens_and_devices_can_be_read(
-    house: House, disk: Disk
-) -> None:
+def below_the_reserve_none_opens(house: House, disk: Disk) -> None:
     disk.fill(RESERVE - 4 * MIB)
     ran = house.run(f"on {DEVICE} dir /")
     assert ran.status == 3 and re.search(REFUSAL, ran.err, re.MULTILINE), ran
+
+
+def test_below_the_reserve_no_session_opens_and_devices_can_be_read(
+    house: House, disk: Disk
+) -> None:
+    below_the_reserve_none_opens(house, disk)
     with console(house) as s:
         s.until(at_desk)
         s.enter(f"connect {DEVICE}")
@@ -219,6 +227,13 @@ def test_a_flood_that_fills_it_ends_and_the_broker_stays(house: House, disk: Dis
     assert house.run(f"on {DEVICE} pwd").status == 0
     status, said = house.admin(f"verify {session}")
     assert status == 0, said
+
+
+def test_a_broker_that_keeps_no_reserve_is_caught(disk: Disk) -> None:
+    with House(disk.place / "broken", {"reserve_bytes": RESERVE}, program=[str(BROKEN)]) as house:
+        house.start_shim(DEVICE)
+        with pytest.raises(AssertionError, match="status=0"):
+            below_the_reserve_none_opens(house, disk)
 
 
 def test_a_getfile_that_fills_it_is_refused_and_its_part_kept(
