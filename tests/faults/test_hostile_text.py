@@ -118,9 +118,11 @@ async def screens_agree(player: Player, marked: list[str]) -> None:
 
 
 async def test_a_broker_that_shows_what_comes_is_caught(tmp_path: Path) -> None:
-    with House(tmp_path / "house", LIMITS, program=[str(SHOWS)]) as house:
-        with pytest.raises(AssertionError, match="the screens differ"):
-            await screens_agree(Player(house), ["<0\x1b[31m0>", "<1\x1b]0;OWNED\x071>"])
+    with (
+        House(tmp_path / "house", LIMITS, program=[str(SHOWS)]) as house,
+        pytest.raises(AssertionError, match="the screens differ"),
+    ):
+        await screens_agree(Player(house), ["<0\x1b[31m0>", "<1\x1b]0;OWNED\x071>"])
 
 
 def told(screen: Screen) -> list[str]:
