@@ -38,6 +38,8 @@ class Limits:
     stream_away_s: float = 80
     """How long a broken stream is waited for; a device gives up after 70 s."""
     file_bytes: int = 3 * 1024 * MIB
+    file_with_holes_bytes: int = 128 * 1024 * MIB
+    """A sparse file's whole size, for its hash; of its data the limit before counts."""
     fileinfo_bytes: int = 30 * 1024 * MIB
     """What fileinfo reads for its digests."""
     library_bytes: int = 250 * MIB

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 
 BLOCK = 1 << 20
+PAGE = 4096
 
 SetDirect = Callable[[int, bool], bool]
 """Sets O_DIRECT on a descriptor, or not; False where the file system has only the cache."""
@@ -41,6 +42,21 @@ class DirectWriter:
             left = left[taken:]
             if self._filled == BLOCK:
                 self._out()
+
+    @property
+    def waiting(self) -> memoryview:
+        """What was taken and is not written yet."""
+        return self._memory[: self._filled]
+
+    def skip(self, size: int) -> None:
+        """Leaves a hole of `size` behind what was taken, which is written first."""
+        if self._filled % PAGE:
+            self._through_the_cache()
+        self._out()
+        if size % PAGE:
+            self._through_the_cache()
+        os.ftruncate(self._descriptor, os.lseek(self._descriptor, 0, os.SEEK_CUR) + size)
+        os.lseek(self._descriptor, 0, os.SEEK_END)
 
     def finish(self) -> None:
         """Writes the rest, which is no whole block."""

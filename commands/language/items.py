@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal, NewType
 
 import msgspec
 
+from commands.language.holes import HOLE
 from commands.language.names import Name
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -70,13 +71,23 @@ class Progress(_Item, tag="progress"):
 
 
 class Into(_Item, tag="into"):
-    """Where the next bytes go. For a file: its name, announced size, and where they start."""
+    """Where the next bytes go. For a file: its name, announced size, and where they start.
+
+    `holes` of its bytes take no place on the device's disk, as it was counted at the opening.
+    """
 
     where: Literal["stdout", "stderr", "text", "file"]
     name: Name = Name("")
     size: Size | None = None
     offset: Size = 0
     page: Text = "utf-8"
+    holes: Size = 0
+
+
+class Hole(_Item, tag="hole"):
+    """The next `size` bytes of the file are zeros that take no place: they are not sent."""
+
+    size: Annotated[int, msgspec.Meta(gt=0, le=HOLE)]
 
 
 class Taken(_Item, tag="taken"):
@@ -125,8 +136,8 @@ class Done(_Item, tag="done"):
 NOT_STARTED = "it had not started"
 """The message of a Done whose command was cancelled before anything of it ran."""
 
-Sent = RowItem | Progress | Into | Taken | Written | Folder | Note | Undoable | Done
-Item = Row | Progress | Into | Taken | Written | Folder | Note | Undoable | Done | bytes
+Sent = RowItem | Progress | Into | Hole | Taken | Written | Folder | Note | Undoable | Done
+Item = Row | Progress | Into | Hole | Taken | Written | Folder | Note | Undoable | Done | bytes
 """What `run` yields: a Row of the declared type, an item, or the next bytes."""
 
 _encoder = msgspec.json.Encoder()

@@ -7,12 +7,18 @@
 """
 
 import asyncio
+import errno
 import os
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from commands.language.errors import Refused
+from commands.language.host.files import Extent
 from commands.language.names import Name, from_bytes
+from endpoint_shim import sparse
 from endpoint_shim.content import HEAD
 from endpoint_shim.linux import kernel
 from endpoint_shim.linux.paths import (
@@ -25,6 +31,8 @@ from endpoint_shim.linux.paths import (
     reopened,
     text,
 )
+
+Answer = TypeVar("Answer")
 
 PROC, MEMORY = 0x9FA0, (b"mem", b"kcore")
 AHEAD = 1024 * 1024
@@ -56,6 +64,28 @@ class Opened:
         # A file that is cut while it is read shows zeros where its bytes were (page by page).
         end = os.fstat(self.handle).st_size if self.sized else offset + len(data)
         return data if end >= offset + len(data) else data[: max(0, end - offset)]
+
+    def data(self, offset: int) -> Iterator[tuple[int, int]]:
+        """Where data begins and ends; all of it where the file system knows nothing of holes."""
+        while offset < self.facts.size:
+            try:
+                start = os.lseek(self.handle, offset, os.SEEK_DATA)
+                stop = os.lseek(self.handle, start, os.SEEK_HOLE)
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # no data up to its end, which may be nearer by now
+                    yield offset, self.facts.size
+                return
+            yield start, stop
+            offset = stop
+
+    def holes(self) -> int:
+        return sparse.holes(self.data, self.facts.size)
+
+    def extent(self, offset: int) -> Extent:
+        """What begins there, as far as the file goes now."""
+        found = sparse.extent(self.data, offset, self.facts.size)
+        left = os.fstat(self.handle).st_size - offset
+        return found._replace(size=max(0, min(found.size, left)))
 
     def close(self) -> None:
         os.close(self.handle)
@@ -133,6 +163,7 @@ class PlainFile:
         self._next = 0
         self._coming: asyncio.Future[bytes] | None = None
         self._coming_at = 0
+        self._holes = 0
 
     @property
     def path(self) -> Name:
@@ -145,6 +176,17 @@ class PlainFile:
     @property
     def sized(self) -> bool:
         return self._opened.sized
+
+    async def holes(self) -> int:
+        if self.sized:
+            self._holes = await asyncio.to_thread(self._asked, self._opened.holes, 0)
+        return self._holes
+
+    async def extent(self, offset: int) -> Extent:
+        if not self._holes:
+            return Extent(self.size - offset)
+        begins = partial(self._opened.extent, offset)
+        return await asyncio.to_thread(self._asked, begins, Extent(0))
 
     async def read(self, offset: int, length: int) -> bytes:
         start = offset - self._ahead_at
@@ -178,11 +220,14 @@ class PlainFile:
         self._coming.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _read(self, length: int, offset: int) -> bytes:
+        return self._asked(lambda: self._opened.piece(length, offset), b"")
+
+    def _asked(self, ask: Callable[[], Answer], closed: Answer) -> Answer:
         with self._lock:
             if self._closed:
-                return b""
+                return closed
             try:
-                return self._opened.piece(length, offset)
+                return ask()
             except OSError as error:
                 raise in_words(error, self._opened.path) from error
 

@@ -8,7 +8,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-READ_ONLY, HIDDEN, DIRECTORY, REPARSE_POINT, COMPRESSED = 0x1, 0x2, 0x10, 0x400, 0x800
+READ_ONLY, HIDDEN, DIRECTORY, SPARSE = 0x1, 0x2, 0x10, 0x200
+REPARSE_POINT, COMPRESSED = 0x400, 0x800
 SYMLINK, MOUNT_POINT = 0xA000000C, 0xA0000003
 LINKS = 0x20000000
 """In the tag of whatever stands for another thing (winnt.h, IsReparseTagNameSurrogate)."""
@@ -18,6 +19,7 @@ OFFLINE, RECALL_ON_OPEN, RECALL_ON_DATA_ACCESS = 0x1000, 0x40000, 0x400000
 ELSEWHERE = OFFLINE | RECALL_ON_OPEN | RECALL_ON_DATA_ACCESS
 _ENTRY = struct.Struct("<I4xqqqqq8xIII")
 _NAME_AT = 104
+_RANGE = struct.Struct("<qq")
 _STREAM = struct.Struct("<IIqq")
 _BASIC = struct.Struct("<qqqqI4x")
 
@@ -39,6 +41,11 @@ class Facts:
     def is_elsewhere(self) -> bool:
         """A placeholder: its content would have to be fetched from elsewhere first."""
         return bool(self.attributes & ELSEWHERE)
+
+    @property
+    def is_sparse(self) -> bool:
+        """What was never written of it may take no place."""
+        return bool(self.attributes & SPARSE)
 
     @property
     def is_directory(self) -> bool:
@@ -87,6 +94,17 @@ def streams(data: bytes) -> Iterator[tuple[str, int]]:
         if not following:
             return
         at += following
+
+
+def range_of(offset: int, length: int) -> bytes:
+    """A FILE_ALLOCATED_RANGE_BUFFER (winioctl.h), as one asks by it."""
+    return _RANGE.pack(offset, length)
+
+
+def ranges(data: bytes) -> list[tuple[int, int]]:
+    """Those of an answer: where each begins and where it ends."""
+    whole = len(data) // _RANGE.size * _RANGE.size
+    return [(at, at + size) for at, size in _RANGE.iter_unpack(data[:whole])]
 
 
 def facts(basic: bytes, size: int, tag: int) -> Facts:

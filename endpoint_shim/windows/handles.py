@@ -27,6 +27,7 @@ NO_MORE_FILES, END_OF_FILE = 18, 38
 NO_STREAMS = (1, 38, 50, 87, 120)
 """None there, or a file system (or a Wine) without."""
 MORE, MOST_STREAMS = 234, 4 * 1024 * 1024
+QUERY_ALLOCATED_RANGES, RANGES = 0x000940CF, 1024
 READ_CONTROL = 0x20000
 SAME_ACCESS = 2
 LONGEST_PATH = 32_768
@@ -105,6 +106,19 @@ def read(handle: int, length: int, offset: int) -> bytes:
             return b""
         raise failure()
     return ctypes.string_at(found, count.value)
+
+
+def allocated(handle: int, offset: int, length: int) -> tuple[list[tuple[int, int]], bool]:
+    """Where data begins and ends in a part of an open file; whether there is more of it."""
+    asked = ctypes.create_string_buffer(entries.range_of(offset, length))
+    found = ctypes.create_string_buffer(RANGES * 16)
+    size = wintypes.DWORD()
+    whole = kernel32.DeviceIoControl(
+        handle, QUERY_ALLOCATED_RANGES, asked, 16, found, len(found), ctypes.byref(size), None
+    )
+    if not whole and ctypes.get_last_error() != MORE:
+        raise failure()
+    return entries.ranges(found.raw[: size.value]), not whole
 
 
 def links(handle: int) -> int:

@@ -90,6 +90,14 @@ _PROTOTYPES: tuple[tuple[str, Any, list[Any]], ...] = (
             *(POINTER(wintypes.DWORD), ctypes.c_void_p),
         ],
     ),
+    (
+        "DeviceIoControl",
+        wintypes.BOOL,
+        [
+            *(wintypes.HANDLE, wintypes.DWORD, ctypes.c_void_p, wintypes.DWORD),
+            *(ctypes.c_void_p, wintypes.DWORD, POINTER(wintypes.DWORD), ctypes.c_void_p),
+        ],
+    ),
     ("FlushFileBuffers", wintypes.BOOL, [wintypes.HANDLE]),
     ("CreateDirectoryW", wintypes.BOOL, [wintypes.LPCWSTR, ctypes.c_void_p]),
     ("GetCurrentProcess", wintypes.HANDLE, []),

@@ -6,9 +6,14 @@ A lock keeps the handle open while a thread is inside of a read.
 import asyncio
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
+from commands.language.host.files import Extent
 from commands.language.names import Name, from_text, to_units
+from endpoint_shim import sparse
 from endpoint_shim.windows import entries, handles
 from endpoint_shim.windows.drives import refuse_network
 from endpoint_shim.windows.kernel import close, kernel32
@@ -17,6 +22,8 @@ from endpoint_shim.windows.opening import opened
 from endpoint_shim.windows.paths import PathPolicy, in_words
 
 assert sys.platform == "win32"
+
+Answer = TypeVar("Answer")
 
 DISK = 1
 
@@ -33,6 +40,29 @@ class Opened:
 
     def piece(self, length: int, offset: int) -> bytes:
         return handles.read(self.handle, length, offset)
+
+    def data(self, offset: int) -> Iterator[tuple[int, int]]:
+        """Where data begins and ends; all of it where the file system knows nothing of holes."""
+        size = self.facts.size
+        while offset < size:
+            try:
+                found, more = handles.allocated(self.handle, offset, size - offset)
+            except OSError:
+                yield offset, size
+                return
+            yield from found
+            if not more or not found:
+                return
+            offset = found[-1][1]
+
+    def holes(self) -> int:
+        return sparse.holes(self.data, self.facts.size) if self.facts.is_sparse else 0
+
+    def extent(self, offset: int) -> Extent:
+        """What begins there, as far as the file goes now."""
+        found = sparse.extent(self.data, offset, self.facts.size)
+        left = handles.facts(self.handle).size - offset
+        return found._replace(size=max(0, min(found.size, left)))
 
     def close(self) -> None:
         close(self.handle)
@@ -88,6 +118,7 @@ class PlainFile:
         self._opened = opened
         self._lock = threading.Lock()
         self._closed = False
+        self._holes = 0
 
     @property
     def path(self) -> Name:
@@ -97,15 +128,26 @@ class PlainFile:
     def size(self) -> int:
         return self._opened.facts.size
 
-    async def read(self, offset: int, length: int) -> bytes:
-        return await asyncio.to_thread(self._read, offset, length)
+    async def holes(self) -> int:
+        self._holes = await asyncio.to_thread(self._asked, self._opened.holes, 0)
+        return self._holes
 
-    def _read(self, offset: int, length: int) -> bytes:
+    async def extent(self, offset: int) -> Extent:
+        if not self._holes:
+            return Extent(self.size - offset)
+        begins = partial(self._opened.extent, offset)
+        return await asyncio.to_thread(self._asked, begins, Extent(0))
+
+    async def read(self, offset: int, length: int) -> bytes:
+        piece = partial(self._opened.piece, length, offset)
+        return await asyncio.to_thread(self._asked, piece, b"")
+
+    def _asked(self, ask: Callable[[], Answer], closed: Answer) -> Answer:
         with self._lock:
             if self._closed:
-                return b""
+                return closed
             try:
-                return self._opened.piece(length, offset)
+                return ask()
             except OSError as error:
                 raise in_words(error, self._opened.path) from error
 

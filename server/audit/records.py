@@ -187,6 +187,8 @@ class FileTaken(msgspec.Struct, frozen=True):
     path: str
     bytes: int
     sha256: str
+    holes: int = 0
+    """Bytes of it that are zeros and take no place, on the device and here."""
 
 
 class SessionOpened(Body, frozen=True):
@@ -270,6 +272,7 @@ class EvidenceTaken(Body, frozen=True):
     path: str
     bytes: int
     sha256: str
+    holes: int = 0
 
 
 class EvidencePartial(Body, frozen=True):

@@ -8,9 +8,12 @@
    waits for a gigabyte.
 3. What goes on where it broke begins as a copy of the partial, hashed while copied and compared
    with what its record says; the partial itself is evidence and stays.
+4. A hole stays one here, and is hashed as the zeros that it is. Limits and budgets count what takes
+   place; with its holes a file has a limit of its own, for its hash is worked for.
 """
 
 import asyncio
+import errno
 import fcntl
 import hashlib
 import os
@@ -21,6 +24,7 @@ from typing import NamedTuple
 from commands.language import items, names
 from commands.language.direct import DirectWriter
 from commands.language.errors import Failed, FirelineError, Refused
+from commands.language.holes import HOLE, hash_zeros
 from server.audit.folders import sync_folder
 from server.audit.records import EvidencePartial, EvidenceTaken, FileTaken
 from server.audit.session import SessionJournal
@@ -29,6 +33,8 @@ BATCH = 1 << 20
 WAITING = 8 << 20
 SYNC_EVERY = 8 << 20
 SAME_NAME = 10_000
+A_HOLE = 64
+"""As many bytes of a hole wait as one of data: that is what the hash takes of a disk's time."""
 
 
 class Held(NamedTuple):
@@ -38,6 +44,8 @@ class Held(NamedTuple):
     file: Path
     size: int
     sha256: str
+    holes: int = 0
+    """Bytes of it that take no place."""
 
 
 class Incoming:
@@ -51,14 +59,13 @@ class Incoming:
         name: str,
         limit: int,
         held: Held | None,
+        with_holes: int = 0,
     ) -> None:
+        """`limit` of data, or `with_holes` in all where that is more."""
         self.name, self.number, self._journal = name, number, journal
         self._into, self._limit, self._held = into, limit, held
-        if into.size is not None and into.size > limit:
-            raise Refused(
-                f"{names.shown(into.name)} has {into.size:,} bytes, at most {limit:,} are taken; "
-                "nothing was transferred"
-            )
+        if into.size is not None:
+            _check_size(into, into.size, limit, max(limit, with_holes))
         self.expected: items.Taken | None = None
         self.failed: FirelineError | None = None
         self.on_drained: Callable[[], None] = lambda: None
@@ -67,13 +74,14 @@ class Incoming:
         """Told of bytes before they are taken; raises Refused over a budget."""
         self.reserve = 0
         """What must stay free on the disk."""
-        self.size = into.offset
+        self.size, self.holes = into.offset, held.holes if held is not None else 0
         self.path = journal.incoming(number, name)
         self._descriptor = _create(self.path)
         self._file = DirectWriter(self._descriptor, _set_direct, self._lies_there)
         self._digest = hashlib.sha256()
-        self._written, self._unsynced = 0, 0
-        self._waiting: list[bytes] = []
+        self._written, self._unsynced, self._copied = 0, 0, 0
+        self._waiting: list[bytes | int] = []
+        """Data, and how long the holes between are."""
         self._waiting_size = 0
         self._paused = False
         self._writer: asyncio.Task[None] | None = None
@@ -85,14 +93,32 @@ class Incoming:
         if self.failed is not None:
             return False
         announced = self._into.size if self._into.size is not None else self._limit
-        if self.size + len(data) > min(announced, self._limit):
+        if self.size + len(data) > announced:
             raise Refused(
                 f"{names.shown(self._into.name)} sent more than the {announced:,} bytes announced"
             )
+        if self.size - self.holes + len(data) > self._limit:
+            raise Refused(
+                f"{names.shown(self._into.name)} has more than the {self._limit:,} bytes of data "
+                "that are taken"
+            )
         self.spend(len(data))
         self.size += len(data)
-        self._waiting.append(data)
-        self._waiting_size += len(data)
+        return self._add(data, len(data))
+
+    def skip(self, size: int) -> bool:
+        """The next `size` bytes are a hole; False: full, as in `feed`."""
+        if self.failed is not None:
+            return False
+        if self.size + size > (self._into.size or 0):
+            raise Refused(f"{names.shown(self._into.name)} sent more than was announced")
+        self.size += size
+        self.holes += size
+        return self._add(size, max(1, size // A_HOLE))
+
+    def _add(self, piece: bytes | int, cost: int) -> bool:
+        self._waiting.append(piece)
+        self._waiting_size += cost
         idle = self._writer is None or self._writer.done()
         if idle and self._waiting_size >= BATCH:
             self._writer = asyncio.create_task(self._write_all())
@@ -105,13 +131,14 @@ class Incoming:
         digest, shown = self._digest.hexdigest(), names.shown(self._into.name)
         if self.expected is None:
             raise Failed(f"{shown} did not come whole; what came is kept as {self.name}.partial")
-        if self.expected.sha256 != digest or self.expected.size != self._written:
+        if self.expected != items.Taken(self._written, digest):
             raise Failed(
                 f"{shown} differs: {self._written:,} bytes with sha256 {digest} here, "
                 f"{self.expected.size:,} with {self.expected.sha256} on the device"
             )
         self.name = await self._sealed(self.name)
-        taken = FileTaken(self.name, str(self._into.name), self._written, digest)
+        path = str(self._into.name)
+        taken = FileTaken(self.name, path, self._written, digest, self.holes)
         await self._journal.append(
             EvidenceTaken(
                 number=self.number,
@@ -119,6 +146,7 @@ class Incoming:
                 path=taken.path,
                 bytes=taken.bytes,
                 sha256=digest,
+                holes=taken.holes,
             )
         )
         return taken
@@ -142,7 +170,8 @@ class Incoming:
             EvidencePartial(number=self.number, name=name, bytes=self._written, sha256=digest)
         )
         if self._written:
-            held = Held(path, self._journal.evidence / name, self._written, digest)
+            kept = self._journal.evidence / name
+            held = Held(path, kept, self._written, digest, self.holes)
             self.on_partial(held)
 
     async def _flush(self) -> None:
@@ -156,11 +185,11 @@ class Incoming:
 
     async def _write_all(self) -> None:
         while (self._waiting or self._held is not None) and self.failed is None:
-            held, self._held = self._held, None
+            if self._held is not None:
+                await self._copy(self._held)
+                self._held = None
             batch, self._waiting = self._waiting, []
             self._waiting_size = 0
-            if held is not None:
-                await self._in_thread(self._copy, held)
             if self.failed is None:
                 await self._in_thread(self._write, batch)
             if self._paused:
@@ -175,20 +204,51 @@ class Incoming:
         except FirelineError as error:
             self.failed = error
 
-    def _copy(self, held: Held) -> None:
+    async def _copy(self, held: Held) -> None:
         """The held bytes, as they lie on the disk; they must be those that the record names."""
-        digest, left = hashlib.sha256(), held.size
-        with open(held.file, "rb", opener=_without_following) as partial:
-            while left and (data := partial.read(min(BATCH, left))):
-                digest.update(data)
-                left -= len(data)
-                self._file.write(data)
-        if left or digest.hexdigest() != held.sha256:
-            raise Failed(f"{held.file.name} is not what its record says; verify names it")
+        try:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            partial = await asyncio.to_thread(os.open, held.file, flags)
+        except OSError as error:
+            self.failed = Failed(f"the evidence cannot be read: {error.strerror}")
+            return
+        try:
+            while self.failed is None and self._copied < held.size:
+                await self._in_thread(self._copy_on, partial, held)
+        finally:
+            os.close(partial)
+        digest = self._digest.copy()
+        digest.update(self._file.waiting)
+        if self.failed is None and digest.hexdigest() != held.sha256:
+            self.failed = _changed(held)
 
-    def _write(self, batch: list[bytes]) -> None:
-        for data in batch:
-            self._file.write(data)
+    def _copy_on(self, partial: int, held: Held) -> None:
+        """A part of it: nobody else who needs a thread is to wait for a whole file."""
+        end = min(held.size, self._copied + HOLE)
+        while self._copied < end:
+            stop, hole = _run(partial, self._copied, end)
+            if hole:
+                self._skip(stop - self._copied)
+            else:
+                stop = min(stop, self._copied + BATCH)
+                data = os.pread(partial, stop - self._copied, self._copied)
+                if not data:
+                    raise _changed(held)
+                self._file.write(data)
+                stop = self._copied + len(data)
+            self._copied = stop
+
+    def _write(self, batch: list[bytes | int]) -> None:
+        for piece in batch:
+            if isinstance(piece, int):
+                self._skip(piece)
+            else:
+                self._file.write(piece)
+
+    def _skip(self, size: int) -> None:
+        self._file.skip(size)
+        hash_zeros(self._digest, size)
+        self._written += size
 
     def _lies_there(self, data: memoryview) -> None:
         self._digest.update(data)
@@ -242,16 +302,41 @@ def _linked(path: Path, folder: Path, name: str) -> str:
     raise FileExistsError(17, f"{SAME_NAME:,} files of the name {name} are there")
 
 
+def _check_size(into: items.Into, size: int, limit: int, with_holes: int) -> None:
+    shown, data = names.shown(into.name), size - into.holes
+    if data > limit:
+        of = f" of data in its {size:,}" if into.holes else ""
+        raise Refused(
+            f"{shown} has {data:,} bytes{of}, at most {limit:,} are taken; nothing was transferred"
+        )
+    if size > with_holes:
+        raise Refused(
+            f"{shown} has {size:,} bytes with its holes, at most {with_holes:,} are taken; nothing "
+            "was transferred"
+        )
+
+
+def _changed(held: Held) -> Failed:
+    return Failed(f"{held.file.name} is not what its record says; verify names it")
+
+
+def _run(descriptor: int, at: int, end: int) -> tuple[int, bool]:
+    """Where the data, or the hole, that begins at `at` ends; and whether it is a hole."""
+    try:
+        data = os.lseek(descriptor, at, os.SEEK_DATA)
+    except OSError as error:
+        return end, error.errno == errno.ENXIO  # no data follows, or nothing is known of holes
+    if data > at:
+        return min(data, end), True
+    return min(os.lseek(descriptor, at, os.SEEK_HOLE), end), False
+
+
 def _create(path: Path) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         return os.open(path, flags, 0o600)
     except OSError as error:
         raise Failed(f"the evidence cannot be written: {error.strerror}") from error
-
-
-def _without_following(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 def _set_direct(descriptor: int, on: bool) -> bool:

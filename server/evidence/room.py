@@ -51,10 +51,16 @@ class EvidenceRoom:
         session = self._of(journal)
         held = self._going_on(session, command, into)
         left = self._limits.evidence_bytes - session.used
-        if into.size is not None and self._limits.file_bytes >= into.size > left:
+        if into.size is not None and self._limits.file_bytes >= into.size - into.holes > left:
             raise self._over(journal)
         incoming = Incoming(
-            journal, number, into, safe_name(into.name), self._limits.file_bytes, held
+            journal,
+            number,
+            into,
+            safe_name(into.name),
+            self._limits.file_bytes,
+            held,
+            self._limits.file_with_holes_bytes,
         )
 
         def spend(size: int) -> None:
@@ -64,7 +70,7 @@ class EvidenceRoom:
 
         incoming.spend, incoming.on_partial = spend, session.keep
         incoming.reserve = self._limits.reserve_bytes
-        session.used += held.size if held is not None else 0
+        session.used += held.size - held.holes if held is not None else 0
         return incoming
 
     def have(self, journal: SessionJournal, command: Command) -> tuple[int, str | None]:

@@ -38,7 +38,13 @@ class Claims:
         if isinstance(item, items.Into) and item.where == "file":
             if self._begun:
                 raise _wrong("a second file")
+            if item.holes > (item.size or 0):
+                raise _wrong(f"{item.holes:,} bytes of holes in a file of {item.size or 0:,}")
             self._begun = True
+        if isinstance(item, items.Hole):
+            self._check_part("a hole")
+            if not self._begun:
+                raise _wrong("a hole in a file that was not begun")
         if isinstance(item, items.Taken) and not self._begun:
             raise _wrong("the end of a file that was not begun")
         if isinstance(item, items.Taken | items.Written | items.Folder):
@@ -58,10 +64,14 @@ class Claims:
 
     def check_bytes(self) -> None:
         """Raises msgspec.ValidationError for bytes that belong nowhere."""
-        if items.Taken in self._once:
-            raise _wrong("bytes after the end of the file")
+        self._check_part("bytes")
         if not self._begun and not self._spec.text:
             raise _wrong(f"{self._spec.word} gives no bytes")
+
+    def _check_part(self, what: str) -> None:
+        """Of the file: while it comes."""
+        if items.Taken in self._once:
+            raise _wrong(f"{what} after the end of the file")
 
     def _check_whole(self) -> None:
         """A file that was begun and not ended is told by its own end, which keeps what came."""
@@ -79,7 +89,7 @@ def _may(spec: Spec, item: items.Sent) -> bool:
     match item:
         case items.RowItem():
             return spec.rows is not None
-        case items.Into(where="file") | items.Taken():
+        case items.Into(where="file") | items.Hole() | items.Taken():
             return spec.most is not None
         case items.Into():
             return spec.text

@@ -105,6 +105,7 @@ _ALONE = (
     ("a command", "seconds", "command_s"),
     ("a long command", "seconds", "long_command_s"),
     ("a file taken", "bytes", "file_bytes"),
+    ("with its holes", "bytes", "file_with_holes_bytes"),
     ("a fileinfo", "bytes", "fileinfo_bytes"),
     ("a library file", "bytes", "library_bytes"),
 )

@@ -145,17 +145,25 @@ class DeviceJob(Job):
             self._claims.check_bytes()
             if self._file is None:
                 self.feed_bytes(data)
-            elif self._announced is not None and self._file.size + len(data) > self._announced:
-                self._violate(f"sent more of its file than the {self._announced:,} bytes announced")
-            else:
-                room = self._file.feed(data)
+            elif not self._is_too_much(len(data)):
+                self._fed(self._file.feed(data))
                 self.bytes += len(data)
-                if not room and self.stream is not None:
-                    self.stream.pause()
         except msgspec.ValidationError as error:
             self._violate(f"sent bytes that do not fit: {error}")
         except (RecordingFull, RecordingBroken, Refused) as error:
             self._stop_at_limit(error)
+
+    def _is_too_much(self, size: int) -> bool:
+        """More of its file than it announced, which is a violation."""
+        assert self._file is not None
+        if self._announced is None or self._file.size + size <= self._announced:
+            return False
+        self._violate(f"sent more of its file than the {self._announced:,} bytes announced")
+        return True
+
+    def _fed(self, room: bool) -> None:
+        if not room and self.stream is not None:
+            self.stream.pause()
 
     def on_message(self, message: wire.StreamUp) -> None:
         if isinstance(message, wire.Stopping):
@@ -263,6 +271,9 @@ class DeviceJob(Job):
                 self._file.on_drained = self._drained
                 self._announced = item.size
                 self.feed(item)
+            case items.Hole() if self._file is not None:
+                if not self._is_too_much(item.size):
+                    self._fed(self._file.skip(item.size))
             case items.Done():
                 self._done = item
                 self._end(self._done_error(item), item)

@@ -21,6 +21,7 @@ LIMITS = {
     "results_bytes": 2 * MIB,
     "evidence_bytes": 3 * MIB,
     "file_bytes": 2 * MIB,
+    "file_with_holes_bytes": 64 * MIB,
 }
 ENDLESS = "#!/bin/sh\necho $$ > $1\nexec yes\n"
 
@@ -117,8 +118,7 @@ def test_evidence_over_the_budget_is_refused_for_this_session_alone(
 def test_a_file_over_its_limit_is_refused_before_its_first_byte(
     house: House, tmp_path: Path
 ) -> None:
-    with (tmp_path / "large").open("wb") as file:
-        file.truncate(2 * MIB + 1)
+    (tmp_path / "large").write_bytes(b"x" * (2 * MIB + 1))
     ran = house.run(f"on {DEVICE} getfile {tmp_path}/large")
     assert ran.status == 3
     assert re.search(
@@ -129,3 +129,29 @@ def test_a_file_over_its_limit_is_refused_before_its_first_byte(
     folder = house.home / "evidence" / session
     assert not folder.exists() or not list(folder.iterdir())
     assert not list((house.home / "evidence" / "incoming").iterdir())
+
+
+def test_a_sparse_file_has_a_limit_for_its_data_and_one_for_its_whole(
+    house: House, tmp_path: Path
+) -> None:
+    """A hash over 100 TB of nothing would take days on both sides."""
+    for name, size, data in (
+        ("fits", 64, 1),
+        ("full", 64, 3),
+        ("wide", 65, 1),
+        ("huge", 1 << 20, 1),
+    ):
+        with (tmp_path / name).open("wb") as file:
+            file.write(b"x" * (data * MIB))
+            file.truncate(size * MIB)
+    assert house.run(f"on {DEVICE} getfile {tmp_path}/fits").status == 0
+    (taken,) = house.of_kind("evidence_taken", on_device(house)[-1])
+    assert (taken["bytes"], taken["holes"]) == (64 * MIB, 63 * MIB)
+    for name, said in (
+        ("full", "3,145,728 bytes of data in its 67,108,864, at most 2,097,152 are taken"),
+        ("wide", "68,157,440 bytes with its holes, at most 67,108,864 are taken"),
+        ("huge", "1,099,511,627,776 bytes with its holes, at most 67,108,864 are taken"),
+    ):
+        ran = house.run(f"on {DEVICE} getfile {tmp_path}/{name}")
+        assert (ran.status, f"/{name} has {said}; nothing was transferred" in ran.err) == (3, True)
+        assert not house.of_kind("evidence_partial", on_device(house)[-1])

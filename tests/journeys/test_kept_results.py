@@ -30,6 +30,7 @@ async def test_a_getfile_is_a_row_of_json_and_of_csv(house: Rig, tmp_path: Path)
             "what": "taken",
             "bytes": "11",
             "sha256": digest,
+            "holes": "0",
             "sftp": place.removeprefix("sftp   "),
         }
 

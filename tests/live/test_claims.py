@@ -5,7 +5,17 @@ import pytest
 
 from commands.language import items
 from commands.language.command import Command, DeviceCommand, discover
-from commands.language.items import Done, Folder, Into, Note, Progress, RowItem, Taken, Undoable
+from commands.language.items import (
+    Done,
+    Folder,
+    Hole,
+    Into,
+    Note,
+    Progress,
+    RowItem,
+    Taken,
+    Undoable,
+)  # fmt: skip
 from commands.language.items import Written as WrittenItem
 from commands.language.line import parse
 from commands.language.names import Name
@@ -100,12 +110,24 @@ def test_a_file_comes_once_and_ends_once() -> None:
     assert refused(held, TAKEN) == "the end of a file that was not begun"
     held.check(FILE)
     held.check_bytes()
+    held.check(Hole(1))
     assert refused(held, FILE) == "a second file"
     held.check(TAKEN)
     assert refused(held, TAKEN) == "a second taken"
     with pytest.raises(msgspec.ValidationError, match="after the end"):
         held.check_bytes()
+    assert refused(held, Hole(1)) == "a hole after the end of the file"
     held.check(Done())
+
+
+def test_a_hole_is_in_a_file_and_there_are_no_more_of_them_than_bytes() -> None:
+    for word in GIVES.keys() - {"getfile"}:
+        assert refused(claims(command(word)), Hole(1)) == f"{word} gives no hole"
+    assert refused(claims(command("getfile")), Hole(1)) == "a hole in a file that was not begun"
+    more = Into("file", Name("/x"), size=5, holes=6)
+    assert refused(claims(command("getfile")), more) == "6 bytes of holes in a file of 5"
+    unsized = Into("file", Name("/x"), holes=1)
+    assert refused(claims(command("getfile")), unsized) == "1 bytes of holes in a file of 0"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Files of a device: facts, listing, searching, reading and writing by handle."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 
 from commands.language.items import Column, Integer, Row, Time
 from commands.language.names import Name
@@ -59,6 +59,13 @@ class FileFactsRow(Row):
     error: Annotated[str, Column()] = ""
 
 
+class Extent(NamedTuple):
+    """So many bytes of a file, all data or all hole; none where the file ends before."""
+
+    size: int
+    hole: bool = False
+
+
 class FileHandle(Protocol):
     """A plain file opened for reading without following; the handle, never the path, is read."""
 
@@ -70,6 +77,14 @@ class FileHandle(Protocol):
     @property
     def sized(self) -> bool:
         """False where the system gives no true size (/proc): read to the end instead."""
+        ...
+
+    async def holes(self) -> int:
+        """How many of its bytes take no place on the disk, by what its file system says."""
+        ...
+
+    async def extent(self, offset: int) -> Extent:
+        """What begins at `offset`, as far as it is of one kind."""
         ...
 
     async def read(self, offset: int, length: int) -> bytes: ...

@@ -26,6 +26,8 @@ class FileRow(Row):
     """taken, written, or that it was there already."""
     bytes: Annotated[int, Column(2, size=True)]
     sha256: Annotated[str, Column(2)]
+    holes: Annotated[int, Column(wide=True)] = 0
+    """Bytes of it that take no place."""
     sftp: Annotated[str, Column(3)] = ""
 
 
@@ -40,6 +42,9 @@ class Kept(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def holes(self) -> int: ...
 
 
 class Moved:
@@ -70,31 +75,36 @@ class Moved:
             last = at == len(self._files) and terminal
             time = [messages.duration(took)] if last and took is not None else []
             mark = [f"#{number}"] if last and number is not None else []
-            first = f"{file.name} {file.verb}: {file.size:,} bytes"
+            place = self._place(file, kept)
+            holes = f", {place.holes:,} of them holes" if place and place.holes else ""
+            first = f"{file.name} {file.verb}: {file.size:,} bytes{holes}"
             same = f"same digest on {self.device} and here"
             lines.append(", ".join([first, *time, same, *mark]))
             lines.append(f"sha256 {file.sha256}")
-            if place := self._place(file, kept):
-                lines.append(f"sftp   {place}")
+            if path := self._path(place):
+                lines.append(f"sftp   {path}")
         return lines
 
     def rows(self) -> list[FileRow]:
         """Each file as a row."""
         kept = iter(self.evidence)
-        return [
-            FileRow(
-                file=file.name,
-                what=file.verb,
-                bytes=file.size,
-                sha256=file.sha256,
-                sftp=self._place(file, kept),
-            )
-            for file in self._files
-        ]
+        return [self._row(file, self._place(file, kept)) for file in self._files]
 
-    def _place(self, file: _File, kept: Iterator[Kept]) -> str:
-        """Where it lies in the evidence; empty for what was written to the device."""
-        if file.verb != "taken" or not self.session:
+    def _row(self, file: _File, place: Kept | None) -> FileRow:
+        return FileRow(
+            file=file.name,
+            what=file.verb,
+            bytes=file.size,
+            sha256=file.sha256,
+            holes=place.holes if place is not None else 0,
+            sftp=self._path(place),
+        )
+
+    def _place(self, file: _File, kept: Iterator[Kept]) -> Kept | None:
+        """What it became in the evidence; None for what was written to the device."""
+        return next(kept, None) if file.verb == "taken" else None
+
+    def _path(self, place: Kept | None) -> str:
+        if place is None or not self.session:
             return ""
-        place = next(kept, None)
-        return "" if place is None else f"/evidence/{self.session}/{visible(place.name)}"
+        return f"/evidence/{self.session}/{visible(place.name)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from commands.language.errors import Failed, Refused
-from commands.language.host.files import FileHandle
+from commands.language.host.files import Extent, FileHandle
 from commands.language.names import Name
 from endpoint_shim.linux.files import LinuxFiles
 from tests.endpoint_shim.linux.open_policy import OpenPolicy
@@ -185,3 +185,41 @@ async def test_an_opening_that_was_cancelled_leaves_no_handle(tmp_path: Path) ->
     async with asyncio.timeout(5):
         while set(os.listdir("/proc/self/fd")) - before:
             await asyncio.to_thread(lambda: None)
+
+
+async def test_holes_are_told_and_the_data_between_them(tmp_path: Path) -> None:
+    mib = 1 << 20
+    with (tmp_path / "f").open("wb") as file:
+        file.write(b"a" * mib)
+        file.seek(5 * mib)
+        file.write(b"b" * mib)
+        file.truncate(9 * mib)
+    handle = await opened(tmp_path / "f")
+    assert await handle.holes() == 7 * mib
+    found, at = [], 0
+    while at < handle.size:
+        extent = await handle.extent(at)
+        found.append(extent)
+        at += extent.size
+    assert found == [
+        Extent(mib),
+        Extent(4 * mib, hole=True),
+        Extent(mib),
+        Extent(3 * mib, hole=True),
+    ]
+    os.truncate(tmp_path / "f", 7 * mib)
+    assert await handle.extent(6 * mib) == Extent(mib, hole=True)
+    assert (await handle.extent(8 * mib)).size == 0
+    await handle.close()
+    assert await handle.extent(0) == Extent(0)
+
+
+async def test_a_file_without_holes_and_one_without_a_size_are_data(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(bytes(1 << 20))
+    handle = await opened(tmp_path / "f")
+    assert await handle.holes() == 0
+    assert await handle.extent(1) == Extent((1 << 20) - 1)
+    await handle.close()
+    handle = await opened("/proc/cpuinfo")
+    assert await handle.holes() == 0
+    await handle.close()

@@ -92,3 +92,12 @@ def test_a_placeholder_is_known_by_its_attributes() -> None:
     for attributes, elsewhere in ((0x20, False), (0x1020, True), (0x400020, True), (0x40010, True)):
         (found,) = entries.entries(record("x", (0, 0, 0, 0), attributes))
         assert found.is_elsewhere is elsewhere
+
+
+def test_ranges_of_data_come_as_they_are_asked_for() -> None:
+    """A FILE_ALLOCATED_RANGE_BUFFER: an offset and a length; half a one counts for nothing."""
+    assert entries.range_of(65_536, 1 << 40) == struct.pack("<qq", 65_536, 1 << 40)
+    data = struct.pack("<4q", 0, 4096, 1 << 40, 65_536)
+    assert entries.ranges(data) == [(0, 4096), (1 << 40, (1 << 40) + 65_536)]
+    assert entries.ranges(data[:-1]) == [(0, 4096)]
+    assert entries.ranges(b"") == []

@@ -3,20 +3,25 @@
 import ctypes
 import hashlib
 import os
+from ctypes import wintypes
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from commands.language.errors import Failed, Refused
-from commands.language.host.files import FileRow
+from commands.language.host.files import Extent, FileRow
 from commands.language.names import Name, from_text
 from commands.language.wire import Policy as WirePolicy
 from endpoint_shim import own
 from endpoint_shim.policy import Policy
+from endpoint_shim.windows import handles
+from endpoint_shim.windows.entries import SPARSE
 from endpoint_shim.windows.files import WindowsFiles
 from endpoint_shim.windows.handles import OPEN_EXISTING, READ_DATA
-from endpoint_shim.windows.kernel import close, kernel32
+from endpoint_shim.windows.kernel import close, kernel32, ntdll
 from endpoint_shim.windows.paths import NotThere
+from endpoint_shim.windows.reading import PlainFile, open_plain
 from endpoint_shim.windows.stats import link_at, open_at
 
 HIDDEN, READ_ONLY = 2, 1
@@ -235,3 +240,61 @@ async def test_a_stream_is_a_file_of_its_own_under_the_files_rules(tmp_path: Pat
             await rows(here, path)
     with pytest.raises(Refused, match="by its own policy"):
         await files(tmp_path, str(tmp_path / "note")).open(Name("NOTE:ads"))
+
+
+SET_SPARSE = 0x000900C4
+MIB = 1 << 20
+
+
+async def test_the_holes_of_a_sparse_file_are_told_where_its_disk_knows_them(
+    tmp_path: Path,
+) -> None:
+    """Wine keeps no such attribute: there all of it is data."""
+    there = tmp_path / "sparse"
+    handle = kernel32.CreateFileW(str(there), 0xC0000000, 0, None, 1, 0, None)
+    size = wintypes.DWORD()
+    kernel32.DeviceIoControl(handle, SET_SPARSE, None, 0, None, 0, ctypes.byref(size), None)
+    close(handle)
+    with there.open("r+b") as file:
+        file.seek(8 * MIB)
+        file.write(b"x" * MIB)
+        file.truncate(16 * MIB)
+    opened = await files(tmp_path).open(from_text(str(there)))
+    holes = await opened.holes()
+    assert holes == (0 if hasattr(ntdll, "wine_get_version") else 15 * MIB)
+    at = told = 0
+    while at < opened.size:
+        extent = await opened.extent(at)
+        told += extent.size if extent.hole else 0
+        at += extent.size
+    assert (at, told) == (16 * MIB, holes)
+    assert await opened.read(8 * MIB, 3) == b"xxx"
+    await opened.close()
+
+
+async def test_ranges_are_asked_for_until_there_are_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against a double of the one call: a sparse file of three ranges, told two at once."""
+    data = [(0, MIB), (4 * MIB, 5 * MIB), (9 * MIB, 10 * MIB)]
+
+    def allocated(_: int, offset: int, length: int) -> tuple[list[tuple[int, int]], bool]:
+        found = [one for one in data if offset <= one[0] < offset + length]
+        return found[:2], len(found) > 2
+
+    (tmp_path / "f").write_bytes(bytes(16 * MIB))
+    found = open_plain(str(tmp_path / "f"), Policy(WirePolicy(), "web-01"))
+    facts = replace(found.facts, attributes=found.facts.attributes | SPARSE)
+    sparse = PlainFile(replace(found, facts=facts))
+    monkeypatch.setattr(handles, "allocated", allocated)
+    assert await sparse.holes() == 13 * MIB
+    assert await sparse.extent(0) == Extent(MIB)
+    assert await sparse.extent(5 * MIB) == Extent(4 * MIB, hole=True)
+    assert await sparse.extent(10 * MIB) == Extent(6 * MIB, hole=True)
+
+    def cannot(_: int, offset: int, length: int) -> tuple[list[tuple[int, int]], bool]:
+        raise OSError(22, "no such call", None, 1)
+
+    monkeypatch.setattr(handles, "allocated", cannot)
+    assert await sparse.holes() == 0
+    await sparse.close()
