@@ -14,7 +14,7 @@ from commands.language.command import DeviceCommand, TerminalCommand, discover
 from commands.language.declared import digest
 
 
-def read(weaker_stop: str) -> wire.Facts:
+def read(weaker_stop: str, tags: tuple[str, ...] = ()) -> wire.Facts:
     """The facts that Hello carries."""
     return wire.Facts(
         platform="windows" if sys.platform == "win32" else "linux",
@@ -23,6 +23,7 @@ def read(weaker_stop: str) -> wire.Facts:
         architecture=platform.machine()[:256],
         boot_ms=_boot_ms(),
         runs_as=_runs_as(),
+        tags=tags,
         weaker_stop=weaker_stop[:256],
     )
 

@@ -19,7 +19,17 @@ import msgspec
 
 from commands.language import wire
 from commands.language.errors import Refused, Unreachable
-from endpoint_shim import VERSION, children, dial, facts, identity, policy, refusal, sessions
+from endpoint_shim import (
+    VERSION,
+    children,
+    dial,
+    facts,
+    identity,
+    policy,
+    refusal,
+    sessions,
+    tags,
+)
 from endpoint_shim.backoff import Backoff
 from endpoint_shim.children import hold, open_groups
 from endpoint_shim.config import Config
@@ -50,7 +60,7 @@ class Supervisor:
         self._groups.end_leftovers()
         for line in sessions.wipe_leftovers(config.sessions):
             log.warning("%s", line)
-        self._facts = facts.read(self._groups.weaker_stop)
+        self._facts = facts.read(self._groups.weaker_stop, tags.proposed(config.state))
         self._policy = policy.load(config.policy)
         self._declarations = facts.declarations()
         self._workers = Workers(
@@ -203,22 +213,26 @@ class Supervisor:
         return True
 
     def _found(self, found: Found) -> None:
-        facts = msgspec.structs.replace(
+        self._say_facts(msgspec.structs.replace(
             self._facts, user=found.user, user_looked_up=True,
             last_user=found.last_user, last_user_ms=found.last_user_ms,
-        )  # fmt: skip
+        ))  # fmt: skip
+
+    def _say_facts(self, facts: wire.Facts) -> None:
         if facts != self._facts:
             self._facts = facts
-            self._tell(wire.Report(facts=self._facts))
+            self._tell(wire.Report(facts=facts))
 
     async def _watch(self) -> None:
-        """What may change under a standing line: the policy's file, and the clock."""
+        """What may change under a standing line: the policy's file, the tags', and the clock."""
         seen, ahead = self._policy_mark(), facts.clock_ahead_ms()
         while True:
             await asyncio.sleep(LOOK_S)
             if abs(facts.clock_ahead_ms() - ahead) > CLOCK_SET_MS:
                 ahead = facts.clock_ahead_ms()
                 self._tell(wire.Report(clock_ms=facts.clock_ms()))
+            wished = tags.proposed(self._config.state)
+            self._say_facts(msgspec.structs.replace(self._facts, tags=wished))
             mark = self._policy_mark()
             if mark != seen:
                 seen = mark

@@ -41,6 +41,7 @@ from server.live.preferences import PreferencesRoom
 from server.live.rooms import Ports
 from server.live.sessions import Sessions
 from server.live.shipped import ship
+from server.live.tags import TagRoom
 from server.live.watch import rules_changed, watch
 from server.store import devices, history
 from server.store.sqlite import Store
@@ -66,6 +67,7 @@ class Broker:
         self.inventory = Inventory()
         self.sessions = Sessions(self)
         self.evidence = EvidenceRoom(config.limits)
+        self.tags = TagRoom(self)
         self.ports = Ports()
         self._interrupted: list[Interrupted] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -132,6 +134,7 @@ class Broker:
         )
         self.own(self.access.watch())
         self.access.changed.append(lambda rules: rules_changed(self.sessions, rules))
+        self.tags.changed = lambda: rules_changed(self.sessions, self.access.rules)
         self.own(watch(self.sessions))
         folder = config.state / "library"
         await asyncio.to_thread(_private, folder)
@@ -148,6 +151,7 @@ class Broker:
                 stored.platform,
                 stored.last_seen_ms,
                 stored.revoked,
+                host_then=stored.host,
             )
             self.inventory.add(device, stored.serials)
         self.inventory.on_line.append(self._note_seen)

@@ -5,6 +5,7 @@
 3. Class keywords say who may (role, right), where (platforms), how long (limit), what it yields.
 4. A `queued` word has a hidden `device`, filled in by its session or by `on`: an action is bound
    to the device that it was asked of.
+   `of_device` is the same for a word of the broker's that is about a device and makes no action.
 5. `most` names the broker's setting that bounds the file it brings; `yields` what else it says
    of the device beside rows and text. What a word does not declare it may not yield.
 6. A parameter of a kind not known here, or a word declared twice, fails at import.
@@ -122,6 +123,8 @@ class Spec:
     """Another word that does the same and more: where that is denied, this one is too."""
     queued: bool
     """An action: a row of the Action Center that waits for its device and needs a comment."""
+    of_device: bool
+    """About a device, at the broker alone: the device knows nothing of it."""
     yields: tuple[type[Folder] | type[Written], ...]
     summary: str
     details: str
@@ -131,6 +134,16 @@ class Spec:
     def words(self) -> tuple[str, ...]:
         """Every word whose denial denies this one."""
         return (self.word,) if self.under is None else (self.word, self.under)
+
+    @property
+    def bound(self) -> bool:
+        """Bound to a device by its hidden `device`; that one need not be online."""
+        return self.queued or self.of_device
+
+    @property
+    def asks_for_several(self) -> bool:
+        """Whether on several devices it has to be said of how many, before anything happens."""
+        return self.changes or self.group == "change"
 
 
 class CommandMeta(StructMeta):
@@ -158,6 +171,7 @@ class CommandMeta(StructMeta):
         most: str | None = None,
         under: str | None = None,
         queued: bool = False,
+        of_device: bool = False,
         yields: tuple[type[Folder] | type[Written], ...] = (),
     ) -> Any:
         word = name.lower()
@@ -190,6 +204,7 @@ class CommandMeta(StructMeta):
                 most,
                 under,
                 queued,
+                of_device,
                 yields,
                 summary.strip(),
                 _dedent(details),

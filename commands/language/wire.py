@@ -121,6 +121,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     last_user: Short = ""
     """Who signed in last and when, as the device's own record has it; empty where none does."""
     last_user_ms: Moment = 0
+    tags: Annotated[tuple[Short, ...], Meta(max_length=10)] = ()
+    """Tags that it proposes: shown, and nothing else."""
     weaker_stop: Short = ""
     """Why commands are ended less surely here (no writable cgroup); empty where they are."""
 

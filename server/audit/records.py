@@ -117,6 +117,17 @@ class Revoked(Body, frozen=True):
     by: str
 
 
+class TagsChanged(Body, frozen=True):
+    """A device got a tag, or lost one; rules that select by it count at once."""
+
+    by: str
+    session: str
+    device: str
+    name: str
+    added: list[str]
+    removed: list[str]
+
+
 class LibraryChanged(Body, frozen=True):
     """A script was added, described anew or deleted."""
 

@@ -23,6 +23,7 @@ from websockets.server import ServerProtocol
 from commands.language import wire
 from commands.language.errors import Refused
 from commands.language.framed import FramedSocket
+from server.audit import clock
 from server.audit.records import LineRefused
 from server.identity.leaf import DeviceLeaf, read_leaf
 from server.live.budget import Budget
@@ -273,6 +274,7 @@ class DeviceConnection(FramedSocket):
     async def _after_ping(self, device: Device, held: DeviceLine, message: wire.Hello) -> None:
         """The first line of this identity answers: this one is a clone. Silent: it takes over."""
         if await held.lives():
+            device.clone = f"{self.source} at {clock.now()[:19]}Z"
             self._turn_away(device, "another line of this identity is alive: a cloned device?")
             return
         if device.line is not None:

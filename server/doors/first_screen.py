@@ -13,6 +13,7 @@ from commands.language.items import Column, Row
 from commands.language.visible import visible
 from server.audit import clock
 from server.identity.access import Rules, may_see
+from server.live.device_words import doubts
 from server.live.inventory import Device
 from server.live.render import Style, dim, wrapped
 from server.live.render.cells import moment
@@ -121,6 +122,8 @@ def session_lines(session: Session, others: list[Session], style: Style) -> str:
         way = "behind" if device.clock_offset_s < 0 else "ahead"
         offset = duration(abs(device.clock_offset_s))
         lines.append(f"clock   {offset} {way}; its times are shown as it gives them")
+    if doubt := doubts(device):
+        lines.append(f"doubt   it {doubt}")
     lines.append(f"you     {_you(session, device)}")
     return _lines(lines, style)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def of_device(typed: TypedLine, device: str) -> TypedLine:
-    """The action bound to the device that `on` names."""
+    """The word bound to the device that `on` names."""
     return dataclasses.replace(typed, command=replace(typed.command, device=device))
 
 

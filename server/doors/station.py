@@ -307,7 +307,7 @@ class Station(ABC):
         if isinstance(inner.command, ConsoleCommand):
             raise NotUnderstood(f"{inner.command.spec.word} is no command to run on a device")
         refuse_behind(inner)
-        if inner.command.spec.queued:
+        if inner.command.spec.bound:
             outer, self.session = self.session, None  # no session on it: it may be offline
             try:
                 self.status = await self.run(of_device(inner, device))

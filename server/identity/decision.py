@@ -91,6 +91,14 @@ def rule_on(rules: Rules, person: str, device: DeviceRef) -> Rule | None:
     return _first(found, lambda rule: rule.kind == "responder") or next(iter(found), None)
 
 
+def rules_by_kind(rules: Rules, person: str, device: DeviceRef) -> dict[str, Rule]:
+    """The rule of each kind that decides there; later ones are not asked."""
+    found: dict[str, Rule] = {}
+    for rule in rules.of(person, device):
+        found.setdefault(rule.kind, rule)
+    return found
+
+
 def role_on(rules: Rules, person: str, device: DeviceRef) -> Role | None:
     """What the person is on the device; None where it may not be seen."""
     rule = rule_on(rules, person, device)

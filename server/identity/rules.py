@@ -19,7 +19,13 @@ DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 ROLES: tuple[Role, ...] = ("basic", "advanced", "auditor", "operator")
 RIGHTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"library": ("write",), "overwrite": ("allow",), "watch": ("allow",), "approve": ("allow",)}
+    {
+        "library": ("write",),
+        "overwrite": ("allow",),
+        "tags": ("write",),
+        "watch": ("allow",),
+        "approve": ("allow",),
+    }
 )
 DOORS = ("console", "exec", "shell", "sftp", "scp", "api", "web", "queue", "admin")
 # A door that a rule's `comment` does not name follows the one it is a form of.

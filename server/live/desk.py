@@ -11,6 +11,7 @@ from server.live.desk_library import DeskLibrary
 from server.live.desk_person import DeskPerson
 from server.live.desk_records import DeskRecords
 from server.live.desk_rules import DeskRules
+from server.live.desk_tags import DeskTags
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -30,6 +31,7 @@ class BrokerDesk:
         self.own = DeskPerson(broker, session)
         self.records = DeskRecords(broker, session)
         self.rules = DeskRules(broker, session)
+        self.tags = DeskTags(broker, session)
 
     @property
     def device(self) -> str | None:

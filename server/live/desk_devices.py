@@ -9,7 +9,9 @@ from commands.language.desk.devices import DeviceRow, MadeToken
 from commands.language.errors import NotUnderstood
 from commands.language.items import Time
 from commands.language.visible import visible
-from server.identity.access import may_see
+from server.live.desk_tags import proposed
+from server.live.device_words import doubts
+from server.live.selectors import parse, select
 
 if TYPE_CHECKING:
     from server.live.inventory import Device
@@ -23,12 +25,12 @@ class DeskDevices:
     def __init__(self, broker: "Rooms", session: "Session") -> None:
         self._broker, self._session = broker, session
 
-    async def rows(self) -> AsyncIterator[DeviceRow]:
-        for device in self._broker.inventory.all():
-            if not device.revoked and may_see(
-                self._broker.access.rules, self._session.person, device.ref
-            ):
-                yield self._row(device)
+    async def rows(self, selector: str | None = None) -> AsyncIterator[DeviceRow]:
+        devices = self._session.sessions.seen_by(self._session.person)
+        if selector is not None:
+            devices = select(parse(selector), devices, self._broker.access.rules)
+        for device in devices:
+            yield self._row(device)
 
     async def new_token(self, names: str, tags: list[str], hours: float) -> MadeToken:
         if fnmatch.translate(names) and len(names) > 64:
@@ -50,8 +52,13 @@ class DeskDevices:
             if device.online or device.last_seen_ms
             else None,
             online=device.online,
+            isolated=device.isolated,
+            restricted=device.restricted,
             sessions=" ".join(f"{s.id} {s.person}" for s in open_here),
             clock_offset_s=round(device.clock_offset_s, 3) + 0.0 if device.online else None,
+            proposed=" ".join(visible(tag) for tag in proposed(device)),
+            host=visible(facts.host) if facts is not None else "",
             address=device.address,
             weaker_stop=visible(facts.weaker_stop) if facts is not None else "",
+            warning=doubts(device),
         )

@@ -8,7 +8,7 @@ from commands.language.help import help_keys, help_overview, help_word
 from commands.language.line import nearest
 from commands.language.visible import visible
 from server.identity.access import Ask, explain
-from server.live.device_words import at_device, not_here, not_here_words
+from server.live.device_words import at_device, doubts, not_here, not_here_words
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -42,6 +42,8 @@ class DeskRules:
             there = session.sessions.visible_device(session.person, device)
             if reason := not_here(there, kind.spec):
                 lines.append(f"refused all the same: {reason}")
+            if doubt := doubts(there):
+                lines.append(f"{there.name} {doubt}")
         return lines
 
     def help(self, word: str | None) -> list[str]:

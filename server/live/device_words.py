@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 def at_device(spec: Spec) -> bool:
     """Whether the word is judged on the device that one stands on."""
+    return spec.of_device or runs_there(spec)
+
+
+def runs_there(spec: Spec) -> bool:
+    """Whether a device's shim carries the word out, and so has to know it."""
     kind = find(spec.word)
     on_device = kind is not None and issubclass(kind, DeviceCommand | TerminalCommand)
     return on_device or spec.queued
@@ -48,6 +53,8 @@ def not_here(device: Device, spec: Spec) -> str:
         line = device.policy.deny[denied]
         needs = "" if denied == spec.word else f" needs {denied}, which is denied"
         return f"{where}{needs} by its own policy" + (f" (policy.toml line {line})" if line else "")
+    if not runs_there(spec):
+        return ""
     if device.policy.error:
         return (
             f"{where}: its own policy is broken, so nothing runs there "
@@ -105,7 +112,7 @@ def not_here_words(session: "Session") -> dict[str, str]:
     """Word -> reason, for help: by platform, policy, shim or role."""
     reasons: dict[str, str] = {}
     for word, kind in discover().items():
-        if issubclass(kind, DeskCommand | ConsoleCommand) and not kind.spec.queued:
+        if issubclass(kind, DeskCommand | ConsoleCommand) and not kind.spec.bound:
             # Another role's word at the desk is nothing of this person's: it is left out.
             if session.sessions.decide(session, kind.spec, None).error is not None:
                 reasons[word] = ""
@@ -125,6 +132,21 @@ def _short(device: Device, spec: Spec, reason: str) -> str:
     if device.policy.error:
         return "its policy is broken"
     return reason.removeprefix(f"{spec.word} on {device.name}").strip(": ")
+
+
+def doubts(device: Device) -> str:
+    """What speaks against a device being the one that was enrolled; for a person to look at."""
+    found = []
+    if device.clone:
+        found.append(f"has a clone: another machine with its identity was refused, {device.clone}")
+    facts, then = device.facts, device.host_then
+    if facts is not None and then and facts.host.casefold() != then.casefold():
+        now = visible(facts.host) or "nothing"
+        found.append(
+            f"calls itself {now} now, {visible(then)} when it was new here; it stays "
+            f"{device.name}, and rules by name mean that name"
+        )
+    return "; ".join(found)
 
 
 def since(device: Device) -> str:

@@ -22,12 +22,12 @@ from server.identity.device_ca import DeviceCA, Issued
 from server.identity.tokens import hash_secret, make_token
 from server.live.inventory import Device
 from server.live.renewal import Renewal
+from server.live.selectors import RESERVED
+from server.live.tags import checked
 from server.store import devices, tokens
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
-
-RESERVED = frozenset({"all"})
 
 
 class Enrolment:
@@ -55,6 +55,7 @@ class Enrolment:
         config = broker.config
         if not names or len(names) > 64:
             raise NotUnderstood("token new takes -names of 1 to 64 characters")
+        tags = [checked(tag) for tag in tags]
         made = make_token(f"https://{config.names[0]}:{broker.ports.enrolment}", self._ca.pin)
         expires = time.time() + hours * 3600
         await tokens.add(broker.store, made.hash, names, tags, expires, person)

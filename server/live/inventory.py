@@ -35,6 +35,10 @@ class Device:
     isolation: wire_contain.Isolated | None = None
     restriction: wire_contain.Restricted | None = None
     """As it last said; kept while it is away."""
+    clone: str = ""
+    """Where a second machine with this identity was refused last, and when."""
+    host_then: str = ""
+    """What it called itself when its line was up first."""
 
     def say_facts(self, facts: wire.Facts) -> None:
         """What the device says of itself from now on."""
@@ -46,8 +50,20 @@ class Device:
         return self.line is not None
 
     @property
+    def isolated(self) -> bool:
+        return self.isolation is not None and self.isolation.scope != "none"
+
+    @property
+    def restricted(self) -> bool:
+        return self.restriction is not None and self.restriction.on
+
+    @property
     def ref(self) -> DeviceRef:
-        return DeviceRef(self.name, frozenset(self.tags))
+        return self.ref_with(self.tags)
+
+    def ref_with(self, tags: Iterable[str]) -> DeviceRef:
+        """As the rules would see it with these tags."""
+        return DeviceRef(self.name, frozenset(tags))
 
 
 class Inventory:

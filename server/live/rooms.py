@@ -15,6 +15,7 @@ from server.identity.access import Access
 from server.live.inventory import Device, Inventory
 from server.live.library import LibraryRoom
 from server.live.preferences import PreferencesRoom
+from server.live.tags import TagRoom
 from server.store.sqlite import Store
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Rooms(Protocol):
     evidence: EvidenceRoom
     library: LibraryRoom
     preferences: PreferencesRoom
+    tags: TagRoom
     enrolment: "Enrolment"
     actions: "Center"
 

@@ -28,6 +28,7 @@ from server.live.slots import SLOTS, may_open
 from server.live.start_up import refuse_start_up
 from server.live.streams import Streams
 from server.live.terminal_job import TerminalJob
+from server.store import devices
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -98,6 +99,11 @@ class Sessions:
         if device is None or not may_see(self.broker.access.rules, person, device.ref):
             raise Unreachable(unseen(visible(name)[:64]).sentence)
         return device
+
+    def seen_by(self, person: str) -> list[Device]:
+        """Every device that the person may see, by name."""
+        rules, every = self.broker.access.rules, self.broker.inventory.all()
+        return [d for d in every if not d.revoked and may_see(rules, person, d.ref)]
 
     def comment_needed(self, responder: Responder, device_name: str) -> bool:
         device = self.visible_device(responder.person, device_name)
@@ -173,8 +179,8 @@ class Sessions:
         return judged
 
     def target(self, session: Session, command: Command) -> Device | None:
-        """The device it is about: an action's own, else the one of its session."""
-        if command.spec.queued and (named := str(getattr(command, "device", ""))):
+        """The device it is about: the one that it is bound to, else the one of its session."""
+        if command.spec.bound and (named := str(getattr(command, "device", ""))):
             return self.visible_device(session.person, named)
         return session.device
 
@@ -185,7 +191,7 @@ class Sessions:
             return
         if reason := refusal(session, device, spec):
             raise Refused(reason)
-        if not device.online and not (spec.queued and session.responder.door != "queue"):
+        if not device.online and not (spec.bound and session.responder.door != "queue"):
             raise Unreachable(f"{device.name} is offline{since(device)}")
         if isinstance(command, PutFile) and command.path is not None:
             refuse_start_up(session, device, command.path)
@@ -286,6 +292,9 @@ class Sessions:
 
     def welcomed(self, device: Device, hello: wire.Hello) -> None:
         """What it no longer runs it tells of now; what of that went with a line is ended here."""
+        if not device.host_then and hello.facts.host:
+            device.host_then = hello.facts.host
+            self.soon(devices.first_host(self.broker.store, device.id, device.host_then))
         mine = [s for s in self.live.values() if s.device is device]
         running = set(hello.running)
         loop = asyncio.get_running_loop()

@@ -18,6 +18,8 @@ class StoredDevice(NamedTuple):
     last_seen_ms: int | None
     revoked: bool
     serials: tuple[str, ...]
+    host: str = ""
+    """What it called itself when its line was up first."""
 
 
 class NameTaken(Exception):
@@ -42,9 +44,10 @@ async def all_devices(store: Store) -> list[StoredDevice]:
                 int(row[4]) if row[4] else None,
                 row[5] is not None,
                 tuple(serials.get(row[0], ())),
+                row[6],
             )
             for row in connection.execute(
-                "SELECT id, name, tags, platform, last_seen, revoked_at FROM devices"
+                "SELECT id, name, tags, platform, last_seen, revoked_at, facts FROM devices"
             )
         ]
 
@@ -132,6 +135,27 @@ async def revoke(store: Store, device_id: str, at: str) -> None:
         connection.execute(
             "UPDATE certificates SET revoked_at = ? WHERE device = ? AND revoked_at IS NULL",
             (at, device_id),
+        )
+
+    await store.write(update)
+
+
+async def set_tags(store: Store, device_id: str, tags: tuple[str, ...]) -> None:
+    """The device's tags from here on."""
+    text = msgspec.json.encode(tags).decode()
+
+    def update(connection: sqlite3.Connection) -> None:
+        connection.execute("UPDATE devices SET tags = ? WHERE id = ?", (text, device_id))
+
+    await store.write(update)
+
+
+async def first_host(store: Store, device_id: str, host: str) -> None:
+    """Keeps what it calls itself now, if nothing was kept before."""
+
+    def update(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "UPDATE devices SET facts = ? WHERE id = ? AND facts = ''", (host, device_id)
         )
 
     await store.write(update)

@@ -11,14 +11,20 @@ from tests.journeys.rig import House
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Rig]:
-    """A broker with the device web-01, this machine."""
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    """A broker without a device."""
     rig = Rig(tmp_path / "state", tmp_path / "keys")
     await rig.start()
+    yield rig
+    await rig.stop()
+
+
+@pytest.fixture
+async def house(rig: Rig) -> AsyncIterator[Rig]:
+    """A broker with the device web-01, this machine."""
     device = await start_device(rig, "web-01")
     yield rig
     await device.stop()
-    await rig.stop()
 
 
 @pytest.fixture(scope="session")

@@ -77,3 +77,19 @@ async def test_a_device_with_no_certificate_that_lasts_is_told_apart(store: Stor
     assert not await devices.expired(store, "2027-11-24T00:00:01+00:00")
     await devices.revoke(store, "d1", "2027-08-01T00:00:00.000Z")
     assert not await devices.expired(store, "2029-01-01T00:00:00+00:00")
+
+
+async def test_tags_are_what_was_set_last_and_only_that_devices(store: Store) -> None:
+    await insert(store, new("web-01"))
+    await insert(store, new("web-02", 2))
+    await devices.set_tags(store, "d1", ("Lab",))
+    found = {device.id: device.tags for device in await devices.all_devices(store)}
+    assert found == {"d1": ("Lab",), "d2": ("web", "prod")}
+
+
+async def test_the_first_host_name_is_kept_whatever_comes_after(store: Store) -> None:
+    await insert(store, new("web-01"))
+    await devices.first_host(store, "d1", "old.example.org")
+    await devices.first_host(store, "d1", "new.example.org")
+    [device] = await devices.all_devices(store)
+    assert device.host == "old.example.org"

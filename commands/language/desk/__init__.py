@@ -9,6 +9,7 @@ from commands.language.desk.library import Library
 from commands.language.desk.person import Person
 from commands.language.desk.records import Records
 from commands.language.desk.rules import Rules
+from commands.language.desk.tags import Tags
 
 
 class Desk(Protocol):
@@ -61,3 +62,5 @@ class Desk(Protocol):
     def records(self) -> Records: ...
     @property
     def rules(self) -> Rules: ...
+    @property
+    def tags(self) -> Tags: ...

@@ -16,10 +16,18 @@ class DeviceRow(Row):
     tags: Annotated[str, Column(3)] = ""
     last_seen: Annotated[Time | None, Column(3)] = None
     online: Annotated[bool, Column(2)] = False
+    isolated: Annotated[bool, Column(3)] = False
+    restricted: Annotated[bool, Column(4)] = False
     sessions: Annotated[str, Column(3)] = ""
     clock_offset_s: Annotated[float | None, Column(wide=True)] = None
+    proposed: Annotated[str, Column(wide=True)] = ""
+    """Tags that the device would like to have; nothing selects by them."""
+    host: Annotated[str, Column(wide=True)] = ""
+    """What it calls itself."""
     address: Annotated[str, Column(wide=True)] = ""
     weaker_stop: Annotated[str, Column(wide=True)] = ""
+    warning: Annotated[str, Column(wide=True)] = ""
+    """What makes its identity doubtful: a clone, another host name than before."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,8 @@ class MadeToken:
 class Devices(Protocol):
     """The inventory and who may join it."""
 
-    def rows(self) -> AsyncIterator[DeviceRow]:
-        """Every device that the person may see."""
+    def rows(self, selector: str | None = None) -> AsyncIterator[DeviceRow]:
+        """Every device that the person may see, or those of them that a selector means."""
         ...
 
     async def new_token(self, names: str, tags: list[str], hours: float) -> MadeToken: ...

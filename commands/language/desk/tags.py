@@ -1,0 +1,27 @@
+"""The tags of one device, as the broker keeps them."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Protocol
+
+from commands.language.items import Column, Row
+
+
+class TagRow(Row):
+    """One tag: of the device one stands on, or of how many devices."""
+
+    tag: Annotated[str, Column(1, identity=True)]
+    state: Annotated[str, Column(2)] = ""
+    """set, proposed (by the device: it counts for nothing), or what `tag` just did."""
+    devices: Annotated[int | None, Column(3)] = None
+
+
+class Tags(Protocol):
+    """What `tag` may do."""
+
+    def rows(self, device: str) -> AsyncIterator[TagRow]:
+        """Those of the device; where none is named, of all devices that may be seen."""
+        ...
+
+    async def add(self, device: str, tag: str) -> TagRow: ...
+
+    async def remove(self, device: str, tag: str) -> TagRow: ...
