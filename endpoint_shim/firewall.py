@@ -24,6 +24,9 @@ class Plan:
     rules: tuple[Allowance, ...] = ()
     outer: frozenset[Address] = frozenset()
     """Far ends of tunnels that the broker is behind."""
+    own: frozenset[tuple[Address, int]] = frozenset()
+    """Open to the shim's own connections alone, known as its own questions are: a proxy, which
+    would be a way out for everybody, and an address that has yet to prove that it is the broker."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,60 @@
+"""Isolation on Linux: one nftables table of our own (and one of bridges, where there are any)."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from commands.language.errors import Failed
+from endpoint_shim.firewall import InForce, Plan
+from endpoint_shim.linux import cut, isolation_table, nft
+
+CGROUPS = Path("/sys/fs/cgroup")
+INTERFACES = Path("/sys/class/net")
+FAMILIES = ("inet", "bridge")
+DEEP = 4
+"""How far below system.slice a unit's group may lie."""
+
+
+class LinuxFirewall:
+    """`endpoint_shim.firewall.Firewall`."""
+
+    def apply(self, plan: Plan) -> InForce:
+        groups = {unit: _group(unit, rule) for unit, rule in isolation_table.services(plan).items()}
+        # A bridge made later is noticed with the next plan; forwarding by routes always is dropped.
+        nft.put(isolation_table.text(plan, groups, bridges=_bridges()))
+        now = self.read()
+        if now is None:
+            raise Failed("nft said nothing, and the table is not there")
+        return now
+
+    def cut(self, plan: Plan) -> int:
+        return cut.end(plan)
+
+    def read(self) -> InForce | None:
+        found = {family: nft.table(family, isolation_table.NAME) for family in FAMILIES}
+        if found["inet"] is None:
+            return None
+        table = "".join(text for text in found.values() if text is not None)
+        return InForce(table, hashlib.sha256(table.encode()).hexdigest())
+
+    def remove(self) -> None:
+        there = [one for one in FAMILIES if nft.table(one, isolation_table.NAME) is not None]
+        if there:
+            nft.put(isolation_table.removal(there))
+
+
+def _bridges() -> bool:
+    return any((INTERFACES / name / "bridge").is_dir() for name in os.listdir(INTERFACES))
+
+
+def _group(unit: str, rule: str) -> str:
+    """Where a unit's processes are, below cgroup v2's root, which nft looks for in one place."""
+    if not (CGROUPS / "cgroup.controllers").exists():
+        raise Failed(f"the rule {rule} names a service, which takes cgroup v2 at {CGROUPS}")
+    root = CGROUPS / "system.slice"
+    for folder, below, _ in os.walk(root):
+        if unit in below:
+            return str((Path(folder) / unit).relative_to(CGROUPS))
+        if len(Path(folder).relative_to(root).parts) >= DEEP:
+            below.clear()
+    raise Failed(f"the rule {rule}: the unit {unit} does not run here; start it and try again")

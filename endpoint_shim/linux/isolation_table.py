@@ -1,0 +1,220 @@
+"""The table that isolates a Linux device, in nft's own language. Pure.
+
+1. A drop is final whatever other tables accept, and an accept here ends this table only: so their
+   order and their rules do not matter, and nothing of theirs is touched.
+2. What is established has no pardon: every packet is judged by its addresses and ports.
+3. `input` stands before every NAT and `output` behind it: judged is what is on the wire.
+4. Not JSON: nft 1.0.6 (Debian 12) cannot say `socket cgroupv2` in it. What is filled in here is an
+   address, a number, or a control group's path without a character of nft's.
+5. What cannot be matched here is refused by name; no rule is ever made wider than it was meant.
+   Rules for programs of Windows are left out, and that is said: there is nothing here to open.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
+
+from commands.language.errors import Failed
+from commands.language.wire_contain import Allowance
+from endpoint_shim.firewall import Address, Plan
+from endpoint_shim.own_mark import MARK
+
+NAME = "fireline_isolation"
+
+EARLY, LATE = -450, 300
+SERVICE = re.compile(r"[A-Za-z0-9:_.@-]+\Z")
+_WINDOWS_PACKAGE = re.compile(r"[A-Za-z0-9.-]+_[a-z0-9]{13}\Z")
+_CGROUP = re.compile(r"[A-Za-z0-9:_.@/-]+\Z")
+_OWN = f"socket mark 0x{MARK:08x}"
+_ANSWER = "tcp flags & (fin | syn | rst | ack) != syn"
+"""Not a connection that the far side opens."""
+# RFC 4890, 4.4.1: on-link only, which hop limit 255 (and 1, of multicast listeners) proves.
+_NEIGHBOURS_IN, _NEIGHBOURS_OUT = (134, 135, 136), (133, 135, 136)
+_LISTENERS_IN, _LISTENERS_OUT = (130,), (131, 132, 143)
+_TOO_BIG = {"ip": "icmp type 3 icmp code 4", "ip6": "icmpv6 type 2"}
+Network = IPv4Network | IPv6Network
+
+
+def text(plan: Plan, groups: Mapping[str, str], *, bridges: bool) -> str:
+    """What nft is given: the table anew, whole, in one transaction.
+
+    `groups` is where the named services run, below cgroup v2's root. `bridges`: what this device
+    only passes on from one port of a bridge to another is dropped as well.
+    """
+    inward: list[str] = []
+    outward: list[str] = []
+    for direction, rule in _rules(plan, groups):
+        (inward if direction == "in" else outward).append(f"{rule} accept")
+    chains = [
+        _chain("input", EARLY, inward),
+        _chain("output", LATE, outward),
+        _chain("forward", EARLY, []),
+    ]
+    whole = _table("inet", chains)
+    return whole + _table("bridge", [_chain("forward", EARLY, [])]) if bridges else whole
+
+
+def removal(families: list[str]) -> str:
+    """What takes the tables of these families away, in one transaction."""
+    return "".join(f"delete table {family} {NAME}\n" for family in families)
+
+
+def services(plan: Plan) -> dict[str, str]:
+    """The units that the plan's rules name, each with the rule's name."""
+    return {_unit(rule): rule.name for rule in plan.rules if rule.service}
+
+
+def left_out(rules: tuple[Allowance, ...]) -> list[str]:
+    """A sentence for each rule that has nothing here to be for."""
+    return [
+        f"the rule {one.name} is left out: {one.process or one.package} is a program of Windows"
+        for one in rules
+        if _of_windows(one)
+    ]
+
+
+def _of_windows(rule: Allowance) -> bool:
+    return rule.process.lower().endswith(".exe") or bool(_WINDOWS_PACKAGE.match(rule.package))
+
+
+def _table(family: str, chains: list[str]) -> str:
+    # Added first, so that there is one to delete; the kernel takes all of it at once, or nothing.
+    fresh = f"table {family} {NAME}\ndelete table {family} {NAME}\n"
+    return f"{fresh}table {family} {NAME} {{\n{''.join(chains)}}}\n"
+
+
+def _chain(hook: str, priority: int, rules: list[str]) -> str:
+    kind = f"\t\ttype filter hook {hook} priority {priority}; policy drop;\n"
+    return f"\tchain {hook} {{\n{kind}" + "".join(f"\t\t{one}\n" for one in rules) + "\t}\n"
+
+
+def _rules(plan: Plan, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    yield "in", 'iif "lo"'
+    yield "out", 'oif "lo"'
+    for address, port in sorted(plan.brokers, key=_order):
+        yield from _place("", address, port)
+    for address, port in sorted(plan.own, key=_order):
+        yield from _place(f"{_OWN} ", address, port)
+    for address in sorted({one for one, _ in plan.brokers | plan.own} | plan.outer, key=_by_number):
+        yield "in", _too_big(_family(address), str(address))
+    for address in sorted(plan.resolvers, key=_by_number):
+        for protocol in ("udp", "tcp"):
+            yield "in", f"{_OWN} {_family(address)} saddr {address} {protocol} sport 53"
+            yield "out", f"{_OWN} {_family(address)} daddr {address} {protocol} dport 53"
+    for address in sorted(plan.outer, key=_by_number):
+        yield "in", f"{_family(address)} saddr {address}"
+        yield "out", f"{_family(address)} daddr {address}"
+    yield from _of_the_link()
+    for rule in plan.rules:
+        if not _of_windows(rule):
+            yield from _allowed(rule, groups)
+
+
+def _place(who: str, address: Address, port: int) -> Iterator[tuple[str, str]]:
+    family = _family(address)
+    yield "in", f"{who}{family} saddr {address} tcp sport {port} {_ANSWER}"
+    yield "out", f"{who}{family} daddr {address} tcp dport {port}"
+
+
+def _too_big(family: str, network: str) -> str:
+    """Path-MTU messages (RFC 1191, RFC 8201) about a connection to there, whoever sends them."""
+    return f"ct state related ct original {family} daddr {network} {_TOO_BIG[family]}"
+
+
+def _of_the_link() -> Iterator[tuple[str, str]]:
+    """Without these a device loses its address, and then the broker."""
+    for inward, outward in ((67, 68), (547, 546)):
+        yield "in", f"udp sport {inward} udp dport {outward}"
+        yield "out", f"udp sport {outward} udp dport {inward}"
+    for direction, hops, types in (
+        ("in", 255, _NEIGHBOURS_IN),
+        ("out", 255, _NEIGHBOURS_OUT),
+        ("in", 1, _LISTENERS_IN),
+        ("out", 1, _LISTENERS_OUT),
+    ):
+        for one in types:
+            yield direction, f"ip6 hoplimit {hops} icmpv6 type {one}"
+
+
+def _allowed(rule: Allowance, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    network = _network(rule)
+    who = _group(rule, groups)
+    for protocol in _protocols(rule):
+        if rule.direction in ("out", "both"):
+            yield "out", _match(who, network, "daddr", protocol, "dport", rule, "original")
+            yield "in", _match(who, network, "saddr", protocol, "sport", rule, "reply")
+        if rule.direction in ("in", "both"):
+            yield "in", _match(who, network, "saddr", protocol, "dport", rule, "original")
+            yield "out", _match(who, network, "daddr", protocol, "sport", rule, "reply")
+    if rule.direction != "in" and network is not None:
+        yield "in", _too_big(_family(network.network_address), str(network))
+
+
+def _match(
+    who: str,
+    network: Network | None,
+    side: str,
+    protocol: str,
+    port: str,
+    rule: Allowance,
+    direction: str,
+) -> str:
+    words = [who] if who else []
+    if network is not None:
+        words.append(f"{_family(network.network_address)} {side} {network}")
+    if rule.ports:
+        words.append(f"{protocol} {port} {{ {', '.join(map(str, sorted(set(rule.ports))))} }}")
+    elif protocol:
+        words.append(f"meta l4proto {protocol}")
+    # Which side opened it, as the connection's tracking has it: a far port alone proves nothing.
+    return " ".join([*words, f"ct direction {direction}"])
+
+
+def _protocols(rule: Allowance) -> tuple[str, ...]:
+    if rule.protocol != "any":
+        return (rule.protocol,)
+    return ("tcp", "udp") if rule.ports else ("",)
+
+
+def _network(rule: Allowance) -> Network | None:
+    for what, value in (("program", rule.process), ("package", rule.package)):
+        if value:
+            raise Failed(
+                f"the rule {rule.name} names the {what} {value}, which Linux's packet filter "
+                "cannot tell; name a network, or a systemd unit as its service"
+            )
+    if not rule.network:
+        if not rule.service:
+            raise Failed(f"the rule {rule.name} names neither a network nor a service")
+        return None
+    try:
+        return ip_network(rule.network, strict=False)
+    except ValueError:
+        raise Failed(f"the rule {rule.name}: {rule.network} is no network") from None
+
+
+def _group(rule: Allowance, groups: Mapping[str, str]) -> str:
+    if not rule.service:
+        return ""
+    path = groups[_unit(rule)].strip("/")
+    if not _CGROUP.match(path):
+        raise Failed(f"the rule {rule.name}: the group of {rule.service} has a name nft cannot say")
+    return f'socket cgroupv2 level {path.count("/") + 1} "{path}"'
+
+
+def _unit(rule: Allowance) -> str:
+    if not SERVICE.match(rule.service):
+        raise Failed(f"the rule {rule.name}: {rule.service} is no systemd unit")
+    return rule.service if "." in rule.service else f"{rule.service}.service"
+
+
+def _family(address: Address) -> str:
+    return "ip" if isinstance(address, IPv4Address) else "ip6"
+
+
+def _by_number(address: Address) -> tuple[int, int]:
+    return address.version, int(address)
+
+
+def _order(place: tuple[Address, int]) -> tuple[int, int, int]:
+    return *_by_number(place[0]), place[1]
