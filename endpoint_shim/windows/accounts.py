@@ -61,7 +61,7 @@ def sid_of(text: str) -> bytes:
 
 def own_sid() -> str:
     """Of the account that this process runs as, as text."""
-    return _text(_process_sid(kernel32.GetCurrentProcess()))
+    return text_of(_process_sid(kernel32.GetCurrentProcess()))
 
 
 def elevated() -> bool:
@@ -110,10 +110,10 @@ def _name(sid: bytes) -> str:
         None, sid, name, ctypes.byref(sizes[0]), domain, ctypes.byref(sizes[1]), ctypes.byref(kind)
     ):
         return f"{domain.value}\\{name.value}" if domain.value else name.value
-    return _text(sid)
+    return text_of(sid)
 
 
-def _text(sid: bytes) -> str:
+def text_of(sid: bytes) -> str:
     text = wintypes.LPWSTR()
     if not advapi32.ConvertSidToStringSidW(sid, ctypes.byref(text)):
         return ""

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from ctypes import wintypes
 
 from commands.language.host.processes import ProcessRow
-from commands.language.names import Name, from_text
+from commands.language.names import from_text
 from endpoint_shim.batches import in_batches
 from endpoint_shim.windows.accounts import Accounts
 from endpoint_shim.windows.command_lines import command_line
@@ -66,6 +66,11 @@ def name_of(pid: int) -> str:
     return next((one.name for one in snapshot() if one.pid == pid), "")
 
 
+def own_image() -> str:
+    """The file of this very process: in a venv that is the Python behind its `python.exe`."""
+    return _image(kernel32.GetCurrentProcess())
+
+
 def _row(process: Process) -> ProcessRow:
     return ProcessRow(
         name=from_text(process.name or (IDLE if process.pid == 0 else "")),
@@ -86,7 +91,7 @@ def _ask(row: ProcessRow, accounts: Accounts) -> None:
     try:
         if not process:
             raise failure()
-        row.path = _path(process)
+        row.path = from_text(_image(process))
         row.user_name = accounts.of_process(process)
         row.command_line = command_line(process, row.pid)
     except OSError as error:
@@ -96,9 +101,9 @@ def _ask(row: ProcessRow, accounts: Accounts) -> None:
             close(process)
 
 
-def _path(process: int) -> Name:
+def _image(process: int) -> str:
     found = ctypes.create_unicode_buffer(LONGEST_PATH)
     size = wintypes.DWORD(LONGEST_PATH)
     if not kernel32.QueryFullProcessImageNameW(process, 0, found, ctypes.byref(size)):
         raise failure()
-    return from_text(found.value)
+    return found.value

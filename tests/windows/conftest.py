@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.windows import doubles
 from tests.windows.live import Live
 from tests.windows.rig import Rig, RigMissing, rig
 
@@ -34,6 +35,7 @@ def windows() -> Iterator[Rig]:
             raise
         pytest.skip(f"the Windows half did not run: {missing}")
     with started:
+        doubles.build(started)
         yield started
 
 

@@ -1,0 +1,128 @@
+"""Isolation by the Windows Filtering Platform: a provider, a sublayer, and the filters in it.
+
+Persistent and boot-time filters both: the device is isolated from the moment that its network is
+there, with the shim's service or without. Nothing that others have in the engine is touched.
+"""
+
+import ctypes
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+
+from commands.language.errors import Failed
+from commands.language.wire_contain import Allowance
+from endpoint_shim.firewall import InForce, Plan
+from endpoint_shim.windows import cutting, filter_native, filter_values, known_programs, sids
+from endpoint_shim.windows.accounts import own_sid
+from endpoint_shim.windows.filter_engine import Engine, Frame
+from endpoint_shim.windows.filter_rules import Allowed, Rule, Shim, network, rules
+from endpoint_shim.windows.processes import own_image
+from endpoint_shim.windows.versions import build, need
+
+assert sys.platform == "win32"
+
+FULL, SELECTIVE = 15063, 16299
+MATCHED = "O:SYG:SYD:(A;;CCRC;;;{sid})"
+"""Whose token it allows is matched (FWP_ACTRL_MATCH_FILTER is CC); as Windows' own rules do it."""
+
+
+class WindowsFirewall:
+    """endpoint_shim/firewall.py's Firewall."""
+
+    def __init__(
+        self, library: ctypes.WinDLL | None = None, here: Callable[[], int] = build
+    ) -> None:
+        self._library = library or filter_native.library()
+        self._here = here
+
+    def apply(self, plan: Plan) -> InForce:
+        need(FULL, "isolation", self._here())
+        if plan.rules:
+            need(SELECTIVE, "selective isolation", self._here())
+        with Engine(self._library) as engine:
+            wanted, left_out = self.wanted(engine, plan)
+            with engine.transaction():
+                engine.clear()
+                engine.add_frame("\n".join(left_out))
+                for rule in wanted:
+                    engine.add(rule)
+            found = _in_force(engine)
+        missing = len(wanted) - found.table.count("\n") if found else len(wanted)
+        if found is None or missing > 0:
+            raise Failed(
+                f"the Windows Filtering Platform took {len(wanted)} filters and lacks {missing}"
+            )
+        return found
+
+    def wanted(self, engine: Engine, plan: Plan) -> tuple[list[Rule], list[str]]:
+        """The plan's filters on this device, and which rules have nothing here to be for."""
+        shim = Shim(
+            program=_named(engine, own_image()),
+            account=filter_values.normal(MATCHED.format(sid=own_sid())),
+            services=_named(engine, rf"{os.environ['SYSTEMROOT']}\System32\svchost.exe"),
+        )
+        allowed, left_out = [], []
+        for rule in plan.rules:
+            found = _meant(engine, rule)
+            if found is None:
+                name, program = json.dumps(rule.name), json.dumps(rule.process)
+                left_out.append(f"rule {name}: no program {program} on this device")
+            else:
+                allowed.append(found)
+        return rules(plan, shim, allowed), left_out
+
+    def cut(self, plan: Plan) -> int:
+        return cutting.cut(plan)
+
+    def read(self) -> InForce | None:
+        with Engine(self._library) as engine:
+            return _in_force(engine)
+
+    def remove(self) -> None:
+        with Engine(self._library) as engine, engine.transaction():
+            engine.clear()
+
+
+def _in_force(engine: Engine) -> InForce | None:
+    with engine.transaction(read_only=True):
+        frame, found = engine.frame(), engine.rules()
+    if frame is None and not found:
+        return None
+    table = shown(frame, found)
+    return InForce(table, hashlib.sha256(table.encode()).hexdigest())
+
+
+def shown(frame: Frame | None, found: Iterable[Rule]) -> str:
+    """A line for the sublayer, one for each note, and one for each filter."""
+    if frame is None:
+        return "\n".join(["no sublayer", *sorted(one.line() for one in found)])
+    head = f"sublayer of weight {frame.weight}, flags {frame.flags:#x}"
+    return "\n".join([*frame.notes.splitlines(), head, *sorted(one.line() for one in found)])
+
+
+def _named(engine: Engine, path: str) -> str:
+    found = engine.program(path)
+    if found is None:
+        raise Failed(f"the Windows Filtering Platform knows no program {path}")
+    return found
+
+
+def _meant(engine: Engine, rule: Allowance) -> Allowed | None:
+    """None where what the rule is for is not on this device: nothing is opened then."""
+    if rule.network:
+        network(rule.name, rule.network)
+    programs: tuple[str, ...] = ()
+    if rule.process:
+        found = map(engine.program, known_programs.places(rule.process))
+        programs = tuple(one for one in found if one is not None)
+        if not programs:
+            return None
+    account = MATCHED.format(sid=sids.of_service(rule.service)) if rule.service else ""
+    return Allowed(
+        rule,
+        programs=programs,
+        account=filter_values.normal(account) if account else "",
+        package=sids.of_package(rule.package) if rule.package else "",
+    )
