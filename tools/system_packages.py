@@ -40,6 +40,8 @@ GROUPS: dict[str, tuple[Program, ...]] = {
             "python3-paramiko",
             "paramiko to a device",
         ),
+        Program("node", "nodejs", "node's ssh2 to a device"),
+        Program("npm", "npm", "node's ssh2 to a device"),
         Program("strace", "strace", "what is on disk before it is shown"),
         Program("ps", "procps", "what is left on the device"),
         Program("ip", "iproute2", "test hosts in network namespaces"),

@@ -1,7 +1,7 @@
 """Clients of others by exec and at the device's own door, and what they ask for that is refused.
 
-Their ways through the tree of all devices are in test_sftp_clients.py. node's ssh2 is missing:
-Debian has no package of it.
+Their ways through the tree of all devices are in test_sftp_clients.py, node's ssh2 in
+test_node_client.py.
 """
 
 import hashlib
