@@ -13,6 +13,7 @@ from commands.language.items import Column, Row
 from commands.language.visible import visible
 from server.audit import clock
 from server.identity.access import Rules, may_see
+from server.live.contained import flags, told
 from server.live.device_words import doubts
 from server.live.inventory import Device
 from server.live.render import Style, dim, wrapped
@@ -90,7 +91,7 @@ def _devices(devices: list[Device], sessions: list[Session], style: Style) -> st
 
 
 def _row(device: Device, session: Session | None) -> LoginRow:
-    state = "online" if device.online else "offline"
+    state = ", ".join(["online" if device.online else "offline", *flags(device)])
     if session is not None:
         state += f", {session.id} {session.person}"
     seen = "now" if device.online else "never"
@@ -152,10 +153,12 @@ def _system(device: Device) -> str:
 
 
 def _state(device: Device, others: list[Session]) -> str:
+    parts = told(device)
     if others:
-        parts = [", ".join(f"{s.id} of {s.person} is open too" for s in others[:5])]
+        parts.append(", ".join(f"{s.id} of {s.person} is open too" for s in others[:5]))
     else:
-        parts = ["no other session"]
+        parts.append("no other session")
+    parts = [", ".join(parts)]
     if device.tags:
         parts.append(f"tags {' '.join(device.tags)}")
     if device.facts is not None and device.facts.weaker_stop:

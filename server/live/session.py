@@ -27,6 +27,7 @@ from server.audit.records import Attached, Body, CommandTyped, Decided, Detached
 from server.audit.session import SessionJournal
 from server.live.away import Away
 from server.live.company import Company
+from server.live.contained import flags
 from server.live.desk import BrokerDesk
 from server.live.desk_job import DeskJob
 from server.live.device_job import DeviceJob, command_value
@@ -303,7 +304,9 @@ class Session:
 
     @property
     def prompt_words(self) -> list[str]:
-        words = ["lost"] if self.away.lost else []
+        words = flags(self.device) if self.device is not None else []
+        if self.away.lost:
+            words.append("lost")
         if self.company.watching:
             words.append("watching")
         behind = len([job for job in self.running if job.behind])

@@ -38,6 +38,10 @@ UP_S = 30.0
 IN_WINE = ("tests.windows.rig", "-I", "-m", "endpoint_shim")
 WINE_SETTINGS = 'terminal_prefix = ["ptyrun.exe"]\n'
 """Wine leaves the program of a terminal without standard handles; this one opens them for it."""
+UNTOUCHED = """# The demo's device is the machine that you sit at: nobody cuts it off by trying.
+# make demo-range has a device for that, in a network namespace of its own.
+deny = ["isolate", "restrict"]
+"""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -50,6 +54,7 @@ class Shim:
     program: tuple[str, ...]
     given: str
     settings: str = ""
+    policy: str = UNTOUCHED
 
 
 def main() -> int:
@@ -201,6 +206,8 @@ def _enrol(state: Path, shim: Shim) -> None:
         raise Failed(f"{shim.name} could not enrol: {enrolled.stderr.decode().strip()}")
     if shim.settings:
         (shim.folder / "shim.toml").write_text(shim.settings, "utf-8")
+    if not (shim.folder / "policy.toml").exists():
+        (shim.folder / "policy.toml").write_text(shim.policy, "utf-8")
     noted.write_text(f"{shim.name} {place}", "utf-8")
 
 

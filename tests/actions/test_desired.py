@@ -1,4 +1,4 @@
-"""Whatever order wishes and answers travel in, and whoever is killed on the way, both ends agree."""
+"""Whatever order wishes and answers travel in, whoever is killed on the way, both ends agree."""
 
 import msgspec
 import pytest

@@ -56,7 +56,7 @@ async def test_a_session_opens_with_its_facts_and_ends_where_it_came_from(house:
         s.until(r"^web-01 .*>$")
         assert re.search(r"^web-01 open as S\d+ in \d\.\d s$", s.text, re.M)
         assert re.search(r"^system  \S.* up \d+ [dhms],\s+shim \d", s.text, re.M)
-        assert re.search(r"^state   no other session", s.text, re.M)
+        assert re.search(r"^state   not isolated, not restricted, no other session", s.text, re.M)
         assert re.search(r"^you     advanced \(rule everything\)", s.text, re.M)
         s.enter("cd /etc")
         s.until(r"^web-01 /etc>$")
