@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from commands.language import actions
-from commands.language.command import BASIC, NAMED, DeskCommand
+from commands.language.command import ANY, NAMED, DeskCommand
 from commands.language.desk import Desk
 from commands.language.desk.actions import ActionRow
 from commands.language.errors import NotUnderstood
 from commands.language.items import Item
 
 
-class Actions(DeskCommand, role=BASIC, group="broker", rows=ActionRow, limit=None):
+class Actions(DeskCommand, role=ANY, group="broker", rows=ActionRow, limit=None):
     """List what was asked of devices: isolate, restrict, scan, collect and their undoing.
 
     actions show A318 has everything of one: who, when, comment, state, error, output, approval.

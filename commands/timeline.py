@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from commands.language import actions
-from commands.language.command import BASIC, NAMED, DeskCommand
+from commands.language.command import ANY, NAMED, DeskCommand
 from commands.language.desk import Desk
 from commands.language.desk.actions import TimelineRow
 from commands.language.items import Item
 
 
-class Timeline(DeskCommand, role=BASIC, group="broker", rows=TimelineRow, limit=None):
+class Timeline(DeskCommand, role=ANY, group="broker", rows=TimelineRow, limit=None):
     """Show a device's sessions, commands, actions, detections and policy refusals in one list.
 
     Oldest first, in the order in which this broker recorded them.
