@@ -33,6 +33,8 @@ class InForce(msgspec.Struct, tag_field="m", tag="in-force", kw_only=True):
 
     by: str
     sha256: str
+    sees_memory: bool = False
+    """The kernel asks about programs that lie in memory alone, too (before 6.6)."""
     notes: list[Line] = []
     running: list[tuple[int, int]] = []
     """Pid and start of what runs and is not known."""

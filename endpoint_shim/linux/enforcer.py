@@ -26,7 +26,8 @@ from endpoint_shim.linux.dpkg import Dpkg
 from endpoint_shim.linux.enforcement import LONGEST, Beat, Begin, Broken, InForce, send, to_enforcer
 from endpoint_shim.linux.fanotify import Group, Question
 from endpoint_shim.linux.reports import Reports
-from endpoint_shim.linux.running import Running, since, told, unknown
+from endpoint_shim.linux.running import since, told
+from endpoint_shim.linux.starters import Running, Starters
 from endpoint_shim.linux.verdicts import Judge, Key, Verdict, key_of
 
 LIMIT_S = 1.0
@@ -61,20 +62,22 @@ class Enforcer:
         self._packages = Dpkg()
         self._judge = Judge(self._packages, [os.fsencode(path) for path in begin.own])
         self._cold = Cold()
+        self._starters = Starters(self._judge, whole=begin.mounts is None)
         self._reports = Reports()
         self._known: dict[Key, Verdict] = {}
         self._waiting: dict[Key, Waiting] = {}
         self._group = Group()
         self._mountinfo = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         self._claim = Claim(Path(begin.claim))
-        self._looking = False
+        self._looking = self._sees_memory = False
         self._alone_since: float | None = None
         self._tick = self._told = 0.0
 
     def run(self) -> None:
         """Marks, says so, answers."""
-        before = unknown(self._judge)
+        before = [one for one in self._starters.running() if not one.known]
         self._mark()
+        self._sees_memory = self._mark_memory()
         self._cold.take(partial(self._settle, before), self._say_in_force)
         questions = select.poll()
         for handle in (self._group.handle, self._cold.handle, self._guard.fileno()):
@@ -102,7 +105,7 @@ class Enforcer:
         self._claim.take()
         started: list[Running] = []
         if (moment := self._begin.since_ns) is not None:
-            started = since(self._judge, moment, {(pid, at) for pid, at in self._begin.baseline})
+            started = since(self._starters.running(), moment, set(self._begin.baseline))
         return self._in_force(before, started)
 
     def _ask(self, question: Question) -> None:
@@ -151,6 +154,8 @@ class Enforcer:
                 waiting.questions = []
 
     def _answer(self, question: Question, verdict: Verdict) -> None:
+        if verdict.may:
+            verdict = self._starters.may_start(question.thread, verdict)
         try:
             if not verdict.may:
                 self._reports.blocked(_path(question.handle), verdict.why, question.thread)
@@ -174,6 +179,19 @@ class Enforcer:
                 # What the kernel keeps for itself (nsfs and the like) takes no mark, and none runs.
                 with contextlib.suppress(OSError):
                     self._group.mark_file_system(mount.point)
+
+    def _mark_memory(self) -> bool:
+        """Whether the kernel lets what lies in no file system be marked."""
+        if self._begin.mounts is not None:
+            return False
+        handle = os.memfd_create("look", os.MFD_CLOEXEC)
+        try:
+            self._group.mark_file_system(b"/proc/self/fd/%d" % handle)
+        except OSError:
+            return False
+        finally:
+            os.close(handle)
+        return True
 
     def _may_go_on(self) -> bool:
         now = time.monotonic()
@@ -203,7 +221,8 @@ class Enforcer:
 
     def _look_again(self) -> InForce:
         self._packages.look()
-        return self._in_force(unknown(self._judge), [])
+        unknown = [one for one in self._starters.running() if not one.known]
+        return self._in_force(unknown, [])
 
     def _looked(self, found: InForce) -> None:
         self._looking = False
@@ -225,6 +244,7 @@ class Enforcer:
         return InForce(
             by=f"fanotify, {len(packages):,} files of {packages.name}",
             sha256=packages.sha256,
+            sees_memory=self._sees_memory,
             notes=self._missed
             + told("runs from no package and could not be started again", before),
             running=[(one.pid, one.start) for one in before[:MAX_RUNNING]],

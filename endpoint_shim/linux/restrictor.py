@@ -23,7 +23,7 @@ from commands.language.errors import Failed
 from commands.language.wire_contain import MAX_SEEN, Seen
 from endpoint_shim import durable
 from endpoint_shim.facts import clock_ms
-from endpoint_shim.linux import claim, proc
+from endpoint_shim.linux import claim, memfd, proc
 from endpoint_shim.linux.enforcement import (
     LONGEST,
     Beat,
@@ -43,6 +43,7 @@ SILENT_S = 2.0
 NOTE_S = 2.0
 PROGRAM = ("-I", "-m", "endpoint_shim.linux.enforcer")
 Kind = Literal["blocked", "unguarded", "started", "note"]
+UNSEEN_MEMORY = "this kernel does not tell of programs that lie in memory alone (static memfd)"
 CLAIM, MOMENT, BEFORE = "enforcer", "enforced-at", "enforced.json"
 
 
@@ -51,6 +52,8 @@ class Before(msgspec.Struct, frozen=True):
 
     boot: str
     running: list[tuple[int, int]]
+    memfd: int | None = None
+    """What the kernel's setting was."""
 
 
 class LinuxRestrictor:
@@ -69,9 +72,13 @@ class LinuxRestrictor:
         self._seen: dict[tuple[Kind, str], tuple[int, int]] = {}
         self._lost = 0
         self._broken = ""
+        self._memfd_was: int | None = None
 
     def start(self, known: Known) -> Proof:
-        since, baseline = self._gap()
+        before = self._before()
+        since, baseline = self._gap(before)
+        memfd_was = memfd.refuse()
+        self._memfd_was = memfd_was if before is None else before.memfd
         old, old_end = self._process, self._end
         begin = Begin(
             own=[str(path) for path in known.own],
@@ -102,6 +109,10 @@ class LinuxRestrictor:
             process.kill()
         if process is not None:
             _reap(process)
+        before = self._before()
+        was = before.memfd if before is not None else None
+        if was is not None and not memfd.restore(was):
+            self._add("note", f"{memfd.SETTING} stays {memfd.REFUSED} until the next boot")
         for name in (MOMENT, BEFORE):
             (self._state / name).unlink(missing_ok=True)
 
@@ -177,8 +188,9 @@ class LinuxRestrictor:
             self._add("started", text)
         if self._proof is not None:
             self._add("note", f"packages changed: {found.by}, digest {found.sha256}")
-        self._proof = Proof(found.by, found.sha256, tuple(found.notes))
-        before = Before(proc.boot().identity, found.running)
+        notes = () if self._memfd_was is not None or found.sees_memory else (UNSEEN_MEMORY,)
+        self._proof = Proof(found.by, found.sha256, (*notes, *found.notes))
+        before = Before(proc.boot().identity, found.running, self._memfd_was)
         durable.save(self._state / BEFORE, msgspec.json.encode(before))
         self._note_moment()
 
@@ -191,16 +203,22 @@ class LinuxRestrictor:
         finally:
             os.close(handle)
 
-    def _gap(self) -> tuple[int | None, list[tuple[int, int]]]:
+    def _gap(self, before: Before | None) -> tuple[int | None, list[tuple[int, int]]]:
         """Since when nothing is in force that should be, and what ran unknown then."""
-        if claim.is_held(self._state / CLAIM):
+        if before is None or claim.is_held(self._state / CLAIM):
             return None, []
         try:
-            before = msgspec.json.decode((self._state / BEFORE).read_bytes(), type=Before)
-            moment = int((self._state / MOMENT).read_bytes())
-        except (FileNotFoundError, ValueError, msgspec.DecodeError):
+            return int((self._state / MOMENT).read_bytes()), before.running
+        except (FileNotFoundError, ValueError):
             return None, []
-        return (moment, before.running) if before.boot == proc.boot().identity else (None, [])
+
+    def _before(self) -> Before | None:
+        """What the last enforcer of this boot found, if its restriction never ended."""
+        try:
+            before = msgspec.json.decode((self._state / BEFORE).read_bytes(), type=Before)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return before if before.boot == proc.boot().identity else None
 
     def _add(self, kind: Kind, text: str, times: int = 1) -> None:
         at, before = self._seen.get((kind, text), (clock_ms(), 0))

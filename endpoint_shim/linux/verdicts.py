@@ -8,6 +8,7 @@
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -32,9 +33,12 @@ class Verdict(NamedTuple):
     why: str = ""
     own: bool = False
     """The shim's, its Python, or what a responder brought."""
+    loads: bool = False
+    """It is the loader: it maps whatever program it is given."""
 
 
-OWN, PACKAGED = Verdict(True, own=True), Verdict(True)
+OWN, PACKAGED, LOADER = Verdict(True, own=True), Verdict(True), Verdict(True, loads=True)
+_LOADER = re.compile(rb"/ld(-linux[^/]*|-musl[^/]*|64)?(\.so\.[0-9]+|-[0-9.]+\.so)$")
 
 
 Identity = tuple[int, int]
@@ -72,7 +76,7 @@ class Judge:
             if (entry := self._entry(path, identity)) is not None:
                 digest = digest or _md5(handle)
                 if entry.has(digest):
-                    return PACKAGED
+                    return LOADER if _LOADER.search(path) else PACKAGED
             if not self.packages.look():
                 return Verdict(False, NOT_PACKAGED if entry is None else CHANGED)
 
@@ -84,15 +88,19 @@ class Judge:
             return Verdict(False, "its content could not be read in time")
         return PACKAGED
 
-    def runs_known(self, path: bytes, file: Inode) -> bool:
-        """Whether what runs already is one of ours or of a package, by its name: for a list, and
-        for what it may start. A daemon whose file an update replaced is still its package's."""
+    def is_known_name(self, path: bytes) -> bool:
+        """Whether a name of this mount namespace is ours or a package's: only root changes it."""
+        return self.is_own(path) or self.packages.entry(path) is not None
+
+    def is_known_file(self, path: bytes, file: Inode) -> bool:
+        """Whether what has that name somewhere is the file that has it here, or was until an
+        update took its place."""
         name, identity = path.removesuffix(DELETED), (file.device, file.number)
         if path != name and file.links == 0:
             folder = _here(os.path.dirname(name))
-            is_whole = folder is not None and folder[0] == file.device
-            return is_whole and (self.is_own(name) or self.packages.entry(name) is not None)
-        if self.is_own(path) or self.packages.entry(path) is not None:
+            is_here = folder is not None and folder[0] == file.device
+            return is_here and file.uid == 0 and self.is_known_name(name)
+        if self.is_known_name(path):
             return _here(path) == identity
         return self._entry(path, identity) is not None
 

@@ -1,5 +1,5 @@
-"""A restricted device to try programs on: in mount and pid namespaces of its own, started by
-`unshare`. Nothing outside is marked: not the machine's root, only two mounts that exist in here.
+"""A restricted device to try programs on: mount and pid namespaces of its own, whose root is an
+overlay over this machine's. Only file systems that exist nowhere else are marked.
 
 It obeys a line of JSON with a line: a method of Device, its arguments, what came of it.
 """
@@ -8,37 +8,37 @@ import ctypes
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from endpoint_shim.linux.mounts import read_mounts
 from endpoint_shim.linux.restrictor import LinuxRestrictor
 from endpoint_shim.restrictor import Known, known
 
 WAIT_S = 60.0
-NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--propagation", "private")
+PLACE, STATE = Path("/place"), Path("/var/lib/fireline-endpoint")
+SESSIONS = STATE / "sessions"
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--propagation", "private")
 
 
 class Device:
-    """`place` is a file system of its own, where anybody's programs may lie; `/usr` is as it is."""
+    """`/place` is a file system of its own, where anybody's programs may lie."""
 
-    def __init__(self, folder: Path) -> None:
-        self.place, self.state = folder / "place", folder / "state"
-        for path in (self.place, self.state, self.state / "sessions"):
+    def __init__(self) -> None:
+        for path in (STATE, SESSIONS):
             path.mkdir(mode=0o700)
-        _mount("tmpfs", str(self.place), "tmpfs")
-        # A mount that only this namespace has, at the same place: names are the packages' own.
-        subprocess.run(["mount", "--bind", "/usr", "/usr"], check=True)
-        self.restrictor = LinuxRestrictor(self.state, [Path("/usr"), self.place])
+        self.restrictor = LinuxRestrictor(STATE)
 
     def start(self) -> dict[str, object]:
         proof = self.restrictor.start(self.known())
         return {"by": proof.by, "sha256": proof.sha256, "notes": proof.notes}
 
     def known(self) -> Known:
-        return known(self.state / "sessions")
+        return known(SESSIONS)
 
     def stop(self) -> None:
         self.restrictor.stop()
@@ -54,6 +54,26 @@ class Device:
         assert self.restrictor._process is not None
         return self.restrictor._process.pid
 
+    def begin(self, *argv: str) -> int:
+        """A program that goes on until it is told something."""
+        self.running: subprocess.Popen[str] = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return self.running.pid
+
+    def tell(self, text: str) -> str:
+        return self.running.communicate(text, timeout=WAIT_S)[0]
+
+    def run_in_memory(self, path: str) -> list[object]:
+        """The program's bytes, of no file that has a name."""
+        handle = os.memfd_create("nameless")
+        os.write(handle, Path(path).read_bytes())
+        return self.run(f"/proc/self/fd/{handle}", pass_fds=[handle])
+
     def signal(self, name: str) -> None:
         os.kill(self.enforcer(), signal.Signals[name])
 
@@ -68,15 +88,39 @@ class Device:
         return [done.returncode, done.stdout + done.stderr]
 
 
-def _mount(source: str, target: str, kind: str) -> None:
-    subprocess.run(["mount", "-t", kind, source, target], check=True)
+def _enter(folder: Path) -> None:
+    """Makes the overlay the root of this process, and lets go of the machine's own."""
+    machine = os.stat("/").st_dev
+    _mount("tmpfs", folder)
+    for name in ("upper", "work", "root"):
+        (folder / name).mkdir()
+    layers = f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work"
+    _mount("overlay", folder / "root", "-o", layers)
+    os.chdir(folder / "root")
+    Path("place").mkdir()
+    for kind, name in (("tmpfs", "dev"), ("tmpfs", "tmp"), ("tmpfs", "place"), ("proc", "proc")):
+        _mount(kind, Path(name))
+    for name, minor in (("null", 3), ("zero", 5), ("urandom", 9)):
+        os.mknod(f"dev/{name}", 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+    _run("pivot_root", ".", "mnt")
+    os.chdir("/")
+    _run("umount", "--lazy", "/mnt")
+    devices = {mount.device for mount in read_mounts()}
+    assert (os.major(machine), os.minor(machine)) not in devices, "the machine's root would be held"
+
+
+def _mount(kind: str, target: Path, *words: str) -> None:
+    _run("mount", "-t", kind, *words, kind, str(target))
+
+
+def _run(*argv: str) -> None:
+    subprocess.run(argv, check=True)
 
 
 class Box:
     """Such a device, from outside."""
 
     def __init__(self, folder: Path) -> None:
-        self.place, self.state = folder / "place", folder / "state"
         self._process = subprocess.Popen(
             [*NAMESPACES, sys.executable, "-m", __name__, str(folder)],
             stdin=subprocess.PIPE,
@@ -108,6 +152,12 @@ class Box:
             time.sleep(0.02)
         raise AssertionError(f"no {kind} {words!r} in {seen}")
 
+    def wait_until_not_alive(self) -> None:
+        until = time.monotonic() + WAIT_S
+        while self.ask("alive"):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
@@ -122,7 +172,11 @@ class Box:
 
 def main() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-    device = Device(Path(sys.argv[1]))
+    if len(sys.argv) > 1:
+        _enter(Path(sys.argv[1]))
+        # Anew, so that what runs is a file of the overlay too.
+        os.execv(sys.executable, [sys.executable, "-m", "tests.endpoint_shim.linux.restricted"])
+    device = Device()
     print(json.dumps(None), flush=True)
     for line in sys.stdin:  # its end ends this, and with it the pid namespace
         name, arguments, named = json.loads(line)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.endpoint_shim.linux.restricted import Box
+from tests.endpoint_shim.linux.restricted import PLACE, Box
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="fanotify and namespaces need root"),
@@ -20,8 +20,8 @@ DENIED = [f"errno {errno.EPERM}", ""]
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     made = Box(tmp_path_factory.mktemp("restricted"))
     try:
-        made.run("cp", "/usr/bin/true", made.place / "copied")
-        assert made.run(made.place / "copied") == [0, ""], "not restricted yet"
+        made.run("cp", "/usr/bin/true", PLACE / "copied")
+        assert made.run(PLACE / "copied") == [0, ""], "not restricted yet"
         made.ask("start")
         yield made
     finally:
@@ -41,14 +41,103 @@ def test_what_a_package_installed_starts(box: Box) -> None:
 
 
 def test_a_copied_program_does_not_and_says_why(box: Box) -> None:
-    assert box.run(box.place / "copied") == DENIED
+    assert box.run(PLACE / "copied") == DENIED
     told = box.wait_for("blocked", "copied")
     assert "no package of this device holds it" in told and "asked" in told
 
 
 def test_a_new_script_with_a_shebang_does_not(box: Box) -> None:
-    assert box.run(script(box, box.place / "new.sh", "#!/bin/sh\necho ran\n")) == DENIED
+    assert box.run(script(box, PLACE / "new.sh", "#!/bin/sh\necho ran\n")) == DENIED
 
 
 def test_a_script_that_a_package_installed_does(box: Box) -> None:
     assert box.run("/usr/bin/ldd", "--version")[0] == 0
+
+
+def test_the_loader_does_not_load_what_it_is_given_by_name(box: Box) -> None:
+    loader = os.path.realpath("/lib64/ld-linux-x86-64.so.2")
+    assert box.run(loader, PLACE / "copied") == DENIED
+    assert box.run(loader, "/usr/bin/true") == DENIED
+    box.wait_for("blocked", "nobody was asked about")
+
+
+def test_a_program_that_lies_in_memory_does_not(box: Box) -> None:
+    status, _ = box.ask("run_in_memory", "/usr/bin/true")
+    assert status in (f"errno {errno.EPERM}", f"errno {errno.EACCES}")
+
+
+def test_a_changed_program_of_a_package_does_not(box: Box) -> None:
+    assert box.run("/usr/bin/yes", "--version")[0] == 0
+    box.run(
+        "dd", "if=/dev/zero", "of=/usr/bin/yes", "bs=1", "count=1", "conv=notrunc", "seek=39000"
+    )
+    assert box.run("/usr/bin/yes", "--version") == DENIED
+    box.wait_for("blocked", "not as its package installed it")
+
+
+def test_a_daemon_whose_file_an_update_replaced_goes_on(box: Box) -> None:
+    words = "read word; /usr/bin/echo $word; readlink /proc/$$/exe; :"
+    box.ask("begin", "/usr/bin/bash", "-c", words)
+    for words in ("cp -p /usr/bin/bash /usr/bin/bash.new", "mv /usr/bin/bash.new /usr/bin/bash"):
+        assert box.run(*words.split()) == [0, ""]
+    assert box.ask("tell", "goes on\n") == "goes on\n/usr/bin/bash (deleted)\n"
+    assert box.run("/usr/bin/bash", "-c", "exit 3") == [3, ""]
+
+
+def test_what_ran_before_from_no_package_starts_nothing(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    try:
+        box.run("cp", "/usr/bin/bash", PLACE / "implant")
+        pid = box.ask("begin", str(PLACE / "implant"), "-c", "read x; echo $x; exec /usr/bin/true")
+        assert any("/place/implant" in note for note in box.ask("start")["notes"])
+        assert "Operation not permitted" in box.ask("tell", "runs\n")
+        assert f"implant (pid {pid}) asked" in box.wait_for("blocked", "no package itself")
+    finally:
+        box.close()
+
+
+def test_a_killed_enforcer_holds_nothing_back_and_what_started_meanwhile_is_told(box: Box) -> None:
+    assert box.run(PLACE / "copied") == DENIED
+    box.ask("signal", "SIGKILL")
+    assert box.run(PLACE / "copied") == [0, ""], "the kernel let go with it"
+    box.wait_until_not_alive()
+    box.wait_for("unguarded", "ended with status -9")
+    box.run("cp", "/usr/bin/bash", PLACE / "implant")
+    pid = box.ask("begin", str(PLACE / "implant"), "-c", "read x")
+    box.ask("start")
+    assert f"/place/implant (pid {pid}) started" in box.wait_for("started", "implant")
+    assert box.run(PLACE / "copied") == DENIED
+    box.ask("tell", "\n")
+
+
+def test_an_enforcer_that_does_not_answer_is_ended(box: Box) -> None:
+    box.ask("signal", "SIGSTOP")
+    box.wait_until_not_alive()
+    assert box.run("/usr/bin/true") == [0, ""]
+    box.wait_for("unguarded", "did not answer")
+    box.ask("start")
+
+
+def test_a_new_one_is_in_force_before_the_old_one_ends(box: Box) -> None:
+    old = box.ask("enforcer")
+    box.ask("start")
+    assert box.ask("enforcer") != old and box.ask("alive")
+    assert box.run(PLACE / "copied") == DENIED
+    assert not [text for kind, text in box.ask("seen") if kind in ("unguarded", "started")]
+
+
+def test_what_is_mounted_later_is_held_too(box: Box) -> None:
+    box.run("mkdir", "/place/later")
+    assert box.run("mount", "-t", "tmpfs", "later", "/place/later") == [0, ""]
+    box.run("cp", "/usr/bin/true", "/place/later/copied")
+    assert box.run("/place/later/copied") == DENIED
+    box.run("umount", "/place/later")
+
+
+def test_nothing_is_held_after_the_end(box: Box) -> None:
+    box.ask("stop")
+    assert box.run(PLACE / "copied") == [0, ""]
+    assert box.ask("run_in_memory", "/usr/bin/true") == [0, ""]
+    assert box.run("ls", "/var/lib/fireline-endpoint") == [0, "sessions\n"]
+    box.ask("start")
+    assert box.run(PLACE / "copied") == DENIED
