@@ -1,14 +1,10 @@
 """The process that the kernel asks before a program starts: `python -I -m` this, by the guard.
 
-1. The thread that answers waits for nothing but the next question: no file on a disk, no lock held
-   by a slower thread, no program started. What takes longer is done in other threads, and a
-   question that waits for them has its answer in LIMIT_S all the same.
-2. It ends when the file that is its right to enforce is replaced or gone, or when nobody has read
-   what it says for LINGER_S. With it go the kernel's marks: nothing stays held.
+It ends when the file that is its right to enforce is replaced or gone, or when nobody has heard it
+for LINGER_S. With it go the kernel's marks: nothing stays held.
 """
 
 import contextlib
-import ctypes
 import gc
 import os
 import select
@@ -20,53 +16,43 @@ from functools import partial
 from pathlib import Path
 
 from endpoint_shim.linux import mounts
+from endpoint_shim.linux.answers import Answers
 from endpoint_shim.linux.claim import Claim
 from endpoint_shim.linux.cold import Cold
 from endpoint_shim.linux.dpkg import Dpkg
 from endpoint_shim.linux.enforcement import LONGEST, Beat, Begin, Broken, InForce, send, to_enforcer
-from endpoint_shim.linux.fanotify import Group, Question
+from endpoint_shim.linux.fanotify import Group
+from endpoint_shim.linux.outer import Beside
+from endpoint_shim.linux.priority import be_first
 from endpoint_shim.linux.reports import Reports
 from endpoint_shim.linux.running import since, told
 from endpoint_shim.linux.starters import Running, Starters
-from endpoint_shim.linux.verdicts import Judge, Key, Verdict, key_of
+from endpoint_shim.linux.verdicts import Judge
 
-LIMIT_S = 1.0
 TICK_S = 0.25
 TELL_S = 0.05
 LINGER_S = 10.0
-MOST_KNOWN = 8192
-MOST_AT_ONCE = 256
 MAX_RUNNING = 1000
-PRIORITY = 5
-_MCL_CURRENT, _MCL_FUTURE = 1, 2
 _STACK = 256 * 1024
-
-
-class Waiting:
-    """Questions about one file whose content is being looked at."""
-
-    def __init__(self, path: bytes, facts: os.stat_result, until: float) -> None:
-        self.path = path
-        self.facts = facts
-        self.until = until
-        self.questions: list[Question] = []
 
 
 class Enforcer:
     """Answers until it may no longer."""
 
-    def __init__(self, begin: Begin, guard: socket.socket, missed: list[str]) -> None:
+    def __init__(
+        self, begin: Begin, guard: socket.socket, missed: list[str], beside: Beside | None
+    ) -> None:
         self._guard = guard
         self._missed = missed
+        self._beside = beside
         self._begin = begin
         self._packages = Dpkg()
         self._judge = Judge(self._packages, [os.fsencode(path) for path in begin.own])
         self._cold = Cold()
-        self._starters = Starters(self._judge, whole=begin.mounts is None)
+        self._starters = Starters(self._judge, beside.look if beside is not None else None)
         self._reports = Reports()
-        self._known: dict[Key, Verdict] = {}
-        self._waiting: dict[Key, Waiting] = {}
         self._group = Group()
+        self._answers = Answers(self._group, self._judge, self._starters, self._cold, self._reports)
         self._mountinfo = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         self._claim = Claim(Path(begin.claim))
         self._looking = self._sees_memory = False
@@ -89,7 +75,7 @@ class Enforcer:
             for handle, _ in questions.poll(self._patience_ms()):
                 if handle == self._group.handle:
                     for question in self._group.questions():
-                        self._ask(question)
+                        self._answers.ask(question)
                 elif handle == self._cold.handle:
                     self._cold.finish()
                 elif handle == self._mountinfo:
@@ -97,7 +83,7 @@ class Enforcer:
                 elif handle == self._guard.fileno():
                     questions.unregister(handle)
                     self._alone_since, self._tick = time.monotonic(), 0.0
-            self._end_late()
+            self._answers.end_late()
             self._tell()
 
     def _settle(self, before: list[Running]) -> InForce:
@@ -107,66 +93,6 @@ class Enforcer:
         if (moment := self._begin.since_ns) is not None:
             started = since(self._starters.running(), moment, set(self._begin.baseline))
         return self._in_force(before, started)
-
-    def _ask(self, question: Question) -> None:
-        facts = os.fstat(question.handle)
-        key = key_of(facts)
-        if (verdict := self._known.get(key)) is not None:
-            self._answer(question, verdict)
-        elif (waiting := self._waiting.get(key)) is not None:
-            waiting.questions.append(question)
-        else:
-            path = _path(question.handle)
-            verdict = self._judge.at_once(path, facts)
-            if verdict is None:
-                self._look_at(key, path, facts, question)
-            else:
-                if verdict.may:
-                    self._keep(key, verdict)
-                self._answer(question, verdict)
-
-    def _look_at(self, key: Key, path: bytes, facts: os.stat_result, question: Question) -> None:
-        waiting = Waiting(path, facts, time.monotonic() + LIMIT_S)
-        handle = os.dup(question.handle)
-        call = partial(_by_content, self._judge, path, handle)
-        if len(self._waiting) < MOST_AT_ONCE and self._cold.take(call, partial(self._done, key)):
-            waiting.questions.append(question)
-            self._waiting[key] = waiting
-            return
-        os.close(handle)
-        self._answer(question, self._judge.if_too_late(path, facts))
-
-    def _done(self, key: Key, verdict: Verdict) -> None:
-        self._keep(key, verdict)
-        waiting = self._waiting.pop(key)
-        for question in waiting.questions:
-            self._answer(question, verdict)
-        if not waiting.questions and not verdict.may:
-            self._reports.started(waiting.path, verdict.why)
-
-    def _end_late(self) -> None:
-        now = time.monotonic()
-        for waiting in self._waiting.values():
-            if waiting.until <= now and waiting.questions:
-                verdict = self._judge.if_too_late(waiting.path, waiting.facts)
-                for question in waiting.questions:
-                    self._answer(question, verdict)
-                waiting.questions = []
-
-    def _answer(self, question: Question, verdict: Verdict) -> None:
-        if verdict.may:
-            verdict = self._starters.may_start(question.thread, verdict)
-        try:
-            if not verdict.may:
-                self._reports.blocked(_path(question.handle), verdict.why, question.thread)
-            self._group.answer(question, verdict.may)
-        finally:
-            os.close(question.handle)
-
-    def _keep(self, key: Key, verdict: Verdict) -> None:
-        while len(self._known) >= MOST_KNOWN:
-            del self._known[next(iter(self._known))]
-        self._known[key] = verdict
 
     def _mark(self) -> None:
         """Again whenever a mount has come or gone: what is marked already stays as it is."""
@@ -202,6 +128,8 @@ class Enforcer:
             return False
         if self._alone_since is not None and not self._claim.holds():
             return False
+        if self._beside is not None and self._beside.has_ended():
+            return False
         if not self._looking and self._packages.stale():
             self._looking = self._cold.take(self._look_again, self._looked)
         if self._alone_since is None:
@@ -226,7 +154,7 @@ class Enforcer:
 
     def _looked(self, found: InForce) -> None:
         self._looking = False
-        self._known.clear()
+        self._answers.forget()
         self._say_in_force(found)
 
     def _say_in_force(self, found: InForce) -> None:
@@ -234,7 +162,7 @@ class Enforcer:
             send(self._guard, found)
 
     def _patience_ms(self) -> float:
-        ends = [one.until for one in self._waiting.values() if one.questions]
+        ends = list(self._answers.soonest())
         if self._has_to_tell():
             ends.append(self._told + TELL_S)
         return max(0.0, min([self._tick, *ends]) - time.monotonic()) * 1000
@@ -252,36 +180,6 @@ class Enforcer:
         )
 
 
-def _by_content(judge: Judge, path: bytes, handle: int) -> Verdict:
-    try:
-        return judge.by_content(path, handle)
-    except OSError as error:
-        return Verdict(False, f"its content could not be read ({error.strerror})")
-    finally:
-        os.close(handle)
-
-
-def _path(handle: int) -> bytes:
-    return os.readlink(b"/proc/self/fd/%d" % handle)
-
-
-def _be_first() -> list[str]:
-    """Before everybody else on this device: the whole of it waits for the answers. What is not
-    allowed here."""
-    missed = []
-    try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
-    except OSError as error:
-        missed.append(f"it has no real-time priority ({error.strerror})")
-    if ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:
-        missed.append(f"its memory may be swapped out ({os.strerror(ctypes.get_errno())})")
-    try:
-        Path("/proc/self/oom_score_adj").write_text("-1000")
-    except OSError as error:
-        missed.append(f"it may be ended where memory is short ({error.strerror})")
-    return missed
-
-
 def main() -> int:
     """The process: its end of the guard's socket is its one argument."""
     guard = socket.socket(fileno=int(sys.argv[1]))
@@ -291,7 +189,8 @@ def main() -> int:
     threading.stack_size(_STACK)
     sys.setswitchinterval(0.0005)
     try:
-        Enforcer(begin, guard, _be_first()).run()
+        beside = Beside(guard) if begin.mounts is None else None
+        Enforcer(begin, guard, be_first(), beside).run()
     except OSError as error:
         with contextlib.suppress(OSError):
             send(guard, Broken(text=f"the kernel does not take it: {error}"))

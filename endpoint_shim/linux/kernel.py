@@ -20,6 +20,8 @@ _BASIC_AND_BTIME = 0xFFF
 _HAS_BTIME = 0x800
 _COMPRESSED, _IMMUTABLE = 0x4, 0x10
 _NOREPLACE, _EXCHANGE = 1, 2
+_PDEATHSIG, _KEEPCAPS = 1, 8
+_CAPABILITY_VERSION_3 = 0x20080522
 # linux/stat.h: mask blksize attributes nlink uid gid mode ino size blocks attributes_mask,
 # then accessed, born, changed, modified, then four device numbers.
 _STATX = struct.Struct("=IIQIIIHxxQQQQ" + "qIxxxx" * 4 + "IIII")
@@ -69,9 +71,7 @@ def cached(path: bytes) -> Inode:
 def _asked(name: bytes, dir_fd: int | None, flags: int) -> Inode:
     buffer = ctypes.create_string_buffer(256)
     at = _AT_FDCWD if dir_fd is None else dir_fd
-    if _libc.statx(at, name, flags, _BASIC_AND_BTIME, buffer) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), name)
+    _checked(_libc.statx(at, name, flags, _BASIC_AND_BTIME, buffer), name)
     (mask, _, flag, links, uid, gid, mode, ino, size, _, known, *rest) = _STATX.unpack_from(buffer)
     accessed, born, changed, modified = (milliseconds(*rest[i : i + 2]) for i in range(0, 8, 2))
     return Inode(
@@ -130,20 +130,39 @@ def rename_exchange(one_dir: int, one: bytes, other_dir: int, other: bytes) -> N
 
 
 def _rename(old_dir: int, old: bytes, new_dir: int, new: bytes, how: int) -> None:
-    if _libc.renameat2(old_dir, old, new_dir, new, how) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), new)
+    _checked(_libc.renameat2(old_dir, old, new_dir, new, how), new)
 
 
 def file_system(fd: int) -> int:
     """The magic number of the file system that an open file is on (statfs(2))."""
     buffer = ctypes.create_string_buffer(256)
-    if _libc.fstatfs(fd, buffer) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    _checked(_libc.fstatfs(fd, buffer))
     # f_type is a long, and its numbers are written as 32 unsigned bits.
     number = int.from_bytes(buffer.raw[: struct.calcsize("@l")], sys.byteorder)
     return number & 0xFFFF_FFFF
+
+
+def _checked(result: int, what: bytes | None = None) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), what)
+
+
+def end_with_parent(number: int) -> None:
+    """This process gets the signal when its parent ends (PR_SET_PDEATHSIG)."""
+    _checked(_libc.prctl(_PDEATHSIG, number, 0, 0, 0))
+
+
+def become(user: int, group: int) -> None:
+    """For good, and with what root may do: a FUSE mount lets only its own user look at it."""
+    _checked(_libc.prctl(_KEEPCAPS, 1, 0, 0, 0))
+    os.setresgid(group, group, group)
+    os.setresuid(user, user, user)
+    head, sets = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), ctypes.create_string_buffer(24)
+    _checked(_libc.capget(head, sets))
+    words = list(struct.unpack("=6I", sets.raw))
+    words[0], words[3] = words[1], words[4]  # effective as permitted
+    _checked(_libc.capset(head, struct.pack("=6I", *words)))
 
 
 def set_direct(descriptor: int, on: bool) -> bool:

@@ -35,6 +35,8 @@ class Mount(NamedTuple):
     options: frozenset[str]
     kind: str
     source: bytes
+    of_file_system: bytes
+    """Its options beside those of this mount."""
 
     @property
     def searched(self) -> bool:
@@ -66,6 +68,7 @@ def parse(line: bytes) -> Mount | None:
         frozenset(left[5].decode("ascii", "replace").split(",")),
         right[0].decode("ascii", "replace"),
         _unescaped(right[1]),
+        right[2] if len(right) > 2 else b"",
     )
 
 

@@ -9,8 +9,8 @@
 """
 
 import os
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
 
 from endpoint_shim.linux import kernel, proc
 from endpoint_shim.linux.mounts import mount_of, read_mounts
@@ -22,6 +22,7 @@ UNKNOWN_STARTER = Verdict(False, "what asks runs from no package itself")
 LOADED_UNASKED = Verdict(
     False, "it would load what nobody was asked about (in memory, hidden, or given by name)"
 )
+Key = TypeVar("Key")
 _NAMESPACE = b"/proc/%d/ns/mnt"
 
 
@@ -35,11 +36,13 @@ class Running(NamedTuple):
 
 
 class Starters:
-    """`whole`: every program of the device is asked about, so none is loaded unasked."""
+    """`on_namespace`: a mount namespace is seen that may have file systems of its own; None where
+    not all programs of the device are asked about."""
 
-    def __init__(self, judge: Judge, whole: bool) -> None:
+    def __init__(self, judge: Judge, on_namespace: Callable[[], None] | None) -> None:
         self._judge = judge
-        self._whole = whole
+        self._on_namespace = on_namespace
+        self._namespaces: dict[bytes, bool] = {}
         self._ours = os.readlink(_NAMESPACE % os.getpid())
         self._loading: dict[int, bool] = {}
 
@@ -49,10 +52,8 @@ class Starters:
             return UNKNOWN_STARTER
         if verdict.loads:
             asked = self._loading.pop(thread, False)
-            return verdict if asked or not self._whole else LOADED_UNASKED
-        if len(self._loading) >= MOST:
-            del self._loading[next(iter(self._loading))]
-        self._loading[thread] = True
+            return verdict if asked or self._on_namespace is None else LOADED_UNASKED
+        _keep(self._loading, thread)
         return verdict
 
     def running(self) -> Iterator[Running]:
@@ -76,9 +77,19 @@ class Starters:
 
     def _runs_known(self, pid: int, path: bytes) -> bool:
         """A daemon whose file an update replaced still runs from its package."""
-        if os.readlink(_NAMESPACE % pid) == self._ours:
+        if (namespace := os.readlink(_NAMESPACE % pid)) == self._ours:
             return self._judge.is_known_name(path.removesuffix(DELETED))
+        if namespace not in self._namespaces and self._on_namespace is not None:
+            _keep(self._namespaces, namespace)
+            self._on_namespace()
         mount = mount_of(path, read_mounts(f"/proc/{pid}/mountinfo"))
         if mount is None or mount.may_hang:
             return False
         return self._judge.is_known_file(path, kernel.cached(b"/proc/%d/exe" % pid))
+
+
+def _keep(kept: dict[Key, bool], key: Key) -> None:
+    """The oldest goes."""
+    if len(kept) >= MOST:
+        del kept[next(iter(kept))]
+    kept[key] = True

@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -15,12 +16,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from endpoint_shim.linux.mounts import read_mounts
+from endpoint_shim.linux.mounts import read_mounts, seen
 from endpoint_shim.linux.restrictor import LinuxRestrictor
 from endpoint_shim.restrictor import Known, known
 
 WAIT_S = 60.0
 PLACE, STATE = Path("/place"), Path("/var/lib/fireline-endpoint")
+DEVICES = (("null", 1, 3), ("zero", 1, 5), ("urandom", 1, 9), ("fuse", 10, 229))
 SESSIONS = STATE / "sessions"
 NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--propagation", "private")
 
@@ -74,6 +76,20 @@ class Device:
         os.write(handle, Path(path).read_bytes())
         return self.run(f"/proc/self/fd/{handle}", pass_fds=[handle])
 
+    def mount_far(self, near: str, far: str, user: int) -> None:
+        """`far` by sshfs: a FUSE mount of that user, whose server is a process in here."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            one, other = ours.fileno(), theirs.fileno()
+            server = subprocess.Popen(["/usr/lib/openssh/sftp-server"], stdin=one, stdout=one)
+            words = ["/usr/bin/sshfs", "-f", "-o", "passive", f"far:{far}", near]
+            client = subprocess.Popen(
+                words, stdin=other, stdout=other, user=user, group=user, extra_groups=()
+            )
+        self._far = [server, client]
+        while os.fsencode(near) not in seen(read_mounts()):
+            time.sleep(0.02)
+
     def signal(self, name: str) -> None:
         os.kill(self.enforcer(), signal.Signals[name])
 
@@ -100,8 +116,10 @@ def _enter(folder: Path) -> None:
     Path("place").mkdir()
     for kind, name in (("tmpfs", "dev"), ("tmpfs", "tmp"), ("tmpfs", "place"), ("proc", "proc")):
         _mount(kind, Path(name))
-    for name, minor in (("null", 3), ("zero", 5), ("urandom", 9)):
-        os.mknod(f"dev/{name}", 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+    os.umask(0)
+    for name, major, minor in DEVICES:
+        os.mknod(f"dev/{name}", 0o666 | stat.S_IFCHR, os.makedev(major, minor))
+    os.umask(0o022)
     _run("pivot_root", ".", "mnt")
     os.chdir("/")
     _run("umount", "--lazy", "/mnt")

@@ -13,6 +13,8 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="fanotify and namespaces need root"),
     pytest.mark.needs("unshare", "dpkg"),
 ]
+STATIC = "/usr/sbin/ldconfig"
+"""A program that no loader loads."""
 DENIED = [f"errno {errno.EPERM}", ""]
 
 
@@ -132,6 +134,27 @@ def test_what_is_mounted_later_is_held_too(box: Box) -> None:
     box.run("cp", "/usr/bin/true", "/place/later/copied")
     assert box.run("/place/later/copied") == DENIED
     box.run("umount", "/place/later")
+
+
+@pytest.mark.needs("sshfs")
+@pytest.mark.parametrize("user", [0, 65534])
+def test_what_lies_on_a_mount_with_a_server_behind_it_does_not(box: Box, user: int) -> None:
+    near, far = f"/place/near-{user}", f"/tmp/far-{user}"
+    box.run("mkdir", "--mode=777", near, far)
+    box.run("chmod", "755", "/place")
+    box.run("cp", STATIC, f"{far}/static")
+    box.ask("mount_far", near, far, user)
+    words = f"until ! {near}/static -V; do sleep .01; done 2>&1 | tail -1"
+    status, said = box.run("sh", "-c", words, user=user, group=user, extra_groups=[])
+    assert status == 0 and "Operation not permitted" in said
+    box.wait_for("blocked", "network, FUSE or container")
+
+
+def test_what_another_mount_namespace_alone_has_does_not(box: Box) -> None:
+    mounted = f"mount -t tmpfs own /mnt && cp {STATIC} /usr/bin/true /mnt/ && ! /mnt/true"
+    words = f"{mounted} && until ! /mnt/ldconfig -V; do sleep .01; done 2>&1 | tail -1"
+    status, said = box.run("unshare", "--mount", "sh", "-c", words)
+    assert status == 0 and "/mnt/ldconfig: Operation not permitted" in said
 
 
 def test_nothing_is_held_after_the_end(box: Box) -> None:
