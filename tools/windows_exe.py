@@ -6,6 +6,7 @@ One folder, never one file: a program in one file unpacks itself at each start i
 others may reach, and every worker is a start. `fireline-endpoint.exe worker` is a worker.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def words(dist: Path, work: Path) -> list[str]:
     # Named one by one: --collect-submodules starts a process for each package.
     for module in (*ON_DEMAND, *(name for package in PACKAGES for name in modules(package))):
         found += ["--hidden-import", module]
+    for path in sorted((ROOT / "endpoint_shim/windows").glob("*.ps1")):
+        found += ["--add-data", f"{path}{os.pathsep}endpoint_shim/windows"]
     for module in NOT_WANTED:
         found += ["--exclude-module", module]
     return [*found, str(ROOT / "endpoint_shim" / "__main__.py")]
