@@ -20,6 +20,11 @@ def main() -> None:
 
         del sys.argv[1]
         return worker_start.main()
+    if sys.argv[1:2] == ["guard"]:
+        from endpoint_shim import guard
+
+        del sys.argv[1]
+        return guard.main()
     arguments = _parser().parse_args()
     try:
         sys.exit(arguments.run(arguments))
@@ -36,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state", type=_folder, default=config.DEFAULT_STATE, help="its folder (%(default)s)"
     )
-    words = parser.add_subparsers(required=True, metavar="enroll | run | check | service | renew")
+    words = parser.add_subparsers(required=True, metavar="enroll | run | check | service | …")
     enroll = words.add_parser("enroll", help="take this device's identity with a token")
     enroll.add_argument(
         "--token", metavar="FILE", default="-", help="file that holds the token; - is stdin"
@@ -51,6 +56,18 @@ def _parser() -> argparse.ArgumentParser:
         "renew", help="take a new certificate where the last ran out; run does it by itself"
     )
     renew.set_defaults(run=_renew)
+    contain = words.add_parser(
+        "contain",
+        help="isolate this device as it was when it went down; its service does it at each start",
+    )
+    contain.set_defaults(run=_contain)
+    release = words.add_parser(
+        "release", help="end the isolation with a release token, with the network gone"
+    )
+    release.add_argument(
+        "--token", metavar="FILE", default="-", help="file that holds the token; - is stdin"
+    )
+    release.set_defaults(run=_release)
     service = words.add_parser(
         "service",
         help="run as a service of the system: " + ", ".join(SERVICE),
@@ -62,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--anyway", action="store_true", help="install although others could change its files"
     )
     service.set_defaults(run=_service)
-    for word in (enroll, run, check, service, renew):
+    for word in (enroll, run, check, service, renew, contain, release):
         # Before or after the word; SUPPRESS keeps the one from overwriting the other.
         word.add_argument("--state", type=_folder, default=argparse.SUPPRESS, help="its folder")
     return parser
@@ -92,6 +109,22 @@ def _run(arguments: argparse.Namespace) -> int:
     from endpoint_shim import supervisor
 
     supervisor.run(config.load(arguments.state))
+    return 0
+
+
+def _contain(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    from endpoint_shim import contain
+
+    print(asyncio.run(contain.contain(arguments.state)))
+    return 0
+
+
+def _release(arguments: argparse.Namespace) -> int:
+    from endpoint_shim import contain, release_token
+
+    print(contain.release(arguments.state, release_token.read(arguments.token)))
     return 0
 
 

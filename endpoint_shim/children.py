@@ -11,6 +11,7 @@ from endpoint_shim.groups import Group, Groups
 from endpoint_shim.pipe import Pipe
 
 WORKER = ("-I", "-m", "endpoint_shim.worker_start")
+GUARD = ("-I", "-m", "endpoint_shim.guard")
 FROZEN = bool(getattr(sys, "frozen", False))
 """Whether this is `fireline-endpoint.exe` (PyInstaller): it is its own interpreter."""
 RENEW_S = 60.0
@@ -34,11 +35,20 @@ class Child(Protocol):
 
 async def start_worker(pipe: Pipe) -> Child:
     """Starts a worker whose other end of the pipe is `pipe`."""
+    return await _started(("worker",) if FROZEN else WORKER, pipe)
+
+
+async def start_guard(pipe: Pipe) -> Child:
+    """Starts the guard in the same way."""
+    return await _started(("guard",) if FROZEN else GUARD, pipe)
+
+
+async def _started(words: tuple[str, ...], pipe: Pipe) -> Child:
     if sys.platform == "win32":
         from endpoint_shim.windows.spawn import spawn
     else:
         from endpoint_shim.linux.spawn import spawn
-    return await spawn([sys.executable, *(("worker",) if FROZEN else WORKER)], pipe)
+    return await spawn([sys.executable, *words], pipe)
 
 
 def own_words(word: str, state: Path) -> list[str]:
@@ -104,13 +114,13 @@ def join_group(place: str) -> Group:
     return join_group(place)
 
 
-def hold(state: Path) -> int:
-    """Takes the state folder for this process alone."""
+def hold(state: Path, name: str = "lock") -> int:
+    """Takes the state folder, or what another lock of it stands for, for this process alone."""
     if sys.platform == "win32":
         from endpoint_shim.windows.lock import hold
     else:
         from endpoint_shim.linux.lock import hold
-    return hold(state)
+    return hold(state, name)
 
 
 def open_groups(state: Path) -> Groups:

@@ -6,6 +6,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 from websockets.client import ClientProtocol
@@ -14,7 +15,7 @@ from websockets.uri import parse_uri
 from commands.language.errors import Refused, Unreachable
 from commands.language.framed import FramedSocket, SansIO
 from commands.language.visible import visible
-from endpoint_shim import facts, proxy
+from endpoint_shim import facts, known_ways, proxy
 from endpoint_shim.config import Config
 
 CONTROL, STREAM = "/control", "/stream"
@@ -42,10 +43,12 @@ class Way:
 
     tls: ssl.SSLContext
     proxy: "proxy.Proxy | None" = None
+    state: Path | None = None
+    """Where it stands how the broker is reached while names cannot be asked for."""
 
 
 def way(config: Config) -> Way:
-    return Way(tls(config), config.proxy)
+    return Way(tls(config), config.proxy, config.state)
 
 
 def tls(config: Config) -> ssl.SSLContext:
@@ -64,9 +67,16 @@ def place(dial: str) -> tuple[str, int]:
 
 
 async def connect(
-    way: Way, dial: str, path: str, max_size: int, *, patient: bool = False
+    way: Way,
+    dial: str,
+    path: str,
+    max_size: int,
+    *,
+    patient: bool = False,
+    over: socket.socket | None = None,
 ) -> FramedSocket:
-    """One open WebSocket; raises Unreachable with the reason. The other side speaks second."""
+    """One open WebSocket, over a connection that is there or a new one; raises Unreachable with
+    the reason. The other side speaks second."""
     host, port = place(dial)
     limit, handshake = (PATIENT_S, PATIENT_S) if patient else (CONNECT_S, HANDSHAKE_S)
     protocol = ClientProtocol(
@@ -78,7 +88,7 @@ async def connect(
         async with asyncio.timeout(limit):
             await asyncio.get_running_loop().create_connection(
                 lambda: framed,
-                **await target(way.proxy, host, port),
+                **({"sock": over} if over else await target(way.proxy, host, port, way.state)),
                 ssl=way.tls,
                 server_hostname=host,
                 ssl_handshake_timeout=handshake,
@@ -101,17 +111,29 @@ async def connect(
     return framed
 
 
-async def target(by: "proxy.Proxy | None", host: str, port: int) -> dict[str, Any]:
-    """What asyncio connects to: the host itself, or a way to it that a proxy has made."""
-    if by is None:
-        return {"host": host, "port": port}
-    named = f"[{host}]" if ":" in host else host
-    return {"sock": await proxy.tunnel(by, f"{named}:{port}")}
+async def target(
+    by: "proxy.Proxy | None", host: str, port: int, state: Path | None = None
+) -> dict[str, Any]:
+    """What asyncio connects to: the host itself, a way to it that a proxy has made, or one that
+    is known, for an isolated device cannot ask for names."""
+    if by is not None:
+        named = f"[{host}]" if ":" in host else host
+        return {"sock": await proxy.tunnel(by, f"{named}:{port}", state)}
+    if state is not None and (known := known_ways.to(state, host, port)):
+        return {"sock": await known_ways.connected(known)}
+    return {"host": host, "port": port}
 
 
 def closed_by_peer(framed: FramedSocket) -> bool:
     """Whether the other side said Close, and did not merely vanish."""
     return cast(ClientProtocol, framed.protocol).close_rcvd is not None
+
+
+def peer(framed: FramedSocket) -> tuple[str, int]:
+    """The address and port that it is connected to."""
+    assert framed.transport is not None
+    found = framed.transport.get_extra_info("peername")
+    return str(found[0]), int(found[1])
 
 
 def peer_reason(framed: FramedSocket) -> str:

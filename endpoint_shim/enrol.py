@@ -74,7 +74,9 @@ def renew(settings: config.Config) -> None:
         certificate_pem=settings.certificate.read_text("ascii"),
         csr_pem=identity.request_again(settings),
     )
-    answer = asyncio.run(_asked(url, settings.ca.read_text("ascii"), asked, settings.proxy))
+    answer = asyncio.run(
+        _asked(url, settings.ca.read_text("ascii"), asked, settings.proxy, settings.state)
+    )
     if isinstance(answer, EnrolRefused):
         raise Refused(f"{name} was not renewed: {answer.message}")
     identity.install(settings, answer.certificate_pem)
@@ -95,7 +97,9 @@ async def exchange(
     return await _asked(token.url, _pinned(ca, token), asked, by)
 
 
-async def _asked(url: str, ca: str, asked: Request, by: Proxy | None) -> EnrolAnswer | EnrolRefused:
+async def _asked(
+    url: str, ca: str, asked: Request, by: Proxy | None, state: Path | None = None
+) -> EnrolAnswer | EnrolRefused:
     host, port = enrolment_place(url)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -103,7 +107,7 @@ async def _asked(url: str, ca: str, asked: Request, by: Proxy | None) -> EnrolAn
     try:
         async with asyncio.timeout(EXCHANGE_S):
             reader, writer = await asyncio.open_connection(
-                **await target(by, host, port),
+                **await target(by, host, port, state),
                 ssl=context,
                 server_hostname=host,
                 limit=MESSAGE_LIMIT,

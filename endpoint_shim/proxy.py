@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from commands.language.errors import Refused
 from commands.language.visible import visible
-from endpoint_shim import durable
+from endpoint_shim import durable, known_ways
+from endpoint_shim.own_mark import mark
 
 LOGIN = "proxy.login"
 LONGEST_ANSWER = 16 * 1024
@@ -55,10 +56,10 @@ def parse(url: str, state: Path) -> Proxy | None:
     return Proxy(host, port, state / LOGIN)
 
 
-async def tunnel(proxy: Proxy, place: str) -> socket.socket:
+async def tunnel(proxy: Proxy, place: str, state: Path | None = None) -> socket.socket:
     """A connected socket to `place`, through the proxy; raises OSError with the reason."""
     request = ask(place, _login(proxy.login))
-    connection = await _connected(proxy)
+    connection = await _connected(proxy, state)
     try:
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(connection, request)
@@ -104,12 +105,16 @@ def refusal(answer: bytes) -> str:
     return f"refuses the way: {number}{' ' if words else ''}{words}"
 
 
-async def _connected(proxy: Proxy) -> socket.socket:
+async def _connected(proxy: Proxy, state: Path | None) -> socket.socket:
+    if state is not None and (known := known_ways.to(state, proxy.host, proxy.port)):
+        return await known_ways.connected(known)
     loop = asyncio.get_running_loop()
     failed: OSError | None = None
     for family, kind, number, _, address in await _resolved(proxy):
         connection = socket.socket(family, kind, number)
         connection.setblocking(False)
+        # An isolated device's proxy is open to what is marked alone.
+        mark(connection)
         try:
             await loop.sock_connect(connection, address)
             return connection

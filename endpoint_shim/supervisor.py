@@ -33,6 +33,7 @@ from endpoint_shim import (
 from endpoint_shim.backoff import Backoff
 from endpoint_shim.children import hold, open_groups
 from endpoint_shim.config import Config
+from endpoint_shim.guard_process import GuardProcess
 from endpoint_shim.line import ControlLine
 from endpoint_shim.pipe import Found
 from endpoint_shim.workers import Workers
@@ -66,6 +67,7 @@ class Supervisor:
         self._workers = Workers(
             config.state, config.identity.name, self._groups, self._tell, self._found
         )
+        self._guard = GuardProcess(config.state, lambda now: self._tell(now))
         self._line: ControlLine | None = None
         self._backoff = Backoff()
         self._stopping = asyncio.Event()
@@ -75,6 +77,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Until `stop`; then ends everything and says Bye."""
+        self._guard.needed()
         tasks: set[asyncio.Task[Any]] = {
             asyncio.create_task(self._watch()),
             asyncio.create_task(self._keep_line()),
@@ -93,6 +96,7 @@ class Supervisor:
 
     async def _end_all(self) -> None:
         self._workers.end_all()
+        await self._guard.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await self._workers.all_ended()
@@ -129,6 +133,7 @@ class Supervisor:
                 if later is not None:
                     line.send(later)
                 self._workers.keep_only(welcome.streams, welcome.sessions)
+                self._guard.line(place, *dial.peer(socket))
 
             line = ControlLine(
                 socket, welcomed, self._message, lambda: bool(self._workers.sessions)
@@ -149,6 +154,7 @@ class Supervisor:
             return await line.beat(welcome.beat_s)
         finally:
             self._line = None
+            self._guard.no_line()
 
     def _hello(self) -> tuple[wire.Hello, wire.Report | None]:
         """Hello, never over what a broker reads before it; a long policy follows by Report."""
@@ -184,6 +190,8 @@ class Supervisor:
                 self._backoff.told(message.after_s)
             case wire.Renewed():
                 self._renewed(message)
+            case wire.Want():
+                self._guard.want(message)
 
     async def _perhaps_renew(self) -> None:
         """Its certificate may have run out; whether it did says the broker, at the other port."""

@@ -10,7 +10,6 @@ from endpoint_shim.linux import cut, isolation_table, nft
 
 CGROUPS = Path("/sys/fs/cgroup")
 INTERFACES = Path("/sys/class/net")
-FAMILIES = ("inet", "bridge")
 DEEP = 4
 """How far below system.slice a unit's group may lie."""
 
@@ -31,15 +30,14 @@ class LinuxFirewall:
         return cut.end(plan)
 
     def read(self) -> InForce | None:
-        found = {family: nft.table(family, isolation_table.NAME) for family in FAMILIES}
-        if found["inet"] is None:
+        there = nft.families(isolation_table.NAME)
+        if "inet" not in there:
             return None
-        table = "".join(text for text in found.values() if text is not None)
+        table = "".join(nft.listed(one, isolation_table.NAME) for one in sorted(there)[::-1])
         return InForce(table, hashlib.sha256(table.encode()).hexdigest())
 
     def remove(self) -> None:
-        there = [one for one in FAMILIES if nft.table(one, isolation_table.NAME) is not None]
-        if there:
+        if there := nft.families(isolation_table.NAME):
             nft.put(isolation_table.removal(there))
 
 

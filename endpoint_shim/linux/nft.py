@@ -15,19 +15,15 @@ def put(rules: str) -> None:
     _run(["-f", "-"], rules)
 
 
-def table(family: str, name: str) -> str | None:
-    """A table's rules as text, numbers as numbers, without counters; None where there is none."""
-    try:
-        return _run(["-s", "-nn", "list", "table", family, name], "")
-    except Failed:
-        # Absent, or nft itself does not work: the second must not pass for the first.
-        if _listed(family, name):
-            raise
-        return None
+def families(name: str) -> list[str]:
+    """The families in which there is a table of that name."""
+    lines = _run(["list", "tables"], "").splitlines()
+    return [words[1] for line in lines if (words := line.split())[2:] == [name]]
 
 
-def _listed(family: str, name: str) -> bool:
-    return f"table {family} {name}" in _run(["list", "tables"], "").splitlines()
+def listed(family: str, name: str) -> str:
+    """A table's rules as text: numbers as numbers, without counters."""
+    return _run(["-s", "-nn", "list", "table", family, name], "")
 
 
 def _run(words: list[str], rules: str) -> str:

@@ -1,4 +1,4 @@
-"""The shim as a service of systemd: its unit, written to where systemd looks, and its state."""
+"""The shim as a service of systemd: its units, written to where systemd looks, and their state."""
 
 import os
 import subprocess
@@ -10,41 +10,48 @@ from endpoint_shim.children import own_words
 
 NAME = "fireline-endpoint"
 UNIT = f"{NAME}.service"
+CONTAIN = "fireline-contain.service"
+"""Isolates a device that was isolated when it went down, before its network is up."""
 UNITS = Path("/etc/systemd/system")
-TEMPLATE = Path(__file__).with_name(UNIT)
 RUNNING = Path("/run/systemd/system")
 """It is there while systemd is the host's first process (sd_booted(3))."""
 ASK_S = 30.0
 _QUOTED = str.maketrans({"\\": "\\\\", '"': '\\"', "%": "%%", "$": "$$"})
 
 
-def unit(state: Path) -> str:
-    """The unit's text for this program and a state folder."""
-    text = TEMPLATE.read_text("utf-8")
-    words = [sys.executable, *own_words("run", state)]
-    return text.replace("@PROGRAM@", " ".join(map(_quoted, words)))
+def unit(state: Path, name: str = UNIT) -> str:
+    """A unit's text for this program and a state folder."""
+    text = Path(__file__).with_name(name).read_text("utf-8")
+    words = [sys.executable, *own_words("contain" if name == CONTAIN else "run", state)]
+    place = str(state).replace("%", "%%").replace('"', '\\"')
+    return text.replace("@PROGRAM@", " ".join(map(_quoted, words))).replace("@STATE@", place)
 
 
 def install(state: Path, units: Path = UNITS) -> str:
-    """Writes the unit, and has it start now and with the system; says what was done."""
+    """Writes the units, and has the shim start now and with the system; says what was done."""
     _need_root(units)
+    for name in (CONTAIN, UNIT):
+        _write(units / name, unit(state, name))
     place = units / UNIT
-    _write(place, unit(state))
     if not _systemd():
         return f"{place} is written; systemd does not run here, so nothing was started"
     _systemctl("daemon-reload")
+    _systemctl("enable", CONTAIN)
     _systemctl("enable", "--now", UNIT)
     return f"{place} is written; it runs, and starts with the system"
 
 
 def remove(units: Path = UNITS) -> str:
-    """Stops it and takes the unit away; the state folder stays."""
+    """Stops it and takes the units away; the state folder stays."""
     place = units / UNIT
     if not place.exists():
         raise Failed(f"{place} is not there; nothing to remove")
+    there = [name for name in (UNIT, CONTAIN) if (units / name).exists()]
     if _systemd():
-        _systemctl("disable", "--now", UNIT)
-    place.unlink()
+        for name in there:
+            _systemctl("disable", "--now", name)
+    for name in there:
+        (units / name).unlink()
     if _systemd():
         _systemctl("daemon-reload")
     return f"{place} is gone; the device's identity stays in its state folder"

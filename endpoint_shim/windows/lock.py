@@ -1,4 +1,4 @@
-"""One shim at a time for one state folder."""
+"""One shim at a time for one state folder, and one that contains the device."""
 
 import msvcrt
 import os
@@ -10,9 +10,9 @@ from commands.language.errors import Refused
 assert sys.platform == "win32"
 
 
-def hold(state: Path) -> int:
-    """Takes the folder's lock until this process ends; Refused while another has it."""
-    handle = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_BINARY, 0o600)
+def hold(state: Path, name: str = "lock") -> int:
+    """Takes a lock of the folder until this process ends; Refused while another has it."""
+    handle = os.open(state / name, os.O_RDWR | os.O_CREAT | os.O_BINARY, 0o600)
     try:
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
     except OSError:

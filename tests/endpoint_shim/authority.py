@@ -35,9 +35,7 @@ class Authority:
         """Key and certificate (PEM) of a door, or of the device `d1`."""
         own = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = (
-            [x509.UniformResourceIdentifier("fireline:device:d1")]
-            if client
-            else [x509.IPAddress(ipaddress.ip_address(host))]
+            [x509.UniformResourceIdentifier("fireline:device:d1")] if client else [_host(host)]
         )
         purpose = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         certificate = (
@@ -78,6 +76,13 @@ def _builder(
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -1,6 +1,7 @@
 """A broker's device door for the shim's own tests: real TLS and WebSockets, no decisions."""
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 from typing import Any, TypeVar
@@ -103,9 +104,12 @@ class Door:
         self.server: asyncio.Server | None = None
         self.all: list[Peer] = []
 
-    async def listen(self, authority: Authority, folder: Path) -> str:
-        """Starts; gives `host:port`."""
-        key, certificate = authority.leaf(client=False)
+    async def listen(
+        self, authority: Authority, folder: Path, at: socket.socket | None = None, host: str = ""
+    ) -> str:
+        """Starts, on loopback or at a socket that is for `host`; gives `host:port`."""
+        host = host or "127.0.0.1"
+        key, certificate = authority.leaf(client=False, host=host)
         (folder / "door.pem").write_bytes(key + certificate)
         (folder / "door-ca.pem").write_bytes(authority.pem)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -113,8 +117,9 @@ class Door:
         context.load_verify_locations(folder / "door-ca.pem")
         context.verify_mode = ssl.CERT_REQUIRED
         loop = asyncio.get_running_loop()
-        self.server = await loop.create_server(lambda: Peer(self), "127.0.0.1", 0, ssl=context)
-        return f"127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        at = at or socket.create_server(("127.0.0.1", 0))
+        self.server = await loop.create_server(lambda: Peer(self), sock=at, ssl=context)
+        return f"{host}:{at.getsockname()[1]}"
 
     async def line(
         self, streams: list[str] | None = None, sessions: list[str] | None = None

@@ -36,12 +36,19 @@ def read(text: str) -> configparser.ConfigParser:
 
 
 @needs_analyze
-def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
-    place = tmp_path / service.UNIT
-    place.write_text(service.unit(tmp_path / "a state %h $HOME"))
+@pytest.mark.parametrize("name", [service.UNIT, service.CONTAIN])
+def test_systemd_finds_nothing_wrong_with_the_unit(name: str, tmp_path: Path) -> None:
+    place = tmp_path / name
+    place.write_text(service.unit(tmp_path / "a state %h $HOME", name))
     done = analyzed("verify", "--man=no", str(place))
-    told = [line for line in (done.stdout + done.stderr).splitlines() if service.UNIT in line]
+    told = [line for line in (done.stdout + done.stderr).splitlines() if name in line]
     assert told == []
+
+
+@needs_analyze
+def test_systemd_would_find_a_mistake_in_it(tmp_path: Path) -> None:
+    place = tmp_path / service.UNIT
+    place.write_text(service.unit(tmp_path))
     place.write_text(place.read_text().replace("Delegate=yes", "Delegat=yes"))
     assert "Delegat" in analyzed("verify", "--man=no", str(place)).stderr
 
@@ -70,6 +77,15 @@ def test_the_unit_starts_this_program_isolated_and_delegates_its_cgroup() -> Non
     assert (found["Delegate"], found["Restart"], found["RestartSec"]) == ("yes", "always", "5")
 
 
+def test_an_isolated_device_is_isolated_before_its_network_is_up() -> None:
+    found = read(service.unit(Path("/srv/a b"), service.CONTAIN))
+    assert found["Service"]["ExecStart"].endswith('"--state" "/srv/a b" "contain"')
+    unit = found["Unit"]
+    assert "network-pre.target" in unit["Before"] and unit["DefaultDependencies"] == "no"
+    # That one begins with `flush ruleset`.
+    assert "nftables.service" in unit["After"]
+
+
 def test_install_writes_the_unit_whole_and_remove_takes_it_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,10 +95,12 @@ def test_install_writes_the_unit_whole_and_remove_takes_it_away(
     said = service.install(state, tmp_path)
     assert said.endswith("systemd does not run here, so nothing was started")
     assert (tmp_path / service.UNIT).read_text() == service.unit(state)
+    assert (tmp_path / service.CONTAIN).read_text() == service.unit(state, service.CONTAIN)
     assert [one.name for one in tmp_path.iterdir() if "new" in one.name] == []
     assert service.state_of(tmp_path)[1].endswith("but systemd does not run here")
     service.remove(tmp_path)
     assert not (tmp_path / service.UNIT).exists() and (state / "key.pem").exists()
+    assert not (tmp_path / service.CONTAIN).exists()
     with pytest.raises(Failed, match="nothing to remove"):
         service.remove(tmp_path)
 

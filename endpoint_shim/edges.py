@@ -1,0 +1,58 @@
+"""The system's own side of containment: its packet filter, what restricts programs, its notices."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from commands.language.wire_contain import Allowance
+from endpoint_shim.firewall import Firewall
+from endpoint_shim.restrictor import Restrictor
+
+
+def firewall() -> Firewall:
+    """What isolates here."""
+    if sys.platform == "win32":
+        from endpoint_shim.windows.firewall import WindowsFirewall
+
+        return WindowsFirewall()
+    from endpoint_shim.linux.firewall import LinuxFirewall
+
+    return LinuxFirewall()
+
+
+def watch_rules(changed: Callable[[], None]) -> None:
+    """Calls `changed` at once where the system tells of others' changes; a look each second sees
+    them anyhow."""
+    if sys.platform != "win32":
+        from endpoint_shim.linux import rule_events
+
+        rule_events.watch(changed)
+
+
+def left_out(rules: tuple[Allowance, ...]) -> list[str]:
+    """What of a selective isolation has nothing here to be for; Windows says it in its table."""
+    if sys.platform == "win32":
+        return []
+    from endpoint_shim.linux import isolation_table
+
+    return isolation_table.left_out(rules)
+
+
+def restrictor(state: Path) -> Restrictor:
+    """What restricts here."""
+    if sys.platform == "win32":
+        from endpoint_shim.windows.restrictor import WindowsRestrictor
+
+        return WindowsRestrictor(state)
+    from endpoint_shim.linux.restrictor import LinuxRestrictor
+
+    return LinuxRestrictor(state)
+
+
+def notify(text: str) -> None:
+    """Tells whoever is signed in; that nobody can be told is no failure."""
+    if sys.platform == "win32":
+        from endpoint_shim.windows import notice
+    else:
+        from endpoint_shim.linux import notice
+    notice.show(text)

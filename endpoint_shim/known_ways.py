@@ -1,0 +1,71 @@
+"""Where the broker (or the proxy before it) is reached while this device is isolated.
+
+An isolated device's programs cannot ask for names, the shim's own among them: the guard asks, and
+leaves here what it found and proved. Without the file names are asked for as ever.
+"""
+
+import asyncio
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+
+import msgspec
+
+from endpoint_shim import durable
+from endpoint_shim.firewall import Address
+from endpoint_shim.own_mark import mark
+
+NAME = "reach.json"
+LONGEST = 65_536
+EACH_S = 4.0
+Way = tuple[Address, int]
+
+
+def keep(state: Path, ways: dict[str, list[Way]]) -> None:
+    """`host:port` and where it is; nothing at all takes the file away."""
+    if not ways:
+        (state / NAME).unlink(missing_ok=True)
+        return
+    text = {place: [[str(one), port] for one, port in found] for place, found in ways.items()}
+    durable.save(state / NAME, msgspec.json.encode(text))
+
+
+def to(state: Path, host: str, port: int) -> list[Way]:
+    """The ways to a host and port; empty where it is to be looked up as ever."""
+    try:
+        with (state / NAME).open("rb") as file:
+            data = file.read(LONGEST)
+        found = msgspec.json.decode(data, type=dict[str, list[tuple[str, int]]])
+        return [(ip_address(one), at) for one, at in found.get(place(host, port), [])]
+    except (OSError, ValueError, msgspec.DecodeError):
+        return []
+
+
+def place(host: str, port: int) -> str:
+    """As an entry of the dial list is written."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def connected(ways: list[Way]) -> socket.socket:
+    """The first that answers; raises the last one's OSError."""
+    loop = asyncio.get_running_loop()
+    failed = OSError("no address is known")
+    for address, port in ways:
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        one = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            one.setblocking(False)
+            mark(one)
+            async with asyncio.timeout(EACH_S):
+                await loop.sock_connect(one, (str(address), port))
+            return one
+        except TimeoutError:
+            one.close()
+            failed = OSError(f"{address} does not answer")
+        except OSError as error:
+            one.close()
+            failed = error
+        except BaseException:
+            one.close()
+            raise
+    raise failed

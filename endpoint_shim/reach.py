@@ -1,0 +1,194 @@
+"""How the broker is reached: what is proven, what is only said, and the plan that follows.
+
+1. An address is open to all of the device only when TLS has proved it (or the control line stands
+   on it). What a name server or the broker merely says is open to the shim's own sockets, no more.
+2. Through a proxy nothing else is open: the proxy itself, to the shim's own sockets.
+3. It only looks and proves; it changes no rule.
+"""
+
+import asyncio
+import sys
+from ipaddress import ip_address
+
+from commands.language.enrolment import enrolment_place
+from commands.language.errors import Unreachable
+from commands.language.wire_contain import Allowance
+from endpoint_shim import dial, known_ways, probe, resolve
+from endpoint_shim.config import Config
+from endpoint_shim.firewall import Address, Plan
+from endpoint_shim.guard_state import MAX_BROKERS, Place
+
+LOOK_UP_S = 6.0
+MAX_SAID = 32
+MAX_WHYS = 4
+
+
+class Reach:
+    """The ways to the broker of one device."""
+
+    def __init__(self, settings: Config, proven: tuple[Place, ...]) -> None:
+        self._settings = settings
+        self._pinned = tuple(settings.identity.dial)
+        self._proven = [one for one in proven if one.place in self._pinned]
+        self._line: Place | None = None
+        self._said: set[Place] = set()
+        self._proxies: set[Address] = set()
+        self.more: tuple[str, ...] = ()
+        """What the broker itself names; still to be proven, for the names that are pinned."""
+
+    @property
+    def proven(self) -> tuple[Place, ...]:
+        return tuple(self._proven)
+
+    @property
+    def known(self) -> bool:
+        """Whether any way to the broker is known without asking for names."""
+        return bool(self._proxies if self._settings.proxy is not None else self._proven)
+
+    @property
+    def on_line(self) -> bool:
+        return self._line is not None
+
+    def line(self, place: str, address: str, port: int) -> bool:
+        """The control line stands on that now, or on nothing; whether the plan is another."""
+        before = self._plan_places()
+        self._line = Place(address, port, place) if place in self._pinned else None
+        if self._line is not None:
+            if self._settings.proxy is None:
+                self._keep(self._line)
+            else:
+                self._proxies.add(ip_address(address))
+        return self._plan_places() != before
+
+    def plan(self, rules: tuple[Allowance, ...]) -> Plan:
+        """Everything that may pass now."""
+        places = self._plan_places()
+        addresses = {one for ways in places for one, _ in ways}
+        return Plan(
+            brokers=places[0],
+            own=places[1],
+            resolvers=frozenset(resolve.servers()),
+            rules=rules,
+            outer=_outer(frozenset(addresses)),
+        )
+
+    def keep_ways(self) -> None:
+        """Leaves to the shim's other processes where the broker is, for they cannot ask."""
+        ways: dict[str, list[known_ways.Way]] = {}
+        if (by := self._settings.proxy) is not None:
+            if self._proxies:
+                ways[known_ways.place(by.host, by.port)] = [
+                    (one, by.port) for one in sorted(self._proxies, key=str)
+                ]
+        else:
+            for one in (*self._proven, *sorted(self._said, key=str)):
+                ways.setdefault(one.place, []).append((ip_address(one.address), one.port))
+            for place, ours in self._enrolments().items():
+                ways.setdefault(place, []).extend(ours)
+        known_ways.keep(self._settings.state, ways)
+
+    def forget_ways(self) -> None:
+        """Names are asked for as ever."""
+        known_ways.keep(self._settings.state, {})
+
+    async def look_up(self) -> bool:
+        """Asks for the names again; whether the plan is another."""
+        before = self._plan_places()
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                if (by := self._settings.proxy) is not None:
+                    self._proxies |= set(await resolve.addresses(by.host))
+                else:
+                    self._hear([one for place in self._named() for one in await self._of(*place)])
+        except TimeoutError:
+            return False
+        return self._plan_places() != before
+
+    async def prove(self) -> tuple[str, bool, str]:
+        """Tries every way at once: the address that the broker was reached at (empty: none),
+        whether the plan is another now, and what was seen where nothing was reached."""
+        way = dial.way(self._settings)
+        if way.proxy is not None:
+            try:
+                await probe.through_proxy(way, self._pinned[0])
+            except Unreachable as error:
+                return "", False, str(error)
+            return f"{way.proxy}", False, ""
+        before = self._plan_places()
+        tried = [*self._proven, *sorted(self._said - set(self._proven), key=str)][:MAX_SAID]
+        if not tried:
+            return "", False, f"no address of {self._pinned[0]} is known"
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._try(way, one)) for one in tried]
+        whys = [task.result() for task in tasks]
+        for one, why in zip(tried, whys, strict=True):
+            if not why:
+                self._keep(one)
+                self._said.discard(one)
+        good = [
+            f"{one.address}:{one.port}" for one, why in zip(tried, whys, strict=True) if not why
+        ]
+        seen = "; ".join(dict.fromkeys(why for why in whys if why).keys())
+        return (good or [""])[0], self._plan_places() != before, seen
+
+    async def _try(self, way: dial.Way, one: Place) -> str:
+        try:
+            await probe.reach(way, one.place, ip_address(one.address), one.port)
+        except Unreachable as error:
+            return str(error)
+        return ""
+
+    def _named(self) -> list[tuple[str, str]]:
+        """What is asked for, and the pinned place that it has to prove to be."""
+        hosts = {dial.place(one)[0]: one for one in self._pinned}
+        more = [one for one in self.more if one not in self._pinned]
+        own = [(one, one) for one in self._pinned]
+        return own + [(one, hosts.get(_host(one), self._pinned[0])) for one in more if _host(one)]
+
+    async def _of(self, named: str, place: str) -> list[Place]:
+        host, port = dial.place(named)
+        return [Place(str(one), port, place) for one in await resolve.addresses(host)]
+
+    def _hear(self, heard: list[Place]) -> None:
+        """What the names say now; of what they no longer say only the line's address stays."""
+        self._said = set(heard[:MAX_SAID]) - set(self._proven)
+        if any(one in self._proven for one in heard):
+            self._proven = [one for one in self._proven if one in heard or one == self._line]
+
+    def _keep(self, one: Place) -> None:
+        self._proven = [one, *(old for old in self._proven if old != one)][:MAX_BROKERS]
+
+    def _plan_places(self) -> tuple[frozenset[tuple[Address, int]], frozenset[tuple[Address, int]]]:
+        """Open to all, and to the shim's own sockets."""
+        if (by := self._settings.proxy) is not None:
+            return frozenset(), frozenset((one, by.port) for one in self._proxies)
+        brokers = {(ip_address(one.address), one.port) for one in self._proven}
+        brokers |= {way for ways in self._enrolments().values() for way in ways}
+        said = {(ip_address(one.address), one.port) for one in self._said}
+        return frozenset(brokers), frozenset(said - brokers)
+
+    def _enrolments(self) -> dict[str, list[known_ways.Way]]:
+        """Where a certificate that ran out is renewed: the same host, at its other port."""
+        if not self._settings.identity.enrolment:
+            return {}
+        host, port = enrolment_place(self._settings.identity.enrolment)
+        found = [
+            (ip_address(one.address), port)
+            for one in self._proven
+            if dial.place(one.place)[0] == host
+        ]
+        return {known_ways.place(host, port): found} if found else {}
+
+
+def _host(named: str) -> str:
+    """The host of what the broker names; nothing for what is no place."""
+    host, _, port = named.rpartition(":")
+    return host.strip("[]") if port.isdecimal() and 0 < int(port) < 65_536 else ""
+
+
+def _outer(brokers: frozenset[Address]) -> frozenset[Address]:
+    if sys.platform == "win32":
+        return frozenset()
+    from endpoint_shim.linux import tunnels
+
+    return tunnels.outer(brokers)

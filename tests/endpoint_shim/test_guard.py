@@ -1,0 +1,211 @@
+"""The guard as a process: it isolates, proves, mends, counts down, and comes back."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from endpoint_shim import guard_state
+from tests.endpoint_shim.door import Door
+from tests.endpoint_shim.linux.guarded import ATTACKER, DEVICE, MOVED, Guarded, guarded
+from tests.endpoint_shim.linux.nets import PROGRAMS, ROOT
+from tests.endpoint_shim.waiting import until
+
+pytestmark = [PROGRAMS, ROOT]
+TABLE = "table inet fireline_isolation"
+
+
+@pytest.fixture
+async def both(tmp_path: Path) -> AsyncIterator[tuple[Guarded, Door]]:
+    async with guarded(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def device(both: tuple[Guarded, Door]) -> Guarded:
+    await both[0].start()
+    return both[0]
+
+
+def blocked(device: Guarded) -> bool:
+    return not device.device.reaches(ATTACKER, 4444, 0.3)
+
+
+async def test_it_isolates_proves_it_and_says_what_is_in_force(device: Guarded) -> None:
+    with device.world.listens(ATTACKER, 4444) as attacker:
+        shell = device.device.connects(ATTACKER, 4444)
+        far, _ = attacker.accept()
+        with shell, far:
+            device.isolate()
+            now = await device.settled()
+            assert (now.stage, now.scope, now.cut) == ("done", "full", 1), now
+            assert now.reached == device.place and now.error == ""
+            assert TABLE in now.table and len(now.table_sha256) == 64
+            with pytest.raises(ConnectionAbortedError):
+                shell.recv(1)
+            assert blocked(device)
+        device.isolate(scope="none")
+        now = await device.settled()
+        assert (now.stage, now.scope, now.table_sha256) == ("done", "none", "")
+        assert not blocked(device)
+        assert TABLE not in device.rules()
+
+
+async def test_without_the_broker_it_is_undone_and_says_what_was_seen(
+    both: tuple[Guarded, Door],
+) -> None:
+    device, door = both
+    await device.start()
+    door.server.close()  # type: ignore[union-attr]
+    device.device.run("nft", "-f", "-", given="table inet own {\n\tchain c {\n\t}\n}\n")
+    before = device.rules()
+    device.isolate()
+    await device.until(lambda i: i.stage == "converging" and i.scope == "full")
+    now = await device.settled()
+    assert (now.stage, now.scope) == ("failed", "none")
+    assert device.place in now.error and f"asked from {DEVICE} by d0" in now.error
+    assert device.rules() == before
+    # That generation is answered for good, whoever asks again and whatever comes back.
+    await device.stop()
+    await device.start()
+    await device.until(lambda i: i.stage == "failed")
+    assert TABLE not in device.rules()
+
+
+async def test_by_force_it_stays_without_the_broker_and_ends_in_its_time(
+    both: tuple[Guarded, Door],
+) -> None:
+    device, door = both
+    await device.start()
+    door.server.close()  # type: ignore[union-attr]
+    with device.world.listens(ATTACKER, 4444):
+        device.isolate(force=True, ttl_s=7.0)
+        now = await device.until(lambda i: i.stage == "done" and i.scope == "full")
+        assert "kept by force" in now.error and now.reached == ""
+        assert blocked(device)
+        now = await device.until(lambda i: i.ended_by == "ttl")
+        assert (now.stage, now.scope) == ("done", "none")
+        assert not blocked(device)
+
+
+async def test_force_without_a_time_is_refused(device: Guarded) -> None:
+    device.isolate(force=True)
+    now = await device.settled()
+    assert now.stage == "failed" and "-ttl" in now.error
+
+
+async def test_flushed_rules_are_back_within_two_seconds_and_it_is_told(device: Guarded) -> None:
+    device.isolate()
+    await device.settled()
+    before = device.rules()
+    device.device.run("nft", "flush", "ruleset")
+    await until(lambda: device.rules() == before, 10.0)
+    assert (await device.saw("tampering")).text
+    now = await device.until(lambda i: i.mended == 1)
+    assert now.stage == "done"
+
+
+async def test_a_rule_slipped_in_is_taken_out_and_told(device: Guarded) -> None:
+    device.isolate()
+    await device.settled()
+    device.device.run("nft", "insert", "rule", "inet", "fireline_isolation", "output", "accept")
+    await until(lambda: blocked(device), 10.0)
+    await device.saw("tampering")
+
+
+async def test_only_a_higher_generation_changes_anything(device: Guarded) -> None:
+    device.generation = 4
+    device.isolate()
+    await device.settled()
+    for generation in (3, 5):  # late, and again
+        device.generation = generation - 1
+        device.isolate(scope="none")
+    device.generation = 5
+    device.isolate(ttl_s=3600.0)
+    now = await device.settled()
+    assert now.scope == "full" and now.left_s is not None and now.left_s > 3500
+    assert guard_state.wanted(device.state).isolation.generation == 6  # type: ignore[union-attr]
+
+
+async def test_killed_in_the_middle_it_is_taken_up_again(device: Guarded) -> None:
+    device.isolate()
+    await device.settled()
+    await device.kill()
+    assert blocked(device)
+    device.device.run("nft", "flush", "ruleset")  # while nobody looks
+    device.said.clear()
+    await device.start()
+    assert (await device.settled()).scope == "full"
+    assert TABLE in device.rules()
+    await device.saw("note")
+
+
+async def test_the_countdown_goes_on_over_a_restart(device: Guarded) -> None:
+    device.isolate(ttl_s=6.0)
+    await device.settled()
+    await device.kill()
+    await device.start()
+    now = await device.until(lambda i: i.ended_by == "ttl")
+    assert now.scope == "none"
+    assert TABLE not in device.rules()
+
+
+async def test_the_devices_own_policy_forbids_it_whatever_the_broker_says(device: Guarded) -> None:
+    (device.state / "policy.toml").write_text('deny = ["isolate"]\n')
+    os.chmod(device.state / "policy.toml", 0o600)
+    device.isolate()
+    now = await device.settled()
+    assert (now.stage, now.scope) == ("failed", "none")
+    assert "isolate on web-01 by its own policy (policy.toml line 1)" in now.error
+    assert TABLE not in device.rules()
+
+
+async def test_a_policy_that_forbids_the_release_keeps_it(device: Guarded) -> None:
+    device.isolate()
+    await device.settled()
+    (device.state / "policy.toml").write_text('deny = ["release"]\n')
+    os.chmod(device.state / "policy.toml", 0o600)
+    device.isolate(scope="none")
+    now = await device.settled()
+    assert (now.stage, now.scope) == ("failed", "full") and "release on web-01" in now.error
+    assert TABLE in device.rules()
+
+
+async def test_a_line_on_another_address_is_open_from_then_on(device: Guarded) -> None:
+    device.isolate()
+    await device.settled()
+    with device.world.listens(MOVED, 8443):
+        assert not device.device.reaches(MOVED, 8443)
+        device.line(MOVED, 8443)
+        await until(lambda: device.device.reaches(MOVED, 8443, 0.2))
+
+
+async def test_a_second_wish_takes_the_place_of_one_that_is_not_proven(
+    both: tuple[Guarded, Door],
+) -> None:
+    device, door = both
+    await device.start()
+    door.server.close()  # type: ignore[union-attr]
+    device.isolate()
+    await device.until(lambda i: i.stage == "converging" and i.scope == "full")
+    device.isolate(scope="none")
+    now = await device.settled()
+    assert (now.stage, now.scope) == ("done", "none")
+    assert TABLE not in device.rules()
+
+
+async def test_what_was_proven_comes_back_when_the_next_one_is_not(
+    both: tuple[Guarded, Door],
+) -> None:
+    device, door = both
+    await device.start()
+    device.isolate()
+    first = await device.settled()
+    door.server.close()  # type: ignore[union-attr]
+    rule = {"name": "x", "network": "203.0.113.0/24"}
+    from commands.language.wire_contain import Allowance
+
+    device.isolate(scope="selective", rules=(Allowance(**rule),))  # type: ignore[arg-type]
+    now = await device.settled()
+    assert (now.stage, now.scope, now.table_sha256) == ("failed", "full", first.table_sha256)
