@@ -23,7 +23,7 @@ from commands.library import Library
 from commands.shell import Shell
 from server.doors.asked import wants_json
 from server.doors.client import Client, Stdin
-from server.doors.following import Face
+from server.doors.face import Face
 from server.doors.plain_view import PlainView
 from server.doors.station import Station
 from server.live.render import Shown

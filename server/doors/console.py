@@ -279,6 +279,11 @@ class Console(ConsoleScreen):
             kept.behind = True
             self._lost_under.set()
             return None if kept.cancelled_by else kept  # that has its own answer
+        starting = self._new_job()
+        if isinstance(starting, DeviceJob) and not isinstance(starting, TerminalJob):
+            starting.behind = True
+            self._lost_under.set()
+            return None if starting.cancelled_by else starting
         if following is None or following.job not in session.running:
             return None
         on_device = isinstance(following.job, DeviceJob)

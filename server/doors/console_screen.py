@@ -4,6 +4,7 @@ What runs in front is shown here, with its progress, its Ctrl-C and its stop lin
 """
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from server.doors.border import showing
 from server.doors.client import Client
 from server.doors.completing import CommandCompleter
 from server.doors.console_face import ConsoleFace
-from server.doors.following import Face, Following, Page
+from server.doors.face import Face
+from server.doors.following import Following, Page
 from server.doors.keys import KeyInput
 from server.doors.live_view import LiveView
 from server.doors.marks import Marks
@@ -25,6 +27,7 @@ from server.doors.own_history import OwnHistory
 from server.doors.paging import Pager
 from server.doors.plain_prompt import PlainPrompt
 from server.doors.player import Played, Player
+from server.doors.progress_line import ProgressLine
 from server.doors.prompt import Prompt
 from server.doors.screen import make_screen
 from server.doors.station import Station
@@ -33,6 +36,7 @@ from server.live.company import may_open
 from server.live.job import Job
 from server.live.preferences import KEYS
 from server.live.remote_words import RemoteWords
+from server.live.render import Renderer
 from server.live.render.messages import wrapped
 from server.live.responder import Door
 from server.live.session import Session
@@ -58,7 +62,9 @@ class ConsoleScreen(Station):
         self._following: Following | None = None
         self._interrupt: Callable[[], object] | None = None
         self._keeping: Job | None = None
-        """What runs in front for a file of the evidence, until its device is lost."""
+        """What runs in front for a file of the evidence, until it is put behind."""
+        self._new_job: Callable[[], Job | None] = lambda: None
+        """What the line in front made, while its start is waited for."""
         self._lost_under = asyncio.Event()
         self._stop_asked = False
         self._warned = False
@@ -124,25 +130,33 @@ class ConsoleScreen(Station):
 
     # Running.
     async def started(self, typed: TypedLine) -> Job:
-        """Waits for the start, and says so after a second; Ctrl-C stops it as soon as it can be."""
+        """Waits for the start, and says so after a second; Ctrl-C stops it as soon as it can be.
+
+        A device that is lost before it has started lets go of the prompt: it waits behind.
+        """
         loop = asyncio.get_running_loop()
         session, began, known = self.here, loop.time(), set(self.here.jobs)
         asked: list[Job] = []
 
+        def new() -> list[Job]:
+            return [session.jobs[number] for number in set(session.jobs) - known]
+
         def stop() -> None:
-            new = [session.jobs[number] for number in set(session.jobs) - known]
             self._stop_asked = True
-            for job in new:
+            for job in new():
                 if job not in asked:
                     asked.append(job)
                     self.broker.own(_cancelled(job))
 
         self._interrupt, self._stop_asked = stop, False
+        self._new_job, self._lost_under = lambda: next(iter(new()), None), asyncio.Event()
         self.keys.look()
         starting = asyncio.create_task(super().started(typed))
         try:
             while not starting.done():
                 await asyncio.wait({starting}, timeout=0.25)
+                if self._lost_under.is_set() and (lost := self._new_job()) is not None:
+                    return lost
                 if not starting.done() and loop.time() - began > 1.0:
                     waiting = f"waiting for {self.device_name() or 'the broker'}, "
                     self._face.redraw(f"{waiting}{loop.time() - began:.0f} s   Ctrl-C stop")
@@ -151,7 +165,7 @@ class ConsoleScreen(Station):
                 stop()
             return job
         finally:
-            self._interrupt = None
+            self._interrupt, self._new_job = None, lambda: None
             self._face.redraw("")
             starting.cancel()  # station.py lets what it shields go on
 
@@ -215,6 +229,8 @@ class ConsoleScreen(Station):
         self._keeping, self._lost_under = job, asyncio.Event()
         keeping = asyncio.create_task(showing(job, session.keep_output(job)))
         lost = asyncio.create_task(self._lost_under.wait())
+        drawing = asyncio.create_task(self._how_far(job).run())
+        self.keys.look()
         try:
             await asyncio.wait({keeping, lost}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -223,10 +239,20 @@ class ConsoleScreen(Station):
         finally:
             self._keeping = self._interrupt = None
             lost.cancel()
+            drawing.cancel()
+            await asyncio.wait({drawing})  # its line is gone then
         if keeping.done():
             return self.told_of_kept(job, keeping.result())
+        if not session.away.lost:
+            self.say_behind(job)
         self.broker.own(_told_later(session, keeping))
         return 0
+
+    def _how_far(self, job: Job) -> ProgressLine:
+        """Of what goes into a file: the form of that is not the screen's."""
+        shown = dataclasses.replace(job.options, output=None)
+        renderer = Renderer.of(job.command, shown, self.style, job.number, job.device or None)
+        return ProgressLine(job, renderer, self.style, self._face)
 
     async def watch(self, following: Following) -> str:
         self._following = following
@@ -246,6 +272,10 @@ class ConsoleScreen(Station):
             return True
         if self._interrupt is not None and key == b"\x03":
             self._interrupt()
+            return True
+        if self._keeping is not None and key == b"\x1a":
+            self._keeping.behind = True
+            self._lost_under.set()
             return True
         return False
 

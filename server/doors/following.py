@@ -1,35 +1,21 @@
 """Shows one running command on a client: its items as they come, its progress, its end.
 
 1. A slow client holds up its own showing alone: items are read from the kept result.
-2. The progress line is drawn after half a second, at most four times a second, and is gone before
-   anything else is written. It is looked at once before, so that the first has a rate.
+2. The progress line is gone before anything else is written.
 3. The first Ctrl-C asks the device to stop and waits for its answer; the second stops waiting.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from commands.language.errors import Unreachable
-from commands.language.items import Progress
+from server.doors.face import Face
+from server.doors.progress_line import EVERY_S, ProgressLine
 from server.live.job import Job
 from server.live.render import Renderer, Shown, Style, error_shown
 
-PROGRESS_AFTER = 0.5
-PROGRESS_EVERY = 0.25
-
 Outcome = Literal["ended", "behind", "let go"]
-
-
-class Face(Protocol):
-    """Where it is shown."""
-
-    def show(self, shown: Shown) -> None: ...
-    def redraw(self, line: str) -> None:
-        """Puts a line in the place of the one drawn so before; empty takes it away."""
-        ...
-
-    async def drain(self) -> None: ...
 
 
 Page = Callable[[Shown], Awaitable[bool]]
@@ -47,10 +33,8 @@ class Following:
         self._over: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._cancelling: asyncio.Task[None] | None = None
         self._answer: str | None = None
-        self._began = asyncio.get_running_loop().time()
-        self._quiet_since = self._began
+        self._line = ProgressLine(job, renderer, style, face)
         self._paging = False
-        self._quarter = -2
 
     async def run(self) -> Outcome:
         """Until the end of the command, or of the showing."""
@@ -130,7 +114,7 @@ class Following:
         if not shown:
             return
         self._face.redraw("")
-        self._quiet_since = asyncio.get_running_loop().time()
+        self._line.quiet_since = asyncio.get_running_loop().time()
         self._paging = True
         wanted = await self._page(shown)
         self._paging = False
@@ -145,7 +129,7 @@ class Following:
     async def _tick(self) -> None:
         """What time brings: rows held back long enough, and the progress line."""
         loop = asyncio.get_running_loop()
-        draw_at = self._began + PROGRESS_EVERY
+        draw_at = self._line.began + EVERY_S
         while True:
             wait = draw_at - loop.time()
             if self._renderer.deadline is not None:
@@ -154,28 +138,9 @@ class Following:
             await self._put(self._renderer.tick())
             now = loop.time()
             if now >= draw_at:
-                draw_at = now + PROGRESS_EVERY
-                self._draw_progress(now)
-
-    def _draw_progress(self, now: float) -> None:
-        if self._paging or not self.job.running:
-            return
-        progress, took = self.job.progress, now - self._began
-        if progress is not None or now - self._quiet_since > 1.0:
-            line = self._renderer.progress(progress, took)
-            if took >= PROGRESS_AFTER and not self._style.plain:
-                self._face.redraw(line)
-            elif took >= PROGRESS_AFTER and line:
-                self._each_quarter(progress, line)
-
-    def _each_quarter(self, progress: Progress | None, line: str) -> None:
-        """With `plain on`: a line of its own each quarter, and one while nothing is known."""
-        quarter = -1
-        if progress is not None:
-            quarter = progress.done * 4 // progress.total if progress.total else 0
-        if quarter > self._quarter:
-            self._quarter = quarter
-            self._note(line.replace("…", "..."))
+                draw_at = now + EVERY_S
+                if not self._paging:
+                    self._line.draw(now)
 
     async def _ended(self) -> None:
         if self._cancelling is not None:

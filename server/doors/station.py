@@ -21,7 +21,8 @@ from commands.status import Status
 from server.doors.asked import refuse_behind, wants_json
 from server.doors.border import showing
 from server.doors.client import Client
-from server.doors.following import Face, Following, Page
+from server.doors.face import Face
+from server.doors.following import Following, Page
 from server.doors.player import Played
 from server.doors.questions import of_device, reasoned, says_yes
 from server.doors.replaying import cast_lines, recording_of, some_lines
@@ -157,10 +158,13 @@ class Station(ABC):
 
     async def _shown(self, job: Job) -> int:
         if job.behind:
-            number = job.number
-            self.say(f"job {number} runs behind: fg {number}, status {number}, cancel {number}")
+            self.say_behind(job)
             return 0
         return await (self.kept(job) if job.options.keep else self.follow(job))
+
+    def say_behind(self, job: Job) -> None:
+        number = job.number
+        self.say(f"job {number} runs behind: fg {number}, status {number}, cancel {number}")
 
     async def action_comment(self, word: str, device: str) -> str | None:
         """Asked of who can answer; None where nobody can: the action says what to type."""

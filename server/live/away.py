@@ -41,8 +41,11 @@ class Away:
         self._tell()
         self.lost, self._since = True, asyncio.get_running_loop().time()
         job = self.put_behind()
-        goes_on = f"; {job.spec.word} goes on there as job {job.number}" if job is not None else ""
-        told = goes_on or f": {visible(reason)}"
+        told = f": {visible(reason)}"
+        if isinstance(job, DeviceJob) and job.stream is None:
+            told = f"; {job.spec.word} had not started there, job {job.number} waits for it"
+        elif job is not None:
+            told = f"; {job.spec.word} goes on there as job {job.number}"
         self._session.notify(f"{self._name} lost {self._clock}{told}")
 
     def device_back(self, streams: Collection[str]) -> None:

@@ -274,6 +274,7 @@ class DeviceJob(Job):
             case items.Hole() if self._file is not None:
                 if not self._is_too_much(item.size):
                     self._fed(self._file.skip(item.size))
+                    self.bytes += item.size
             case items.Done():
                 self._done = item
                 self._end(self._done_error(item), item)

@@ -84,6 +84,28 @@ def find(s: Screen, house: House, hay: Mount, ending: str = "") -> None:
     assert len(rows(house)) < NEEDLES, "the walk was over before it could be held"
 
 
+def test_what_had_not_started_yet_waits_behind_and_says_what_became_of_it(
+    house: House, hay: Mount
+) -> None:
+    shim = house.shims[DEVICE]
+    with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=120) as s:
+        find(s, house, hay, " &")
+        s.until(rf"^{DEVICE} \[1 job\] />$")
+        with Silent(shim):  # no worker waits for a second command
+            s.enter("dir /")
+            s.until(rf"^waiting for {DEVICE}, \d s   Ctrl-C stop$")
+            shim.supervisor.kill()
+            s.until(
+                rf"^{DEVICE} lost \d\d:\d\d:\d\dZ; dir had not started there, job 2 waits for it$",
+                seconds=5,
+            )
+            s.until(rf"^{DEVICE} \[lost, \d jobs?\] />$")
+            s.until(rf"^job 2 failed: dir could not start on {DEVICE}: not dialled within 15 s", 30)
+        s.type("\x03")
+        s.enter("exit")
+        s.status(30)
+
+
 def test_what_runs_in_front_goes_on_behind_and_no_row_is_missed(house: House, hay: Mount) -> None:
     with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=120) as s:
         find(s, house, hay)

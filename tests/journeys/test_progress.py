@@ -55,6 +55,28 @@ def test_a_getfile_says_how_far_it_is_at_most_four_times_a_second(
         s.status(30)
 
 
+def test_what_goes_into_a_file_says_how_far_it_is_and_may_be_put_behind(
+    house: House, tmp_path: Path
+) -> None:
+    with (tmp_path / "mem.dmp").open("wb") as file:
+        file.truncate(BIG)
+    with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=120) as s:
+        s.until(rf"^{DEVICE} .*>$")
+        s.enter(f"getfile {tmp_path}/mem.dmp > first")
+        s.until(lambda s: len(drawn(s, r"mem\.dmp")) >= 2)
+        s.type("\x03")
+        s.until(r"^cancelled: getfile stopped on .*, #1$")
+        s.enter(f"getfile {tmp_path}/mem.dmp > second")
+        s.until(r"^mem\.dmp  \d+ %  \d+\.\d+ of 20\.0+ GB  .* left" + KEYS)
+        s.type("\x1a")
+        s.until(r"^job 2 runs behind: fg 2, status 2, cancel 2$")
+        s.until(rf"^{DEVICE} \[1 job\] .*>$")
+        s.enter("cancel 2")
+        s.until(r"^(job 2|second kept|nothing is kept as second).*$")
+        s.enter("exit")
+        s.status(30)
+
+
 def test_a_putfile_says_what_the_device_has_acknowledged(house: House, tmp_path: Path) -> None:
     added = house.run("library add image.bin", stdin=bytes(PUSHED))
     assert added.status == 0, added.err
