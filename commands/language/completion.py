@@ -32,6 +32,11 @@ class Candidates(Protocol):
         """What is in the folder of a path as far as it is typed, each as a whole path."""
         ...
 
+    def on(self, device: str) -> "tuple[Candidates, Collection[str]] | None":
+        """The same on another device, and the words that are not there; None where nothing on it
+        can be told."""
+        ...
+
 
 @dataclass(frozen=True)
 class Completion:
@@ -119,14 +124,20 @@ class _Place:
         wanted, given, free = _read(spec, self.before[1:])
         if free is not None and free.mark is Mark.LINE:
             at = len(self.before) - given.count(free.name)
-            rest = [*self.before[at:], self.word]
-            return _Place(rest, self.candidates, self.not_here, here=False).found()
+            return self._line(self.before[at - 1].text, [*self.before[at:], self.word])
         if wanted is not None:
             return self._values(spec, wanted)
         if self.word.bare and self.word.text.startswith("-"):
             return self._flags(spec, given)
         values = [] if free is None else self._values(spec, free)
         return values or ([] if self.word.text or not self.word.bare else self._flags(spec, given))
+
+    def _line(self, device: str, words: list[Word]) -> list[Completion]:
+        """The line of `on NAME …`, as it is completed on that device."""
+        there = self.candidates.on(device) if self.here else None
+        if there is None:
+            return _Place(words, self.candidates, self.not_here, here=False).found()
+        return _Place(words, *there).found()
 
     def _words(self) -> list[Completion]:
         words = {w: c.spec for w, c in discover().items() if w not in self.not_here}

@@ -4,18 +4,19 @@ A device is asked only by `remote_words`, and not waited for longer than a menu 
 that comes after the next key is none.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
-from commands.language.completion import complete
+from commands.language.completion import Candidates, complete
 from commands.language.visible import visible
-from server.identity.access import may_see
 from server.live.device_words import not_here_words
+from server.live.inventory import Device
 from server.live.remote_words import Kind, RemoteWords, folder_of
 from server.live.session import Session
+from server.live.tab_session import TabSession
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -23,18 +24,27 @@ if TYPE_CHECKING:
 LONGEST = 2048
 
 
-class Known:
-    """What can stand in a place, as (text, meaning). `wished` is what the device would know."""
+class Wished(NamedTuple):
+    """What a device would know, and the session in which it is asked."""
 
-    def __init__(self, broker: "Rooms", session: Session, remote: RemoteWords) -> None:
-        self._broker, self._session, self._remote = broker, session, remote
-        self.wished: tuple[Kind, str] | None = None
+    opened: Callable[[], Awaitable[Session | None]]
+    kind: Kind
+    folder: str
+
+
+class Known:
+    """What can stand in a place, as (text, meaning)."""
+
+    def __init__(
+        self, broker: "Rooms", session: Session, remote: RemoteWords, tab: TabSession
+    ) -> None:
+        self._broker, self._session = broker, session
+        self._remote, self._tab = remote, tab
+        self.wished: Wished | None = None
 
     def devices(self) -> Iterable[tuple[str, str]]:
-        rules, person = self._broker.access.rules, self._session.person
-        for device in self._broker.inventory.all():
-            if may_see(rules, person, device.ref):
-                yield device.name, "online" if device.online else "offline"
+        for device in self._broker.sessions.seen_by(self._session.person):
+            yield device.name, "online" if device.online else "offline"
 
     def jobs(self) -> Iterable[tuple[str, str]]:
         for number, job in sorted(self._session.jobs.items(), reverse=True):
@@ -52,44 +62,96 @@ class Known:
 
     def paths(self, typed: str) -> Iterable[tuple[str, str]]:
         device = self._session.device
-        windows = device is not None and device.platform == "windows"
-        return self._on_device("paths", folder_of(typed, windows))
+        return self._on_device("paths", folder_of(typed, _is_windows(device)))
+
+    def on(self, device: str) -> "tuple[Candidates, Collection[str]] | None":
+        named = self._broker.inventory.named(device)
+        if named is None or not named.online:
+            return None
+        if named not in self._broker.sessions.seen_by(self._session.person):
+            return None
+        asked = self._tab.on(named)
+        return There(self, named), not_here_words(asked or self._session)
 
     def _on_device(self, kind: Kind, folder: str) -> Iterable[tuple[str, str]]:
         if self._session.device is None:
             return ()
-        words = self._remote.known(self._session, kind, folder)
+        return self.told(self._session, self._here, kind, folder)
+
+    def told(
+        self,
+        session: Session | None,
+        opened: Callable[[], Awaitable[Session | None]],
+        kind: Kind,
+        folder: str,
+    ) -> Iterable[tuple[str, str]]:
+        """What a device said in a session; a wish where it has to be asked."""
+        words = self._remote.known(session, kind, folder) if session is not None else None
         if words is None:
-            self.wished = kind, folder
+            self.wished = Wished(opened, kind, folder)
         return words or ()
+
+    async def _here(self) -> Session:
+        return self._session
+
+
+class There(Known):
+    """Inside `on NAME …`: paths and pids of that device; a new session there has no jobs yet."""
+
+    def __init__(self, outside: Known, device: Device) -> None:
+        super().__init__(outside._broker, outside._session, outside._remote, outside._tab)
+        self._outside, self._device = outside, device
+
+    def jobs(self) -> Iterable[tuple[str, str]]:
+        return ()
+
+    def paths(self, typed: str) -> Iterable[tuple[str, str]]:
+        return self._on_device("paths", folder_of(typed, _is_windows(self._device)))
+
+    def on(self, device: str) -> None:
+        return None
+
+    def _on_device(self, kind: Kind, folder: str) -> Iterable[tuple[str, str]]:
+        session = self._tab.on(self._device)
+        return self._outside.told(session, self._opened, kind, folder)
+
+    async def _opened(self) -> Session | None:
+        return await self._tab.opened(self._device)
+
+
+def _is_windows(device: Device | None) -> bool:
+    return device is not None and device.platform == "windows"
 
 
 class CommandCompleter(Completer):
     """prompt_toolkit's side of it."""
 
-    def __init__(self, broker: "Rooms", here: Callable[[], Session], remote: RemoteWords) -> None:
-        self._broker, self._here, self._remote = broker, here, remote
+    def __init__(self, broker: "Rooms", here: Callable[[], Session], tab: TabSession) -> None:
+        self._broker, self._here, self._tab = broker, here, tab
+        self._remote = RemoteWords(broker.sessions)
         self._answered: CompleteEvent | None = None
 
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterable[Completion]:
-        return self._found(document, Known(self._broker, self._here(), self._remote))
+        return self._found(document, self._known())
 
     async def get_completions_async(
         self, document: Document, complete_event: CompleteEvent
     ) -> AsyncGenerator[Completion, None]:
         if complete_event is self._answered:
             return  # asked again by itself, for a key came meanwhile
-        here = self._here()
-        known = Known(self._broker, here, self._remote)
+        known = self._known()
         found = self._found(document, known)
         if known.wished is not None:
-            await self._remote.ask(here, *known.wished)
-            found = self._found(document, Known(self._broker, here, self._remote))
+            await self._remote.ask(*known.wished)
+            found = self._found(document, self._known())
         self._answered = complete_event
         for completion in found:
             yield completion
+
+    def _known(self) -> Known:
+        return Known(self._broker, self._here(), self._remote, self._tab)
 
     def _found(self, document: Document, known: Known) -> list[Completion]:
         text, cursor = document.text, document.cursor_position

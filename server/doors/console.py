@@ -114,6 +114,7 @@ class Console(ConsoleScreen):
 
     async def close(self) -> None:
         self._stop_watching()
+        self._tab.close()
         await super().close()
 
     async def _leave_session(self, session: Session, why: str | None) -> None:
@@ -197,6 +198,7 @@ class Console(ConsoleScreen):
 
     async def line(self, text: str) -> int:
         self._write(self._marks.output())
+        self._tab.leave()
         status = await super().line(text)
         self._write(self._marks.ended(status))
         return status

@@ -35,11 +35,11 @@ from server.doors.terminals import Terminals
 from server.live.company import may_open
 from server.live.job import Job
 from server.live.preferences import KEYS
-from server.live.remote_words import RemoteWords
 from server.live.render import Renderer
 from server.live.render.messages import wrapped
 from server.live.responder import Door
 from server.live.session import Session
+from server.live.tab_session import TabSession
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -80,7 +80,7 @@ class ConsoleScreen(Station):
         """The exit status where a session ended by itself, not by its person."""
         self._watching: asyncio.Task[None] | None = None
         self._history = OwnHistory(())
-        self._remote = RemoteWords()
+        self._tab = TabSession(broker.sessions, self.responder)
         self._player: Player | LiveView | None = None
 
     # client.Taker
@@ -118,7 +118,7 @@ class ConsoleScreen(Station):
             self.keys,
             screen,
             self._history,
-            CommandCompleter(self.broker, lambda: self.here, self._remote),
+            CommandCompleter(self.broker, lambda: self.here, self._tab),
             grey=lambda: self.color and not self.own.plain,
             leave_key=self._leave_key,
         )

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import dataclasses
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Literal
 
 from commands.language.command import find
@@ -25,6 +26,9 @@ from server.live.job import Job
 
 if TYPE_CHECKING:
     from server.live.session import Session
+    from server.live.sessions import Sessions
+
+    Opened = Callable[[], Awaitable[Session | None]]
 
 Kind = Literal["paths", "pids"]
 Words = list[tuple[str, str]]
@@ -38,9 +42,10 @@ MOST_KEPT = 16
 
 
 class RemoteWords:
-    """Of one console; the session is the one in which a line typed now is run."""
+    """Of one console; the session is the one in which a line typed now is run, or Tab's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, sessions: "Sessions") -> None:
+        self._sessions = sessions
         self._kept: OrderedDict[tuple[str, str, str, str], tuple[float, Words]] = OrderedDict()
         self._asking = False
 
@@ -50,24 +55,26 @@ class RemoteWords:
         now = asyncio.get_running_loop().time()
         return kept[1] if kept is not None and now - kept[0] < KEPT_S else None
 
-    async def ask(self, session: "Session", kind: Kind, folder: str) -> None:
+    async def ask(self, opened: "Opened", kind: Kind, folder: str) -> None:
         """Asks the device, and waits as long as a menu may.
 
-        The question is the session's: a console that closes meanwhile leaves no half a command.
+        The question is not the console's: one that closes meanwhile leaves no half a command.
         """
         if self._asking:
             return
         self._asking, answered = True, asyncio.Event()
-        session.sessions.soon(self._asked(session, kind, folder, answered))
+        self._sessions.soon(self._asked(opened, kind, folder, answered))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SHOWN_WITHIN_S):
                 await answered.wait()
 
     async def _asked(
-        self, session: "Session", kind: Kind, folder: str, answered: asyncio.Event
+        self, opened: "Opened", kind: Kind, folder: str, answered: asyncio.Event
     ) -> None:
         try:
-            await self._ask(session, kind, folder)
+            session = await opened()
+            if session is not None:
+                await self._ask(session, kind, folder)
         finally:
             self._asking = False
             answered.set()

@@ -61,6 +61,18 @@ def _check_room(sessions: "Sessions", device: Device) -> None:
         )
 
 
+def has_room_beside(sessions: "Sessions", person: str, device: Device) -> bool:
+    """Whether a session more would leave room for one that somebody comes to work in."""
+    limits = sessions.limits
+    every, mine, _ = slots(sessions, person)
+    here = [s for s in sessions.live.values() if s.device is device and s.responder.door in SLOTS]
+    return (
+        every + 1 < limits.sessions
+        and mine + 1 < limits.sessions_per_person
+        and len(here) + 1 < limits.sessions_per_device
+    )
+
+
 def slots(sessions: "Sessions", person: str) -> tuple[int, int, int]:
     """Sessions on devices: of everybody, of this person, and those that take no slot."""
     held = [s for s in sessions.live.values() if s.device is not None]

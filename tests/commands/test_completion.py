@@ -15,7 +15,8 @@ discover()
 class Known(Candidates):
     """A broker that knows a few names."""
 
-    def __init__(self, library: list[str] | None = None) -> None:
+    def __init__(self, library: list[str] | None = None, there: str = "") -> None:
+        self._there = there
         self._library = library or ["triage.sh", "my tool.exe", "-rf", """it's $HOME "x" [1].txt"""]
 
     def devices(self) -> Found:
@@ -41,6 +42,10 @@ class Known(Candidates):
             ("/etc/hosts.d/", "folder"),
             ("raw:/etc/i%FFj", "3 bytes"),
         ]
+
+    def on(self, device: str) -> tuple[Candidates, tuple[str, ...]] | None:
+        """Of one device more is known: its paths, and that it has no `shell`."""
+        return (Known(), ("shell",)) if device == self._there else None
 
 
 def offered(line: str, not_here: tuple[str, ...] = ()) -> list[str]:
@@ -85,6 +90,26 @@ def offered(line: str, not_here: tuple[str, ...] = ()) -> list[str]:
 )
 def test_what_fits_at_the_cursor_is_offered(line: str, expected: list[str]) -> None:
     assert offered(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("on db-02 cat /etc/h", ["/etc/hosts", "/etc/hosts.d/", "raw:/etc/i%FFj"]),
+        ("on db-02 cd /etc/h", ["/etc/hosts.d/"]),
+        ("on db-02 processes 79", ["79", "796"]),
+        ("on db-02 sh", []),
+        ("on db-02 get", ["getfile"]),
+        ("on db-02 getfile x -a", ["-auto"]),
+        ("on -comment 'a b' db-02 cat /etc/h", ["/etc/hosts", "/etc/hosts.d/", "raw:/etc/i%FFj"]),
+        ("on web-01 cat /etc/h", []),
+        ("on web-01 sh", ["shell"]),
+        ("on db-02 on db-02 cat /etc/h", []),
+    ],
+)
+def test_inside_on_it_is_that_device_that_is_asked(line: str, expected: list[str]) -> None:
+    known = Known(there="db-02")
+    assert [c.text for c in complete(line, len(line), known)] == expected
 
 
 def test_what_is_not_here_is_not_offered() -> None:

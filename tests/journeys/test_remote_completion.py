@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from server.audit.records import CommandTyped
+from server.audit.records import CommandTyped, SessionEnded
 from tests.doors.rig import RULES, Rig
 from tests.journeys.screen import Screen
 from tests.journeys.test_console_journey import on_screen
@@ -122,3 +122,56 @@ async def test_a_device_that_does_not_answer_holds_up_no_key(house: Rig, place: 
                 process.send_signal(signal.SIGCONT)
 
     await on_screen(house, play, "connect", "web-01", columns=150)
+
+
+async def of_tab(rig: Rig) -> list[tuple[str, ...]]:
+    """The sessions that Tab opened: on which device, and why they ended."""
+    assert rig.broker is not None
+    found = []
+    for summary in await rig.broker.journal.sessions():
+        bodies = [record.body async for record in rig.broker.journal.records(summary.session)]
+        lines = [body.line for body in bodies if isinstance(body, CommandTyped)]
+        if lines and all(line.startswith("Tab: ") for line in lines):
+            ends = [body.reason for body in bodies if isinstance(body, SessionEnded)]
+            found.append((summary.device, *ends))
+    return found
+
+
+async def test_inside_on_paths_and_pids_of_that_device_are_offered(house: Rig, place: Path) -> None:
+    pid = os.getpid()
+
+    def play(s: Screen) -> None:
+        s.until(r"^fireline>")
+        tab(s, f"on web-01 cat {place}/on", r"only folder/'$")
+        tab(s, "de", r"only folder/deep\.txt'$")
+        s.type(" \r")
+        s.until(r"^deep and found$")
+        tab(s, f"on web-01 processes {str(pid)[:-1]}", rf"processes {pid}$|^ *{pid} ")
+        s.type("\x03")
+        tab(s, "on web-01 getfile x -a", r"getfile x -auto$")
+        s.type("\x03")
+
+    await on_screen(house, play, columns=150)
+    assert house.broker is not None
+    for session in list(house.broker.sessions.live.values()):
+        await session.ended.wait()
+    assert await of_tab(house) == [("web-01", "Tab has no more questions")] * 2
+
+
+async def test_no_session_is_opened_by_a_key_where_a_comment_is_wanted(
+    house: Rig, place: Path
+) -> None:
+    house.write_access(
+        rules=RULES.replace("devices: all\n", "devices: all\n    comment: required\n", 1)
+    )
+    assert house.broker is not None
+    await house.broker.access.reload_if_changed()
+
+    def play(s: Screen) -> None:
+        s.until(r"^fireline>")
+        s.type(f"on web-01 cat {place}/f\t\t")
+        tab(s, "\x03on web-01 getf", r"on web-01 getfile$")
+        s.type("\x03")
+
+    await on_screen(house, play, columns=150)
+    assert await of_tab(house) == []
