@@ -1,8 +1,9 @@
 """Where the shim keeps what it is: one private state folder, and an optional `shim.toml`.
 
 `shim.toml` knows `policy` (where policy.toml lies), `proxy` (`http://HOST:PORT`; its login lies in
-`proxy.login`, see proxy.py) and `terminal_prefix` (words before a terminal's program, which the
-Windows test rig needs); an unknown key is refused.
+`proxy.login`, see proxy.py), `clamd` (the socket of ClamAV's daemon, where that is not the usual
+one) and `terminal_prefix` (words before a terminal's program, which the Windows test rig needs); an
+unknown key is refused.
 """
 
 import os
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy: str = ""
     proxy: str = ""
     terminal_prefix: list[str] = []
+    clamd: str = ""
 
 
 @dataclass(frozen=True)

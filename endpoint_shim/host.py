@@ -10,6 +10,7 @@ from commands.language.host.connections import Connections
 from commands.language.host.files import Files
 from commands.language.host.processes import Processes
 from commands.language.host.programs import Programs
+from commands.language.host.scanning import Scanner
 from commands.language.host.session import SessionFolder
 from commands.language.host.terminal import Terminals
 from commands.language.names import Name, from_text
@@ -27,6 +28,7 @@ class Place:
     kept: Path
     policy: Policy
     terminal_prefix: tuple[str, ...] = ()
+    clamd: str = ""
 
 
 def files_of(folder: Name, policy: Policy) -> Files:
@@ -93,6 +95,20 @@ class DeviceHost:
         from endpoint_shim.linux.programs import LinuxPrograms
 
         return LinuxPrograms(folder, self._group)
+
+    @cached_property
+    def scanner(self) -> Scanner:
+        if sys.platform == "win32":
+            raise TypeError("a word that Linux alone has")
+        from endpoint_shim.linux.scanner import LinuxScanner
+
+        return LinuxScanner(
+            self._folder,
+            self._place.policy,
+            self._group,
+            self._place.session_folder,
+            self._place.clamd,
+        )
 
     @cached_property
     def session(self) -> SessionFolder:

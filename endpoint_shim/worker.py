@@ -91,6 +91,7 @@ class Worker:
                 )
             ),
             tuple(settings.settings.terminal_prefix),
+            settings.settings.clamd,
         )
         stream = Stream(
             dial.way(settings),

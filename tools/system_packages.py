@@ -42,6 +42,8 @@ GROUPS: dict[str, tuple[Program, ...]] = {
         ),
         Program("node", "nodejs", "node's ssh2 to a device"),
         Program("npm", "npm", "node's ssh2 to a device"),
+        Program("clamd", "clamav-daemon", "the scan on Linux"),
+        Program("clamscan", "clamav", "the scan without a daemon"),
         Program("strace", "strace", "what is on disk before it is shown"),
         Program("ps", "procps", "what is left on the device"),
         Program("ip", "iproute2", "test hosts in network namespaces"),

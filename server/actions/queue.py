@@ -5,18 +5,22 @@ resumed as every command is. It takes nobody's slot. What became of it is its co
 """
 
 import contextlib
-import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from commands.language.command import decode
 from commands.language.errors import FirelineError, Unreachable
+from commands.language.host.scanning import DetectionRow
+from commands.language.items import Note
 from commands.language.line import Options, TypedLine
+from commands.language.names import shown
 from commands.language.visible import visible
 from server.actions.action import Action, State
 from server.actions.desired import WHAT
 from server.actions.ledger import Ledger, ended, now_ms
+from server.audit.action_records import Detected
 from server.live.inventory import Device
 from server.live.job import Job
 from server.live.responder import Responder
@@ -26,7 +30,8 @@ from server.store.errors import JournalBroken
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
-log = logging.getLogger(__name__)
+MOST_DETECTED = 100
+"""Of one scan; its result has all."""
 STATES: dict[str, State] = {"cancelled": "Cancelled", "timed_out": "TimeOut"}
 """Of an action whose command ended with that error; any other is Failed."""
 
@@ -109,20 +114,45 @@ class Queue:
             error = job.error
         except FirelineError as raised:
             error = raised
-        await self._end(action, error, job)
+        found, last = ([], "") if job is None else await self._gave(action, job)
+        await self._end(action, error, job, found, last)
         self._jobs.pop(action.id, None)
 
-    async def _end(self, action: Action, error: FirelineError | None, job: Job | None) -> None:
+    async def _gave(self, action: Action, job: Job) -> tuple[list[str], str]:
+        """Detections among its rows, each in the journal, so that the timeline has them; and the
+        last sentence that it said."""
+        found: list[str] = []
+        last = ""
+        async for item in job.items(follow=False):
+            if isinstance(item, Note):
+                last = item.text
+            if isinstance(item, DetectionRow) and len(found) < MOST_DETECTED:
+                path, threat = shown(item.path), visible(item.threat)[:200]
+                found.append(f"{threat} in {path}")
+                await self._broker.journal.broker.append(
+                    Detected(action.id, action.device, action.name, path, threat, item.what[:100])
+                )
+        return found, visible(last)
+
+    async def _end(
+        self,
+        action: Action,
+        error: FirelineError | None,
+        job: Job | None,
+        found: Sequence[str] = (),
+        last: str = "",
+    ) -> None:
         by = self._stopped_by.pop(action.id, "")
         state: State = "Succeeded" if error is None else STATES.get(error.code, "Failed")
-        said = visible(job.message) if job is not None and error is None else ""
         over = ended(
             action,
             state,
             error=str(error) if error is not None and state != "Cancelled" else "",
-            outcome=(f"by {by}: {error}" if by else str(error)) if state == "Cancelled" else said,
+            outcome=(f"by {by}: {error}" if by else str(error)) if state == "Cancelled" else last,
         )
-        files = ", ".join(f"{f.name} sha256 {f.sha256}" for f in job.files) if job else ""
-        over = msgspec.structs.replace(over, output=files[:2000], by=by)
+        files = [f"{f.name} sha256 {f.sha256}" for f in job.files] if job else []
+        over = msgspec.structs.replace(
+            over, output="; ".join([*files, *found])[:2000], by=by or action.by
+        )
         proof = job.files[0].sha256 if job is not None and job.files else ""
         await self._ledger.save([over], proof=proof)

@@ -11,6 +11,7 @@ from commands.language.host.connections import Connections
 from commands.language.host.files import Files
 from commands.language.host.processes import Processes
 from commands.language.host.programs import Programs
+from commands.language.host.scanning import Scanner
 from commands.language.host.session import SessionFolder
 from commands.language.host.terminal import Terminals
 
@@ -26,6 +27,8 @@ class Host(Protocol):
     def connections(self) -> Connections: ...
     @property
     def programs(self) -> Programs: ...
+    @property
+    def scanner(self) -> Scanner: ...
     @property
     def session(self) -> SessionFolder: ...
     @property

@@ -1,0 +1,66 @@
+"""A real clamd with signatures of our own: Debian's program, no download."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+MARK = b"FIRELINE-TEST-SIGNATURE-7f3a"
+THREAT = "Fireline.Test.Mark.UNOFFICIAL"
+
+
+def signatures(folder: Path) -> Path:
+    """A database of one signature, `MARK` anywhere in any file."""
+    folder.mkdir(parents=True)
+    line = f"Fireline.Test.Mark:0:*:{MARK.hex()}\n"
+    (folder / "fireline.ndb").write_text(line, "ascii")
+    return folder
+
+
+@contextlib.contextmanager
+def daemon() -> Iterator[Path]:
+    """Its socket, once it answers; it runs as nobody, who reads no file of root's by its path."""
+    with tempfile.TemporaryDirectory(prefix="fireline-clamd-") as name:
+        shutil.chown(name, "nobody")
+        os.chmod(name, 0o755)
+        with _running(Path(name)) as place:
+            yield place
+
+
+@contextlib.contextmanager
+def _running(folder: Path) -> Iterator[Path]:
+    place, settings = folder / "clamd.sock", folder / "clamd.conf"
+    settings.write_text(
+        f"LocalSocket {place}\nDatabaseDirectory {signatures(folder / 'db')}\nForeground yes\n"
+        "User nobody\nMaxThreads 2\nLogVerbose no\n",
+        "utf-8",
+    )
+    program = shutil.which("clamd", path="/usr/sbin:/usr/bin")
+    assert program is not None
+    with subprocess.Popen(
+        [program, f"--config-file={settings}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        try:
+            until = time.monotonic() + 60
+            while not _answers(place):
+                assert running.poll() is None, "clamd ended"
+                assert time.monotonic() < until, "clamd does not answer"
+                time.sleep(0.05)
+            yield place
+        finally:
+            running.kill()
+
+
+def _answers(place: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as line, contextlib.suppress(OSError):
+        line.connect(str(place))
+        line.sendall(b"zPING\0")
+        return line.recv(16) == b"PONG\0"
+    return False

@@ -1,0 +1,146 @@
+"""The scan on Linux, against Debian's own clamd and clamscan with a signature of ours."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from commands.language.errors import Failed
+from commands.language.host.scanning import DetectionRow
+from commands.language.names import Name, from_bytes, shown
+from endpoint_shim.children import open_groups
+from endpoint_shim.groups import Group
+from endpoint_shim.linux import clamscan
+from endpoint_shim.linux.scanner import LinuxScanner
+from endpoint_shim.policy import Policy
+from tests.endpoint_shim.linux.clam import MARK, THREAT, daemon, signatures
+
+pytestmark = [
+    pytest.mark.needs("clamd", "clamscan"),
+    pytest.mark.skipif(sys.platform != "linux", reason="Linux"),
+    pytest.mark.xdist_group("clamd"),
+]
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    with daemon() as place:
+        yield place
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[Group]:
+    groups = open_groups(tmp_path / "state")
+    made = groups.worker(1)
+    yield made
+    groups.close()
+
+
+async def scanned(scanner: LinuxScanner, top: Path) -> tuple[list[DetectionRow], list[str]]:
+    rows, said = [], []
+    async for one in scanner.scan("full", from_bytes(os.fsencode(top))):
+        if isinstance(one, DetectionRow):
+            rows.append(one)
+        elif isinstance(one, str):
+            said.append(one)
+    return rows, said
+
+
+def scanner(tmp_path: Path, group: Group, socket: str) -> LinuxScanner:
+    return LinuxScanner(Name("/"), Policy(), group, tmp_path, socket)
+
+
+async def test_what_is_found_is_named_whatever_its_name_is(
+    tmp_path: Path, group: Group, place: Path
+) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    names = [b"plain", b"a: b FOUND", b"line\nbreak", b"\xff\xfe raw", b"OK"]
+    for name in names:
+        Path(os.fsdecode(os.path.join(os.fsencode(top), name))).write_bytes(b"x" + MARK)
+    (top / "clean").write_bytes(b"nothing here")
+    (top / "link").symlink_to(top / "plain")
+    os.mkfifo(top / "pipe")
+    rows, said = await scanned(scanner(tmp_path, group, str(place)), top)
+    assert {row.threat for row in rows} == {THREAT}
+    found = {shown(row.path) for row in rows}
+    assert found == {shown(from_bytes(os.fsencode(top) + b"/" + name)) for name in names}
+    assert "6 files scanned" in said
+
+
+async def test_a_file_that_only_root_reads_is_scanned_by_a_daemon_of_another_account(
+    tmp_path: Path, group: Group, place: Path
+) -> None:
+    """Cisco-Talos/clamav #441: `access denied` was counted as clean."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(MARK)
+    secret.chmod(0o600)
+    rows, _ = await scanned(scanner(tmp_path, group, str(place)), secret)
+    assert [shown(row.path) for row in rows] == [str(secret)]
+
+
+async def test_a_deleted_program_that_runs_is_scanned(
+    tmp_path: Path, group: Group, place: Path
+) -> None:
+    program = tmp_path / "beacon"
+    program.write_bytes(Path("/bin/sleep").read_bytes() + MARK)
+    program.chmod(0o700)
+    with subprocess.Popen([str(program), "60"]) as running:
+        program.unlink()
+        try:
+            found = scanner(tmp_path, group, str(place)).scan("quick", None)
+            async with aclosing(cast(AsyncGenerator[object], found)) as seen:
+                async for one in seen:  # what runs comes first; not all of this machine's /tmp
+                    if isinstance(one, DetectionRow):
+                        assert shown(one.path) == f"{program} (deleted)"
+                        return
+        finally:
+            running.kill()
+    pytest.fail("it was not found")
+
+
+async def test_the_engine_says_that_it_does_not_know_how_old_its_signatures_are(
+    tmp_path: Path, group: Group, place: Path
+) -> None:
+    said = await scanner(tmp_path, group, str(place)).engine()
+    assert said.startswith("ClamAV ")
+    assert "the age of its signatures is not known" in said
+
+
+async def test_a_daemon_that_goes_away_is_a_failure_and_no_clean_bill(
+    tmp_path: Path, group: Group
+) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(tmp_path / "clamd.sock"))
+    with pytest.raises(Failed, match="does not answer"):
+        await scanned(scanner(tmp_path, group, str(tmp_path / "clamd.sock")), tmp_path / "file")
+
+
+async def test_clamscan_is_read_by_the_paths_that_it_was_given(
+    tmp_path: Path, group: Group
+) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    names = [b"plain", b"a: b FOUND", b"zz: OK", b"line\nbreak"]
+    for name in names:
+        Path(os.fsdecode(os.path.join(os.fsencode(top), name))).write_bytes(MARK)
+    (top / "clean").write_bytes(b"nothing")
+    paths = sorted(os.fsencode(top) + b"/" + name for name in [*names, b"clean"])
+    program = clamscan.found()
+    assert program is not None
+    database = str(signatures(tmp_path / "db"))
+    found = await asyncio.to_thread(
+        lambda: dict(clamscan.scan(program, tmp_path, paths, group, database))
+    )
+    marked = {path for path, verdict in found.items() if verdict.threat == THREAT}
+    assert marked == {os.fsencode(top) + b"/" + name for name in names[:3]}
+    assert "line break" in found[os.fsencode(top) + b"/line\nbreak"].error
+    assert set(found) == set(paths)

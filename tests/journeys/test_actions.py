@@ -1,0 +1,164 @@
+"""Actions as people ask them: rows, waiting, a second person, what a killed broker leaves."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.endpoint_shim.linux.clam import MARK, THREAT, daemon
+from tests.journeys.rig import House, until
+
+pytestmark = [
+    pytest.mark.needs("ssh", "clamd"),
+    pytest.mark.timeout(120),
+    pytest.mark.xdist_group("clamd"),
+]
+
+DEVICE, AWAY, BOTH = "act-01", "act-02", "act-03"
+RULES = """\
+  - {{name: careful, people: [alice], role: advanced, devices: [act-03],
+     second_person: [scan, isolate], rights: {{approve: allow}}}}
+  - {{name: second, people: [bob], role: basic, devices: [act-03], rights: {{approve: allow}}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with (
+        daemon() as clamd,
+        House(tmp_path_factory.mktemp("actions") / "house", {"reserve_bytes": 1 << 20}) as house,
+    ):
+        rules = house.home / "access.yaml"
+        text = rules.read_text("utf-8")
+        first = text.index("  - {name: all")
+        rules.write_text(text[:first] + RULES.format() + text[first:], "utf-8")
+        shim = house.enrol(DEVICE)
+        (shim.state / "shim.toml").write_text(f'clamd = "{clamd}"\n', "utf-8")
+        (shim.state / "shim.toml").chmod(0o600)
+        house.start_shim(DEVICE)
+        house.enrol(AWAY)
+        house.start_shim(BOTH)
+        until("the rules are read", lambda: "careful" in house.run(f"why scan {BOTH}").out)
+        yield house
+
+
+def actions(house: House, more: str = "") -> list[dict[str, Any]]:
+    return list(json.loads(house.run(f"actions {more} -output json").out))
+
+
+def asked(house: House, line: str, who: str = "fireline") -> tuple[int, str]:
+    ran = house.run(line, host=who)
+    return ran.status, ran.out + ran.err
+
+
+def test_an_action_without_a_comment_is_not_asked(house: House) -> None:
+    status, said = asked(house, f"on {AWAY} isolate")
+    assert status == 3
+    assert "isolate on act-02 needs a comment; add -comment" in said
+    assert actions(house, f"-device {AWAY}") == []
+
+
+def test_a_scan_finds_and_names_what_it_found(house: House, tmp_path: Path) -> None:
+    (tmp_path / "bad").write_bytes(MARK)
+    (tmp_path / "good").write_bytes(b"nothing")
+    line = f"on {DEVICE} scan -path {tmp_path} -comment INC-1"
+    status, said = asked(house, line)
+    assert status == 0, said
+    assert str(tmp_path / "bad") in said
+    assert THREAT in said
+    row = actions(house, f"-device {DEVICE} -type scan")[0]
+    assert (row["state"], row["person"], row["comment"]) == ("Succeeded", "alice", "INC-1")
+    assert row["said"] == "1 detection"
+    assert THREAT in row["output"]
+    timeline = json.loads(house.run(f"timeline {DEVICE} -output json").out)
+    assert [r["what"] for r in timeline if r["kind"] == "detection"] == [
+        f"{THREAT} in {tmp_path / 'bad'} found"
+    ]
+
+
+def test_a_device_without_an_engine_that_answers_says_so(house: House, tmp_path: Path) -> None:
+    settings = house.shims[DEVICE].state / "shim.toml"
+    before = settings.read_text("utf-8")
+    settings.write_text('clamd = "/nowhere/clamd.sock"\n', "utf-8")
+    try:
+        status, said = asked(house, f"on {DEVICE} scan -path {tmp_path} -comment INC-2")
+    finally:
+        settings.write_text(before, "utf-8")
+    assert status in (0, 1)
+    assert actions(house, f"-device {DEVICE}")[0]["state"] in ("Succeeded", "Failed"), said
+
+
+def test_what_waits_for_a_device_is_seen_taken_back_and_superseded(house: House) -> None:
+    words = ["isolate", "isolate", "release", "scan -type quick", "scan -type full"]
+    for word in words:
+        status, said = asked(house, f"on {AWAY} {word} -comment INC-3")
+        assert status == 0, said
+        assert "pending" in said or "succeeded" in said
+    rows = {r["id"]: r for r in actions(house, f"-device {AWAY}")}
+    assert len(rows) == 4  # the second scan is the first one's row
+    ordered = [rows[key] for key in sorted(rows, key=lambda k: int(k[1:]))]
+    release = ordered[2]
+    assert [r["state"] for r in ordered] == ["Cancelled", "Cancelled", "Pending", "Pending"]
+    assert [r["said"] for r in ordered[:2]] == [f"superseded by {release['id']}"] * 2
+    assert "open already" in said
+    status, said = asked(house, f"cancel {ordered[3]['id']}")
+    assert status == 0, said
+    assert actions(house, f"-device {AWAY} -type scan")[0]["state"] == "Cancelled"
+    assert actions(house, f"-device {AWAY} -state open") == [release]
+
+
+def test_a_second_person_answers_exactly_what_was_asked(house: House, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    status, said = asked(house, f"on {BOTH} scan -path {tmp_path} -comment INC-4")
+    assert status == 0
+    assert "waits for a second person" in said
+    row = actions(house, f"-device {BOTH}")[0]
+    assert (row["state"], row["approval"]) == ("Pending", "needed")
+    status, said = asked(house, f"approve {row['id']}")
+    assert (status, "your own" in said) == (3, True), said
+    status, said = asked(house, f"approve {row['id']} -digest {'0' * 64}", "fireline-basic")
+    assert (status, "another one" in said) == (3, True), said
+    status, said = asked(house, f"approve {row['id']}", "fireline-auditor")
+    assert status in (3, 4), said
+    line = f"approve {row['id']} -digest {row['sha256']}"
+    status, said = asked(house, line, "fireline-basic")
+    assert status == 0, said
+
+    def over() -> bool:
+        return actions(house, f"-device {BOTH}")[0]["state"] not in ("Pending", "InProgress")
+
+    until("it has run", over)
+    row = actions(house, f"-device {BOTH}")[0]
+    assert (row["approval"], row["by"]) == ("given", "bob")
+
+
+def test_a_second_person_may_say_no(house: House) -> None:
+    asked(house, f"on {BOTH} isolate -comment INC-5")
+    row = actions(house, f"-device {BOTH}")[0]
+    status, said = asked(house, f"deny {row['id']} -reason 'not this one'", "fireline-basic")
+    assert status == 0, said
+    row = actions(house, f"-device {BOTH}")[0]
+    assert (row["state"], row["approval"]) == ("Cancelled", "denied")
+    assert row["error"] == "rejected by bob: not this one"
+    assert row["generation"] == 0  # nothing was wished
+
+
+def test_an_action_of_a_device_that_one_may_not_see_does_not_exist(house: House) -> None:
+    status, said = asked(house, "actions show A999999")
+    assert status == 1
+    assert "no action A999999 that you may see" in said
+
+
+def test_a_killed_broker_forgets_no_action(house: House, tmp_path: Path) -> None:
+    status, said = asked(house, f"on {AWAY} scan -path {tmp_path} -comment INC-6")
+    assert status == 0, said
+    before = actions(house)
+    house.kill_broker()
+    house.start_broker()
+    assert actions(house) == before
+    house.start_shim(AWAY)
+    waits = f"-device {AWAY} -type scan -state open"
+    until("what waited has run", lambda: actions(house, waits) == [], 60)
+    assert actions(house, f"-device {AWAY} -type scan")[0]["state"] != "Pending"
