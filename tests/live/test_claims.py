@@ -44,11 +44,12 @@ GIVES = {
     "getfile": {"file"},
     "putfile": {"written", "undo"},
     "run": {"text", "undo"},
+    "scan": {"row"},
 }
 LINES = {
     "processes": "processes", "connections": "connections", "dir": "dir /",
     "fileinfo": "fileinfo /x", "findfile": "findfile x", "cat": "cat /x", "cd": "cd /",
-    "getfile": "getfile /x",
+    "getfile": "getfile /x", "scan": "scan",
 }  # fmt: skip
 
 
