@@ -45,9 +45,10 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LocalLogin:
-    """A local account's login; it is never cut."""
+    """A local account's login; it is never cut, and at no device's own door."""
 
     cut_for: str | None = None
+    device: str | None = None
 
 
 class LocalClient:
@@ -67,6 +68,8 @@ class LocalClient:
         self._person, self._account, self._writer = person, account, writer
         self._reading = asyncio.Event()
         self._reading.set()
+        self.can_write = True
+        self._emptying: asyncio.Task[None] | None = None
 
     def show(self, text: bytes) -> None:
         self._send(OUT, text)
@@ -75,6 +78,8 @@ class LocalClient:
 
     def show_error(self, text: bytes) -> None:
         self._send(ERROR, text)
+
+    write_error = show_error
 
     def end(self, status: int) -> None:
         self._send(END, struct.pack(">i", status))
@@ -108,8 +113,28 @@ class LocalClient:
         )
 
     def _send(self, kind: int, data: bytes) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(FRAME.pack(kind, len(data)) + data)
+        if self._writer.is_closing():
+            return
+        self._writer.write(FRAME.pack(kind, len(data)) + data)
+        transport = self._writer.transport
+        if (
+            self.can_write
+            and transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]
+        ):
+            self.can_write = False
+            self._emptying = asyncio.create_task(self._emptied())
+            self.taker.writable(False)
+
+    async def _emptied(self) -> None:
+        """Tells who writes when the peer has read again; one that went reads no more."""
+        with contextlib.suppress(OSError):
+            await self._writer.drain()
+        self.can_write = True
+        self.taker.writable(True)
+
+    def leave(self) -> None:
+        if self._emptying is not None:
+            self._emptying.cancel()
 
 
 class AdminDoor:
@@ -168,6 +193,7 @@ class AdminDoor:
             await client.drain()
         finally:
             feeding.cancel()
+            client.leave()
 
     async def _refuse(self, account: str, writer: asyncio.StreamWriter) -> None:
         reason = f"account {account} is nobody that access.yaml names (people: NAME: accounts)"
