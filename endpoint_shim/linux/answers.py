@@ -7,12 +7,13 @@ a question that waits for them has its answer in LIMIT_S all the same.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from endpoint_shim.linux.cold import Cold
 from endpoint_shim.linux.fanotify import Group, Question
 from endpoint_shim.linux.reports import Reports
+from endpoint_shim.linux.scripts import UNSEEN, Scripts
 from endpoint_shim.linux.starters import Starters
 from endpoint_shim.linux.verdicts import Judge, Key, Verdict, key_of
 
@@ -22,28 +23,34 @@ MOST_AT_ONCE = 256
 
 
 class Waiting:
-    """Questions about one file whose content is being looked at."""
+    """Questions that wait for the same look at something."""
 
-    def __init__(self, path: bytes, facts: os.stat_result, until: float) -> None:
-        self.path = path
-        self.facts = facts
-        self.until = until
-        self.questions: list[Question] = []
+    def __init__(self, question: Question, late: Callable[[], Verdict]) -> None:
+        self.questions = [question]
+        self.late = late
+        self.until = time.monotonic() + LIMIT_S
 
 
 class Answers:
     """To the questions of one group."""
 
     def __init__(
-        self, group: Group, judge: Judge, starters: Starters, cold: Cold, reports: Reports
+        self,
+        group: Group,
+        judge: Judge,
+        starters: Starters,
+        scripts: Scripts,
+        cold: Cold,
+        reports: Reports,
     ) -> None:
         self._group = group
         self._judge = judge
         self._starters = starters
+        self._scripts = scripts
         self._cold = cold
         self._reports = reports
         self._known: dict[Key, Verdict] = {}
-        self._waiting: dict[Key, Waiting] = {}
+        self._waiting: dict[object, Waiting] = {}
 
     def forget(self) -> None:
         """Packages have changed: everything is looked at anew."""
@@ -54,11 +61,12 @@ class Answers:
         return (one.until for one in self._waiting.values() if one.questions)
 
     def ask(self, question: Question) -> None:
+        """Answers now, or when what has to be looked at is."""
         facts = os.fstat(question.handle)
         key = key_of(facts)
         if (verdict := self._known.get(key)) is not None:
-            self._answer(question, verdict)
-        elif (waiting := self._waiting.get(key)) is not None:
+            self._file_is(question, verdict)
+        elif (waiting := self._waiting.get(key)) is not None and waiting.questions:
             waiting.questions.append(question)
         else:
             path = _path(question.handle)
@@ -68,42 +76,83 @@ class Answers:
             else:
                 if verdict.may:
                     self._keep(key, verdict)
-                self._answer(question, verdict)
-
-    def _look_at(self, key: Key, path: bytes, facts: os.stat_result, question: Question) -> None:
-        waiting = Waiting(path, facts, time.monotonic() + LIMIT_S)
-        handle = os.dup(question.handle)
-        call = partial(_by_content, self._judge, path, handle)
-        if len(self._waiting) < MOST_AT_ONCE and self._cold.take(call, partial(self._done, key)):
-            waiting.questions.append(question)
-            self._waiting[key] = waiting
-            return
-        os.close(handle)
-        self._answer(question, self._judge.if_too_late(path, facts))
-
-    def _done(self, key: Key, verdict: Verdict) -> None:
-        self._keep(key, verdict)
-        waiting = self._waiting.pop(key)
-        for question in waiting.questions:
-            self._answer(question, verdict)
-        if not waiting.questions and not verdict.may:
-            self._reports.started(waiting.path, verdict.why)
+                self._file_is(question, verdict)
 
     def end_late(self) -> None:
+        """Answers what has waited long enough."""
         now = time.monotonic()
-        for waiting in self._waiting.values():
+        for waiting in list(self._waiting.values()):
             if waiting.until <= now and waiting.questions:
-                verdict = self._judge.if_too_late(waiting.path, waiting.facts)
-                for question in waiting.questions:
-                    self._answer(question, verdict)
-                waiting.questions = []
+                verdict = waiting.late()
+                questions, waiting.questions = waiting.questions, []
+                for question in questions:
+                    self._answer(question, self._asked_for(question, verdict))
+
+    def _look_at(self, key: Key, path: bytes, facts: os.stat_result, question: Question) -> None:
+        def done(verdict: Verdict) -> None:
+            self._keep(key, verdict)
+            waiting = self._waiting.pop(key)
+            for one in waiting.questions:
+                self._file_is(one, verdict)
+            if not waiting.questions and not verdict.may:
+                self._reports.started(path, verdict.why)
+
+        handle = os.dup(question.handle)
+        late = partial(self._judge.if_too_late, path, facts)
+        look = partial(_by_content, self._judge, path, handle)
+        if not self._wait(key, question, look, done, late):
+            os.close(handle)
+            self._answer(question, self._asked_for(question, late()))
+
+    def _file_is(self, question: Question, verdict: Verdict) -> None:
+        """What asks, and what an interpreter is given, counts too."""
+        verdict = self._asked_for(question, verdict)
+        if not (verdict.may and verdict.interprets):
+            self._answer(question, verdict)
+            return
+
+        key = object()
+
+        def done(found: Verdict) -> None:
+            waiting = self._waiting.pop(key)
+            for one in waiting.questions:
+                self._answer(one, found)
+            if not waiting.questions and not found.may:
+                self._reports.started(path, found.why)
+
+        path = _path(question.handle)
+        facts = os.fstat(question.handle)
+        interpreter = facts.st_dev, facts.st_ino
+        look = partial(self._scripts.judge, question.thread, interpreter, verdict)
+        unread = verdict._replace(why=UNSEEN)
+        if not self._wait(key, question, look, done, lambda: unread):
+            self._answer(question, unread)
+
+    def _wait(
+        self,
+        key: object,
+        question: Question,
+        look: Callable[[], Verdict],
+        done: Callable[[Verdict], None],
+        late: Callable[[], Verdict],
+    ) -> bool:
+        if len(self._waiting) >= MOST_AT_ONCE or key in self._waiting:
+            return False
+        if not self._cold.take(look, done):
+            return False
+        self._waiting[key] = Waiting(question, late)
+        return True
+
+    def _asked_for(self, question: Question, verdict: Verdict) -> Verdict:
+        return self._starters.may_start(question.thread, verdict) if verdict.may else verdict
 
     def _answer(self, question: Question, verdict: Verdict) -> None:
-        if verdict.may:
-            verdict = self._starters.may_start(question.thread, verdict)
         try:
             if not verdict.may:
+                self._starters.denied(question.thread)
                 self._reports.blocked(_path(question.handle), verdict.why, question.thread)
+            elif verdict.why:
+                self._reports.started(_path(question.handle), verdict.why)
             self._group.answer(question, verdict.may)
         finally:
             os.close(question.handle)

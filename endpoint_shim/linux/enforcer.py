@@ -18,14 +18,16 @@ from pathlib import Path
 from endpoint_shim.linux import mounts
 from endpoint_shim.linux.answers import Answers
 from endpoint_shim.linux.claim import Claim
-from endpoint_shim.linux.cold import Cold
+from endpoint_shim.linux.cold import THREADS, Cold
 from endpoint_shim.linux.dpkg import Dpkg
 from endpoint_shim.linux.enforcement import LONGEST, Beat, Begin, Broken, InForce, send, to_enforcer
 from endpoint_shim.linux.fanotify import Group
 from endpoint_shim.linux.outer import Beside
 from endpoint_shim.linux.priority import be_first
+from endpoint_shim.linux.reader import Reader
 from endpoint_shim.linux.reports import Reports
 from endpoint_shim.linux.running import since, told
+from endpoint_shim.linux.scripts import Scripts
 from endpoint_shim.linux.starters import Running, Starters
 from endpoint_shim.linux.verdicts import Judge
 
@@ -40,10 +42,10 @@ class Enforcer:
     """Answers until it may no longer."""
 
     def __init__(
-        self, begin: Begin, guard: socket.socket, missed: list[str], beside: Beside | None
+        self, begin: Begin, guard: socket.socket, readers: list[Reader], beside: Beside | None
     ) -> None:
         self._guard = guard
-        self._missed = missed
+        self._missed = be_first()
         self._beside = beside
         self._begin = begin
         self._packages = Dpkg()
@@ -52,7 +54,10 @@ class Enforcer:
         self._starters = Starters(self._judge, beside.look if beside is not None else None)
         self._reports = Reports()
         self._group = Group()
-        self._answers = Answers(self._group, self._judge, self._starters, self._cold, self._reports)
+        self._scripts = Scripts(self._judge, readers)
+        self._answers = Answers(
+            self._group, self._judge, self._starters, self._scripts, self._cold, self._reports
+        )
         self._mountinfo = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         self._claim = Claim(Path(begin.claim))
         self._looking = self._sees_memory = False
@@ -155,6 +160,7 @@ class Enforcer:
     def _looked(self, found: InForce) -> None:
         self._looking = False
         self._answers.forget()
+        self._scripts.forget()
         self._say_in_force(found)
 
     def _say_in_force(self, found: InForce) -> None:
@@ -189,8 +195,10 @@ def main() -> int:
     threading.stack_size(_STACK)
     sys.setswitchinterval(0.0005)
     try:
+        # Forked off first: while there is no group, no thread and no list of packages.
+        readers = [Reader() for _ in range(THREADS)]
         beside = Beside(guard) if begin.mounts is None else None
-        Enforcer(begin, guard, be_first(), beside).run()
+        Enforcer(begin, guard, readers, beside).run()
     except OSError as error:
         with contextlib.suppress(OSError):
             send(guard, Broken(text=f"the kernel does not take it: {error}"))

@@ -27,7 +27,7 @@ class Reports:
     def started(self, path: bytes, why: str) -> None:
         """Something was let start, and should not have been."""
         if not self._again((path, why, True)):
-            words = f"{line(path)} started before its content was read: {why}"
+            words = f"{line(path)} started: {why}"
             self._add((path, why, True), Blocked(text=words, times=1, started=True))
 
     def send(self, guard: socket.socket) -> None:

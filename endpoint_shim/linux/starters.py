@@ -56,6 +56,10 @@ class Starters:
         _keep(self._loading, thread)
         return verdict
 
+    def denied(self, thread: int) -> None:
+        """What it asked for does not start, so no loader comes for it."""
+        self._loading.pop(thread, None)
+
     def running(self) -> Iterator[Running]:
         """All processes but the kernel's and the shim's own."""
         for pid in proc.pids():

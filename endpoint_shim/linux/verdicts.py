@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from endpoint_shim.linux.dpkg import Dpkg, Entry
 from endpoint_shim.linux.kernel import Inode
+from endpoint_shim.linux.script_words import is_interpreter
 
 PIECE = 256 * 1024
 DELETED = b" (deleted)"
@@ -35,9 +36,11 @@ class Verdict(NamedTuple):
     """The shim's, its Python, or what a responder brought."""
     loads: bool = False
     """It is the loader: it maps whatever program it is given."""
+    interprets: bool = False
+    """It runs whatever script it is given."""
 
 
-OWN, PACKAGED, LOADER = Verdict(True, own=True), Verdict(True), Verdict(True, loads=True)
+OWN, PACKAGED = Verdict(True, own=True), Verdict(True)
 _LOADER = re.compile(rb"/ld(-linux[^/]*|-musl[^/]*|64)?(\.so\.[0-9]+|-[0-9.]+\.so)$")
 
 
@@ -61,7 +64,7 @@ class Judge:
         """From memory; None where its content has to be looked at."""
         identity = facts.st_dev, facts.st_ino
         if self.is_own(path) and _here(path) == identity:
-            return OWN
+            return _as_it_is(OWN, path)
         if self.packages.is_package_script(path) and _here(path) == identity and _is_roots(facts):
             return PACKAGED
         if self._entry(path, identity) is None and not self.packages.stale():
@@ -72,11 +75,13 @@ class Judge:
         """Reads all of it; and once more in the packages' lists where they have changed."""
         facts, digest = os.fstat(handle), b""
         identity = facts.st_dev, facts.st_ino
+        if self.is_own(path) and _here(path) == identity:
+            return OWN
         while True:
             if (entry := self._entry(path, identity)) is not None:
                 digest = digest or _md5(handle)
                 if entry.has(digest):
-                    return LOADER if _LOADER.search(path) else PACKAGED
+                    return _as_it_is(PACKAGED, path)
             if not self.packages.look():
                 return Verdict(False, NOT_PACKAGED if entry is None else CHANGED)
 
@@ -86,7 +91,7 @@ class Judge:
         entry = self._entry(path, (facts.st_dev, facts.st_ino))
         if entry is None or facts.st_mtime_ns > entry.listed_ns or not _is_roots(facts):
             return Verdict(False, "its content could not be read in time")
-        return PACKAGED
+        return _as_it_is(PACKAGED, path)
 
     def is_known_name(self, path: bytes) -> bool:
         """Whether a name of this mount namespace is ours or a package's: only root changes it."""
@@ -114,6 +119,10 @@ class Judge:
             if (entry := self.packages.entry(name)) is not None and _here(name) == identity:
                 return entry
         return None
+
+
+def _as_it_is(verdict: Verdict, path: bytes) -> Verdict:
+    return verdict._replace(loads=bool(_LOADER.search(path)), interprets=is_interpreter(path))
 
 
 def _shorter(path: bytes) -> Iterator[bytes]:

@@ -52,6 +52,26 @@ def test_a_new_script_with_a_shebang_does_not(box: Box) -> None:
     assert box.run(script(box, PLACE / "new.sh", "#!/bin/sh\necho ran\n")) == DENIED
 
 
+def test_an_interpreter_given_a_new_script_does_not(box: Box) -> None:
+    path = script(box, PLACE / "given.sh", "echo ran\n")
+    for words in (("bash", path), ("sh", "-eu", path), ("bash", "-o", "pipefail", path)):
+        assert box.run(*words) == DENIED
+    assert box.run("sh", "-c", f"cd {PLACE}; exec bash given.sh")[0] == 126
+    assert box.run("sh", "-c", f"bash < {path}")[0] == 126
+    assert box.run("perl", path) == DENIED and box.run("awk", "-f", path) == DENIED
+    box.wait_for("blocked", "it was given /place/given.sh")
+
+
+def test_an_interpreter_given_its_program_in_words_or_by_a_package_does(box: Box) -> None:
+    assert box.run("bash", "-ec", "echo $0", PLACE / "given.sh") == [0, "/place/given.sh\n"]
+    assert box.run("perl", "-e", "print 1") == [0, "1"]
+    assert box.run("bash", "/usr/bin/ldd", "--version")[0] == 0
+    assert box.run("sh", "-c", f"echo packed | gzip > {PLACE}/x.gz") == [0, ""]
+    assert box.run("zcat", PLACE / "x.gz") == [0, "packed\n"], (
+        "a script's own words are not scripts"
+    )
+
+
 def test_a_script_that_a_package_installed_does(box: Box) -> None:
     assert box.run("/usr/bin/ldd", "--version")[0] == 0
 

@@ -1,0 +1,175 @@
+"""What an interpreter that is about to start was given, read out of the memory of who starts it.
+
+A process of its own, and one that may be lost: that memory may be a file of a FUSE mount whose
+server does not answer, and who reads it then waits in the kernel, unkillable. It holds no mark.
+"""
+
+import os
+import platform
+import signal
+import socket
+import stat
+import struct
+from typing import NamedTuple
+
+from endpoint_shim.linux import kernel
+from endpoint_shim.linux.script_words import script_of
+
+PATIENCE_S = 0.5
+MOST_WORDS, LONGEST_WORD, LONGEST = 64, 4096, 65_536
+_QUESTION, _ANSWER = struct.Struct("=iQQ"), struct.Struct("=QQ")
+Identity = tuple[int, int]
+# Of execve: where the file name and the words stand; of execveat: one later. 32-bit callers too.
+_CALLS = {
+    "x86_64": {59: (0, 8), 322: (1, 8), 520: (0, 4), 545: (1, 4), 11: (0, 4), 358: (1, 4)},
+    "aarch64": {221: (0, 8), 281: (1, 8), 11: (0, 4), 387: (1, 4)},
+}.get(platform.machine(), {})
+_OF_CALLER = ((b"/dev/fd/", b"fd/"), (b"/proc/self/", b""), (b"/proc/thread-self/", b""))
+
+
+class Unread(Exception):
+    """It cannot be told what an interpreter is given."""
+
+
+class Script(NamedTuple):
+    """A file that an interpreter is given; no path where it is given none."""
+
+    path: bytes
+    identity: Identity
+
+
+NO_SCRIPT = Script(b"", (0, 0))
+
+
+class Reader:
+    """The process, as the enforcer's thread asks it; forked off before there is a group."""
+
+    def __init__(self) -> None:
+        self._end, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._end.close()
+            try:
+                kernel.end_with_parent(signal.SIGKILL)
+                if os.getppid() == parent:
+                    _serve(theirs)
+            finally:
+                os._exit(1)
+        theirs.close()
+        self._end.settimeout(PATIENCE_S)
+        self.lost = False
+
+    def script(self, thread: int, interpreter: Identity) -> Script:
+        """What the interpreter is given; raises Unread, and after `lost` always."""
+        if self.lost:
+            raise Unread
+        try:
+            self._end.send(_QUESTION.pack(thread, *interpreter))
+            answer = self._end.recv(LONGEST)
+        except OSError:
+            # An answer that came late would be another's.
+            self.lost = True
+            os.kill(self.pid, signal.SIGKILL)
+            raise Unread from None
+        if len(answer) < _ANSWER.size:
+            raise Unread
+        return Script(answer[_ANSWER.size :], _ANSWER.unpack_from(answer))
+
+
+def _serve(end: socket.socket) -> None:
+    while question := end.recv(_QUESTION.size):
+        thread, device, number = _QUESTION.unpack(question)
+        try:
+            found = _script(thread, (device, number))
+            end.send(_ANSWER.pack(*found.identity) + found.path)
+        except (OSError, ValueError, IndexError, KeyError, OverflowError):
+            end.send(b"?")
+
+
+class _Asked(NamedTuple):
+    name: bytes
+    words: list[bytes]
+
+
+class _Found(NamedTuple):
+    path: bytes
+    identity: Identity
+    mode: int
+
+
+def _script(thread: int, interpreter: Identity) -> Script:
+    asked = _asked(thread)
+    named = _looked_at(thread, asked.name)
+    if named is None:
+        return NO_SCRIPT
+    if named.identity != interpreter:
+        return Script(named.path, named.identity)  # its first line names this interpreter
+    script = script_of(named.path, asked.words)
+    if script is None:
+        return NO_SCRIPT
+    found = _looked_at(thread, script or b"/dev/fd/0")
+    if found is None or not (stat.S_ISREG(found.mode) or (script and stat.S_ISDIR(found.mode))):
+        return NO_SCRIPT  # a pipe, a terminal, or nothing
+    return Script(found.path, found.identity)
+
+
+def _asked(thread: int) -> _Asked:
+    """The call that the thread is held in."""
+    with open(f"/proc/{thread}/syscall", "rb") as call:
+        fields = call.read().split()
+    at, size = _CALLS[int(fields[0])]
+    name, words = int(fields[1 + at], 16), int(fields[2 + at], 16)
+    with open(f"/proc/{thread}/mem", "rb", buffering=0) as memory:
+        handle = memory.fileno()
+        if at == 1 and (text := _text(handle, name)) == b"":
+            return _Asked(b"/dev/fd/%d" % int(fields[1], 16), _words(handle, words, size))
+        elif at == 1 and not text.startswith(b"/") and (folder := int(fields[1], 16)) < 1 << 31:
+            text = b"/dev/fd/%d/%s" % (folder, text)
+        else:
+            text = _text(handle, name)
+        return _Asked(text, _words(handle, words, size))
+
+
+def _words(memory: int, at: int, size: int) -> list[bytes]:
+    found: list[bytes] = []
+    while len(found) < MOST_WORDS:
+        place = int.from_bytes(os.pread(memory, size, at + len(found) * size), "little")
+        if not place:
+            break
+        found.append(_text(memory, place))
+    return found
+
+
+def _text(memory: int, at: int) -> bytes:
+    """Up to its NUL; a piece that reaches into the next page may not be there."""
+    text = b""
+    while len(text) < LONGEST_WORD:
+        piece = os.pread(memory, 256 - (at + len(text)) % 256, at + len(text))
+        text += piece.partition(b"\0")[0]
+        if b"\0" in piece or not piece:
+            break
+    return text
+
+
+def _looked_at(thread: int, name: bytes) -> _Found | None:
+    """What the caller means by a name."""
+    if name == b"/dev/stdin":
+        name = b"/dev/fd/0"
+    for prefix, place in _OF_CALLER:
+        if name.startswith(prefix):
+            path = b"/proc/%d/%s%s" % (thread, place, name.removeprefix(prefix))
+            break
+    else:
+        start = b"root" if name.startswith(b"/") else b"cwd/"
+        path = b"/proc/%d/%s%s" % (thread, start, name)
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        facts = os.fstat(handle)
+        real = os.readlink(b"/proc/self/fd/%d" % handle)
+        return _Found(real, (facts.st_dev, facts.st_ino), facts.st_mode)
+    finally:
+        os.close(handle)
