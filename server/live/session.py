@@ -37,7 +37,6 @@ from server.live.inventory import Device
 from server.live.job import Job
 from server.live.kept_output import keep
 from server.live.responder import Responder
-from server.live.stream import Stream
 from server.live.terminal_job import TerminalJob
 from server.live.trace import Trace
 from server.live.warm_stream import WarmStream
@@ -255,7 +254,7 @@ class Session:
             job.start(stream, start, data)
         else:
             job.stream = stream
-            job.gone(stream.gone or _never(stream))
+            job.gone(stream.gone or stream.never)
 
     def send(self, message: wire.Down) -> bool:
         if self.device is None or self.device.line is None:
@@ -385,11 +384,6 @@ class Session:
 
     def _went(self, path: str) -> None:
         self.folder = Name(path)
-
-
-def _never(stream: Stream) -> wire.Gone:
-    """Nobody dialled it, so nothing of the command ran."""
-    return wire.Gone(stream=stream.id, how="never", message=stream.gone_reason or "no stream")
 
 
 def _ended_notice(job: Job) -> str:

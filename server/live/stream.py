@@ -75,6 +75,11 @@ class Stream:
         """Broken, and waited for."""
         return self.alive and self.opened.done() and self._socket is None
 
+    @property
+    def never(self) -> wire.Gone:
+        """How a command ends that was never sent on it: nothing of it ran."""
+        return wire.Gone(stream=self.id, how="never", message=self.gone_reason or "no stream")
+
     # The door gives it sockets.
     def take(self, socket: FramedSocket) -> None:
         """The worker dialled and its token was right."""
