@@ -186,7 +186,7 @@ class LinuxRestrictor:
     def _in_force(self, found: InForce) -> None:
         for text in found.started:
             self._add("started", text)
-        if self._proof is not None:
+        if self._proof is not None and self._proof.sha256 != found.sha256:
             self._add("note", f"packages changed: {found.by}, digest {found.sha256}")
         notes = () if self._memfd_was is not None or found.sees_memory else (UNSEEN_MEMORY,)
         self._proof = Proof(found.by, found.sha256, (*notes, *found.notes))

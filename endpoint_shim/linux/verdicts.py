@@ -63,10 +63,8 @@ class Judge:
     def at_once(self, path: bytes, facts: os.stat_result) -> Verdict | None:
         """From memory; None where its content has to be looked at."""
         identity = facts.st_dev, facts.st_ino
-        if self.is_own(path) and _here(path) == identity:
-            return _as_it_is(OWN, path)
-        if self.packages.is_package_script(path) and _here(path) == identity and _is_roots(facts):
-            return PACKAGED
+        if (verdict := self._by_name(path, facts, identity)) is not None:
+            return verdict
         if self._entry(path, identity) is None and not self.packages.stale():
             return Verdict(False, NOT_PACKAGED)
         return None
@@ -75,8 +73,8 @@ class Judge:
         """Reads all of it; and once more in the packages' lists where they have changed."""
         facts, digest = os.fstat(handle), b""
         identity = facts.st_dev, facts.st_ino
-        if self.is_own(path) and _here(path) == identity:
-            return OWN
+        if (verdict := self._by_name(path, facts, identity)) is not None:
+            return verdict
         while True:
             if (entry := self._entry(path, identity)) is not None:
                 digest = digest or _md5(handle)
@@ -95,7 +93,9 @@ class Judge:
 
     def is_known_name(self, path: bytes) -> bool:
         """Whether a name of this mount namespace is ours or a package's: only root changes it."""
-        return self.is_own(path) or self.packages.entry(path) is not None
+        packages = self.packages
+        own = self.is_own(path) or packages.is_package_script(path)
+        return own or packages.entry(path) is not None
 
     def is_known_file(self, path: bytes, file: Inode) -> bool:
         """Whether what has that name somewhere is the file that has it here, or was until an
@@ -111,6 +111,13 @@ class Judge:
 
     def is_own(self, path: bytes) -> bool:
         return path in self._own or path.startswith(self._below)
+
+    def _by_name(self, path: bytes, facts: os.stat_result, identity: Identity) -> Verdict | None:
+        if self.is_own(path) and _here(path) == identity:
+            return _as_it_is(OWN, path)
+        if self.packages.is_package_script(path) and _here(path) == identity and _is_roots(facts):
+            return PACKAGED
+        return None
 
     def _entry(self, path: bytes, identity: Identity) -> Entry | None:
         if (entry := self.packages.entry(path)) is not None:

@@ -17,6 +17,21 @@ STATIC = "/usr/sbin/ldconfig"
 """A program that no loader loads."""
 DENIED = [f"errno {errno.EPERM}", ""]
 
+MAKE_PACKAGE = r"""set -eu
+root=/tmp/package-$1
+mkdir -p "$root/DEBIAN" "$root/usr/bin"
+head="Package: fireline-try\nArchitecture: all\nMaintainer: a <a@b.c>\nDescription: tries\n"
+printf "${head}Version: $1\n" > "$root/DEBIAN/control"
+printf '#!/bin/sh\necho version %s\n' "$1" > "$root/usr/bin/fireline-try"
+for name in preinst postinst prerm postrm; do
+    printf '#!/bin/sh\necho %s "$1" %s >> /tmp/scripts\n' "$name" "$1" > "$root/DEBIAN/$name"
+done
+echo /usr/bin/fireline-try >> "$root/DEBIAN/postinst"
+chmod 755 "$root"/usr/bin/* "$root"/DEBIAN/p*
+dpkg-deb --root-owner-group --build "$root" "/tmp/$1.deb" > /dev/null
+"""
+"""With every script that dpkg runs; its last one starts the program."""
+
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
@@ -116,6 +131,22 @@ def test_what_ran_before_from_no_package_starts_nothing(tmp_path: Path) -> None:
         assert f"implant (pid {pid}) asked" in box.wait_for("blocked", "no package itself")
     finally:
         box.close()
+
+
+def test_packages_are_installed_upgraded_and_removed_meanwhile(box: Box) -> None:
+    for version in ("1", "2"):
+        assert box.run("sh", "-c", MAKE_PACKAGE, "make", version) == [0, ""]
+        status, said = box.run("dpkg", "--install", f"/tmp/{version}.deb")
+        assert (status, said.endswith(f"version {version}\n")) == (0, True), said
+        assert box.run("/usr/bin/fireline-try") == [0, f"version {version}\n"]
+    assert box.run("dpkg", "--purge", "fireline-try")[0] == 0
+    ran = box.run("cat", "/tmp/scripts")[1].splitlines()
+    assert "postrm upgrade 1" in ran
+    assert [line for line in ran if line.endswith("2")] == [
+        *("preinst upgrade 2", "postinst configure 2", "prerm remove 2"),
+        *("postrm remove 2", "postrm purge 2"),
+    ]
+    box.wait_for("note", "packages changed")
 
 
 def test_a_killed_enforcer_holds_nothing_back_and_what_started_meanwhile_is_told(box: Box) -> None:
