@@ -132,6 +132,8 @@ def parse(line: str) -> TypedLine:
             f"the line has {what} at column {bad.start() + 1}; in a name type raw: and %FF forms"
         )
     cls = find(words[0].text)
+    if len(words) > 1 and (two := find(f"{words[0].text} {words[1].text}")) is not None:
+        cls, words = two, words[1:]
     if cls is None:
         raise NotUnderstood(f"{_show(words[0].text)} is no command{_nearest_word(words[0].text)}")
     words, options = _line_options(words, cls.spec)

@@ -49,3 +49,13 @@ class Detected(Body, frozen=True):
     threat: str
     what: str
     """What the engine did about it."""
+
+
+class ReleaseTokenMade(Body, frozen=True):
+    """A token was made that ends one isolation of a device; its nonce, for the token is secret."""
+
+    by: str
+    device: str
+    name: str
+    nonce: str
+    expires: str

@@ -1,7 +1,8 @@
 """The certificate authority of the devices: one P-256 key that signs devices and the broker's door.
 
 1. The CA's key is private (0600, refused otherwise) and signs two kinds of leaf: a device's
-   (clientAuth, URI `fireline:device:<id>`) and the door's (serverAuth, the broker's names).
+   (clientAuth, URI `fireline:device:<id>`) and the door's (serverAuth, the broker's names). Beside
+   them only release tokens, whose first bytes no certificate can have (release_token.py).
 2. Of a device's request only the key counts, and that it signed: no name or extension is taken.
    A renewal is for the key of the certificate that it follows, never for another.
 3. P-256 because every OpenSSL behind Python's `ssl`, on Linux and Windows, takes it in TLS 1.3.
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from commands.language.errors import Refused
+from commands.language.release_token import Release, said, written
 from server.identity.leaf import DeviceLeaf, device_uri, read_leaf, server_names
 from server.identity.private_files import (
     NotPrivate,
@@ -99,6 +101,10 @@ class DeviceCA:
         )
         pem = leaf.public_bytes(serialization.Encoding.PEM).decode("ascii")
         return Issued(pem, serial_hex(leaf.serial_number), leaf.not_valid_after_utc)
+
+    def release_token(self, release: Release) -> str:
+        """What a device that pinned this CA takes for its broker's word, with nobody to ask."""
+        return written(release, self._key.sign(said(release), ec.ECDSA(hashes.SHA256())))
 
     def make_door(self, folder: Path, names: list[str]) -> Path:
         """A fresh key and certificate of the device door; names are host names and addresses.

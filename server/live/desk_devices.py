@@ -37,6 +37,9 @@ class DeskDevices:
             raise NotUnderstood("token new takes -names of at most 64 characters")
         return await self._broker.enrolment.new_token(self._session.person, names, tags, hours)
 
+    async def release_token(self, name: str, hours: float) -> MadeToken:
+        return await self._broker.enrolment.release_token(self._session.person, name, hours)
+
     async def revoke(self, name: str) -> str:
         return await self._broker.enrolment.revoke(self._session.person, name)
 

@@ -14,8 +14,10 @@ from commands.language.enrolment import (
     Request,
 )
 from commands.language.errors import FirelineError, NotUnderstood, Unreachable
+from commands.language.release_token import Release
 from commands.language.visible import visible
 from server.audit import clock
+from server.audit.action_records import ReleaseTokenMade
 from server.audit.records import Enrolled, Revoked, TokenMade
 from server.audit.records import EnrolRefused as EnrolRefusedRecord
 from server.identity.device_ca import DeviceCA, Issued
@@ -128,12 +130,23 @@ class Enrolment:
             dial=[f"{name}:{broker.ports.devices}" for name in broker.config.names],
         )
 
+    async def release_token(self, person: str, name: str, hours: float) -> MadeToken:
+        """A token for a device that cannot be reached, shown this once; its record comes first."""
+        device = self._named(name)
+        until = time.time() + hours * 3600
+        release = Release(device.id, secrets.token_urlsafe(24), int(until * 1000))
+        shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))
+        await self._broker.journal.broker.append(
+            ReleaseTokenMade(
+                by=person, device=device.id, name=device.name, nonce=release.nonce, expires=shown
+            )
+        )
+        return MadeToken(self._ca.release_token(release), device.name, shown)
+
     async def revoke(self, person: str, name: str) -> str:
         """Certificates void, lines cut, durable first."""
         broker = self._broker
-        device = broker.inventory.named(name)
-        if device is None:
-            raise Unreachable(f"no device is called {visible(name)[:64]}; devices lists them")
+        device = self._named(name)
         await devices.revoke(broker.store, device.id, clock.now())
         await broker.journal.broker.append(Revoked(what="device", name=device.name, by=person))
         broker.inventory.revoke(device)
@@ -144,3 +157,9 @@ class Enrolment:
                 broker.sessions.end_soon(session, f"{device.name} was revoked")
         cut = "its line was cut" if online else "it was offline"
         return f"{device.name} is revoked, {cut}; a new token enrols it again"
+
+    def _named(self, name: str) -> Device:
+        device = self._broker.inventory.named(name)
+        if device is None:
+            raise Unreachable(f"no device is called {visible(name)[:64]}; devices lists them")
+        return device

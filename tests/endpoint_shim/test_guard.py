@@ -1,11 +1,17 @@
 """The guard as a process: it isolates, proves, mends, counts down, and comes back."""
 
+import asyncio
 import os
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from commands.language.release_token import Release, said, written
+from commands.language.wire_contain import Allowance
 from endpoint_shim import guard_state
 from tests.endpoint_shim.door import Door
 from tests.endpoint_shim.linux.guarded import ATTACKER, DEVICE, MOVED, Guarded, guarded
@@ -203,9 +209,90 @@ async def test_what_was_proven_comes_back_when_the_next_one_is_not(
     device.isolate()
     first = await device.settled()
     door.server.close()  # type: ignore[union-attr]
-    rule = {"name": "x", "network": "203.0.113.0/24"}
-    from commands.language.wire_contain import Allowance
-
-    device.isolate(scope="selective", rules=(Allowance(**rule),))  # type: ignore[arg-type]
+    device.isolate(scope="selective", rules=(Allowance(name="x", network="203.0.113.0/24"),))
     now = await device.settled()
     assert (now.stage, now.scope, now.table_sha256) == ("failed", "full", first.table_sha256)
+
+
+def token_of(device: Guarded, nonce: str = "n" * 32, hours: float = 1.0) -> str:
+    """As the broker would make it."""
+    release = Release("d1", nonce, int((time.time() + hours * 3600) * 1000))
+    return written(release, device.authority.sign(said(release)))
+
+
+def endpoint(device: Guarded, *words: str, given: str = "") -> "subprocess.CompletedProcess[str]":
+    """`fireline-endpoint` inside the device."""
+    program = [sys.executable, "-I", "-m", "endpoint_shim", "--state", str(device.state), *words]
+    return subprocess.run(
+        ["ip", "netns", "exec", device.device.name, *program],
+        input=given, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+async def test_a_token_releases_it_with_the_network_gone_and_counts_once(device: Guarded) -> None:
+    device.isolate()
+    await device.settled()
+    device.world.ip("link", "set", "w0", "down")
+    token = token_of(device)
+    done = await asyncio.to_thread(endpoint, device, "release", given=token)
+    assert (done.returncode, done.stdout) == (
+        0, "web-01 is released; the broker hears of it when it is reached\n",
+    ), done.stderr  # fmt: skip
+    assert TABLE not in device.rules()
+    now = await device.until(lambda i: i.ended_by == "token")
+    assert (now.stage, now.scope) == ("done", "none")
+    again = await asyncio.to_thread(endpoint, device, "release", given=token)
+    assert again.returncode == 3 and "was used on web-01 before" in again.stderr
+    # What the broker still wants is answered: nothing isolates it again but a new wish.
+    await device.stop()
+    await device.start(line=False)
+    await device.until(lambda i: i.ended_by == "token")
+    assert TABLE not in device.rules()
+
+
+async def test_a_token_releases_it_where_no_shim_runs_at_all(device: Guarded) -> None:
+    device.isolate()
+    await device.settled()
+    await device.kill()
+    (device.state.parent / "token").write_text(token_of(device))
+    done = endpoint(device, "release", "--token", str(device.state.parent / "token"))
+    assert done.returncode == 0, done.stderr
+    assert TABLE not in device.rules()
+    assert not (device.state / guard_state.TOKEN).exists()
+
+
+async def test_a_token_is_not_used_up_on_a_device_that_is_not_isolated(device: Guarded) -> None:
+    done = await asyncio.to_thread(endpoint, device, "release", given=token_of(device))
+    assert done.returncode == 3 and "the token was not used up" in done.stderr
+    assert guard_state.load(device.state).used == {}
+
+
+async def test_a_started_system_is_isolated_before_anything_of_the_shim_runs(
+    device: Guarded,
+) -> None:
+    device.isolate(ttl_s=3600.0)
+    now = await device.settled()
+    await device.kill()
+    # The same state in a fresh system: no table, no network yet.
+    device.device.run("nft", "flush", "ruleset")
+    device.device.ip("link", "set", "d0", "down")
+    done = endpoint(device, "contain")
+    assert (done.returncode, done.stdout) == (0, "web-01 is isolated, as it was\n"), done.stderr
+    assert device.rules().count("chain") == 3
+    device.device.ip("link", "set", "d0", "up")
+    assert not device.device.reaches(ATTACKER, 4444, 0.3)
+    device.said.clear()
+    await device.start()
+    again = await device.settled()
+    assert (again.scope, again.table_sha256, again.mended) == ("full", now.table_sha256, 0)
+
+
+async def test_a_system_that_was_not_isolated_starts_open(device: Guarded) -> None:
+    device.isolate()
+    await device.settled()
+    device.isolate(scope="none")
+    await device.settled()
+    assert "the guard runs already" in endpoint(device, "contain").stdout
+    await device.stop()
+    assert endpoint(device, "contain").stdout == "web-01 is not isolated\n"
+    assert TABLE not in device.rules()

@@ -32,7 +32,7 @@ class DeviceRow(Row):
 
 @dataclass(frozen=True)
 class MadeToken:
-    """A new enrolment token; its text is shown once and kept nowhere, so it is no row."""
+    """A new token, for enrolling or for a release; shown once and kept nowhere, so it is no row."""
 
     text: str = field(repr=False)
     names: str
@@ -47,6 +47,10 @@ class Devices(Protocol):
         ...
 
     async def new_token(self, names: str, tags: list[str], hours: float) -> MadeToken: ...
+
+    async def release_token(self, name: str, hours: float) -> MadeToken:
+        """A token that ends the device's isolation on the device itself; it counts once there."""
+        ...
 
     async def revoke(self, name: str) -> str:
         """Takes the device's certificates away and cuts its lines; says what was cut."""

@@ -26,6 +26,7 @@ class Guarded:
 
     def __init__(self, device: Host, world: Host, state: Path) -> None:
         self.device, self.world, self.state = device, world, state
+        self.authority = Authority()
         self.said: list[Said] = []
         self.seen: list[Seen] = []
         self.place = ""
@@ -140,6 +141,7 @@ async def guarded(folder: Path, host: str = BROKER) -> AsyncIterator[tuple[Guard
             world.ip("addr", "add", f"{address}/24", "dev", "w0")
         place = await door.listen(authority, folder, world.listens(BROKER), host)
         made = Guarded(device, world, authority.enrol(folder / "state", place))
+        made.authority = authority
         made.place = place
         try:
             yield made, door
