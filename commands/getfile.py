@@ -32,7 +32,7 @@ class GetFile(
     sent, and counts. What is no plain file is refused by name; PATH:STREAM is a stream of a Windows
     file. A folder, or what a glob in the last part of the path names (* ? [ab]), comes as one
     archive, PATH.tar: links are kept as links, other file systems and special files are left out
-    and said; broken off, it begins anew.
+    and said; sparse ones come whole; broken off, it begins anew.
     """
 
     path: Annotated[Name, "file, folder or glob on the device; quote it if it has spaces"]

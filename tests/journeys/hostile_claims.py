@@ -82,6 +82,30 @@ async def two_files_of_one_getfile(bad: Scripted, _: Houses) -> str:
     return await answered(bad, "getfile /a", into, b"abc", TAKEN, into, b"abc", TAKEN, DONE)
 
 
+# Zeros that nobody sent.
+@case("processes gives no hole", "processes gives no hole")
+async def a_hole_in_processes(bad: Scripted, _: Houses) -> str:
+    return await answered(bad, "processes", {"item": "hole", "size": 1}, DONE)
+
+
+@case("more of its file than the 3 bytes announced", "more of its file than the 3 bytes announced")
+async def a_hole_that_is_longer_than_the_file(bad: Scripted, _: Houses) -> str:
+    into = {**PLANTED, "name": "/a", "holes": 3}
+    return await answered(bad, "getfile /a", into, {"item": "hole", "size": 4}, TAKEN, DONE)
+
+
+@case("4 bytes of holes in a file of 3", "4 bytes of holes in a file of 3")
+async def more_holes_than_file(bad: Scripted, _: Houses) -> str:
+    into = {**PLANTED, "name": "/a", "holes": 4}
+    return await answered(bad, "getfile /a", into, b"abc", TAKEN, DONE)
+
+
+@case("sent a frame that is no message", "sent a frame that is no message")
+async def a_hole_that_takes_a_year_to_hash(bad: Scripted, _: Houses) -> str:
+    into = {**PLANTED, "name": "/a", "size": 100 << 30, "holes": 100 << 30}
+    return await answered(bad, "getfile /a", into, {"item": "hole", "size": 100 << 30}, DONE)
+
+
 @case("processes gives no written", "processes gives no written")
 async def processes_says_it_wrote(bad: Scripted, _: Houses) -> str:
     written = {"item": "written", "path": "/other", "size": 99, "sha256": SHA}
