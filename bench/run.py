@@ -25,6 +25,7 @@ from bench.peers import Peers, peers
 from bench.plot import plot
 from bench.prompt import prompt
 from bench.records import records
+from bench.restrict import restrict
 from bench.table import Row, table
 from bench.transfer import transfer
 
@@ -76,6 +77,7 @@ FIGURES: dict[str, Figure] = {
     "mesh": lambda ours, other, folder, quick: mesh(ours, folder, quick),
     "records": lambda ours, other, folder, quick: records(folder, quick),
     "devices": lambda ours, other, folder, quick: devices(folder, quick),
+    "restrict": lambda _, other, folder, quick: restrict(folder, quick),
     "idle": lambda ours, other, folder, quick: idle(ours, quick),
 }
 

@@ -41,6 +41,7 @@ class Answers:
         starters: Starters,
         scripts: Scripts,
         cold: Cold,
+        quick: Cold,
         reports: Reports,
     ) -> None:
         self._group = group
@@ -48,6 +49,7 @@ class Answers:
         self._starters = starters
         self._scripts = scripts
         self._cold = cold
+        self._quick = quick
         self._reports = reports
         self._known: dict[Key, Verdict] = {}
         self._waiting: dict[object, Waiting] = {}
@@ -100,7 +102,7 @@ class Answers:
         handle = os.dup(question.handle)
         late = partial(self._judge.if_too_late, path, facts)
         look = partial(_by_content, self._judge, path, handle)
-        if not self._wait(key, question, look, done, late):
+        if not self._wait(self._cold, key, question, look, done, late):
             os.close(handle)
             self._answer(question, self._asked_for(question, late()))
 
@@ -125,11 +127,12 @@ class Answers:
         interpreter = facts.st_dev, facts.st_ino
         look = partial(self._scripts.judge, question.thread, interpreter, verdict)
         unread = verdict._replace(why=UNSEEN)
-        if not self._wait(key, question, look, done, lambda: unread):
+        if not self._wait(self._quick, key, question, look, done, lambda: unread):
             self._answer(question, unread)
 
     def _wait(
         self,
+        threads: Cold,
         key: object,
         question: Question,
         look: Callable[[], Verdict],
@@ -138,7 +141,7 @@ class Answers:
     ) -> bool:
         if len(self._waiting) >= MOST_AT_ONCE or key in self._waiting:
             return False
-        if not self._cold.take(look, done):
+        if not threads.take(look, done):
             return False
         self._waiting[key] = Waiting(question, late)
         return True

@@ -1,9 +1,10 @@
-"""Files whose content is looked at: in threads of ordinary priority, never in the one that answers.
+"""What is looked at in other threads than the one that answers.
 
 1. What has no room is not taken: whoever asked decides without.
 2. A read that hangs costs one thread; the answers go on.
 """
 
+import contextlib
 import os
 import queue
 import threading
@@ -11,15 +12,21 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
+from endpoint_shim.linux.priority import run_first
+
 THREADS = 3
 MOST_WAITING = 256
 Result = TypeVar("Result")
 
 
 class Cold:
-    """Calls in threads; `handle` is readable when something is done."""
+    """Calls in threads; `handle` is readable when something is done.
 
-    def __init__(self) -> None:
+    `first`: before all others, like the thread that answers; for what is short.
+    """
+
+    def __init__(self, first: bool = False) -> None:
+        self._first = first
         self.handle = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._waiting: queue.Queue[Callable[[], None]] = queue.Queue(MOST_WAITING)
         self._done: deque[Callable[[], None]] = deque()
@@ -50,6 +57,8 @@ class Cold:
             self._done.popleft()()
 
     def _work(self) -> None:
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        if self._first:
+            with contextlib.suppress(OSError):  # told by the thread that answers, which tried it
+                run_first()
         while True:
             self._waiting.get()()

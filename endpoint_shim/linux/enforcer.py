@@ -50,14 +50,13 @@ class Enforcer:
         self._begin = begin
         self._packages = Dpkg()
         self._judge = Judge(self._packages, [os.fsencode(path) for path in begin.own])
-        self._cold = Cold()
+        self._cold, self._quick = Cold(), Cold(first=True)
         self._starters = Starters(self._judge, beside.look if beside is not None else None)
         self._reports = Reports()
         self._group = Group()
         self._scripts = Scripts(self._judge, readers)
-        self._answers = Answers(
-            self._group, self._judge, self._starters, self._scripts, self._cold, self._reports
-        )
+        judging = self._judge, self._starters, self._scripts
+        self._answers = Answers(self._group, *judging, self._cold, self._quick, self._reports)
         self._mountinfo = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         self._claim = Claim(Path(begin.claim))
         self._looking = self._sees_memory = False
@@ -71,7 +70,8 @@ class Enforcer:
         self._sees_memory = self._mark_memory()
         self._cold.take(partial(self._settle, before), self._say_in_force)
         questions = select.poll()
-        for handle in (self._group.handle, self._cold.handle, self._guard.fileno()):
+        looks = {one.handle: one for one in (self._cold, self._quick)}
+        for handle in (self._group.handle, *looks, self._guard.fileno()):
             questions.register(handle, select.POLLIN)
         questions.register(self._mountinfo, select.POLLPRI | select.POLLERR)
         gc.collect()
@@ -81,8 +81,8 @@ class Enforcer:
                 if handle == self._group.handle:
                     for question in self._group.questions():
                         self._answers.ask(question)
-                elif handle == self._cold.handle:
-                    self._cold.finish()
+                elif handle in looks:
+                    looks[handle].finish()
                 elif handle == self._mountinfo:
                     self._mark()
                 elif handle == self._guard.fileno():

@@ -8,12 +8,17 @@ PRIORITY = 5
 _MCL_CURRENT, _MCL_FUTURE = 1, 2
 
 
+def run_first() -> None:
+    """This thread, before all that are ordinary; what it starts is ordinary again."""
+    os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
+
+
 def be_first() -> list[str]:
     """Before everybody else on this device: the whole of it waits for the answers. What is not
     allowed here."""
     missed = []
     try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
+        run_first()
     except OSError as error:
         missed.append(f"it has no real-time priority ({error.strerror})")
     if ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:

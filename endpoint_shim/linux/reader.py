@@ -4,6 +4,7 @@ A process of its own, and one that may be lost: that memory may be a file of a F
 server does not answer, and who reads it then waits in the kernel, unkillable. It holds no mark.
 """
 
+import contextlib
 import os
 import platform
 import signal
@@ -13,6 +14,7 @@ import struct
 from typing import NamedTuple
 
 from endpoint_shim.linux import kernel
+from endpoint_shim.linux.priority import run_first
 from endpoint_shim.linux.script_words import script_of
 
 PATIENCE_S = 0.5
@@ -78,6 +80,8 @@ class Reader:
 
 
 def _serve(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        run_first()
     while question := end.recv(_QUESTION.size):
         thread, device, number = _QUESTION.unpack(question)
         try:
