@@ -8,6 +8,7 @@ from pathlib import Path
 
 from commands.language.host.connections import Connections
 from commands.language.host.files import Files
+from commands.language.host.package import Package
 from commands.language.host.processes import Processes
 from commands.language.host.programs import Programs
 from commands.language.host.scanning import Scanner
@@ -29,6 +30,8 @@ class Place:
     policy: Policy
     terminal_prefix: tuple[str, ...] = ()
     clamd: str = ""
+    state: Path = Path()
+    """The shim's state folder, where its key and the owner's recipes lie."""
 
 
 def files_of(folder: Name, policy: Policy) -> Files:
@@ -53,6 +56,7 @@ class DeviceHost:
         taken: Input,
         have: int,
         have_sha256: str | None,
+        broker_ms: int = 0,
     ) -> None:
         self._place = place
         self._folder = folder
@@ -60,6 +64,7 @@ class DeviceHost:
         self._input = taken
         self._have = have
         self._have_sha256 = have_sha256
+        self._broker_ms = broker_ms
 
     @cached_property
     def files(self) -> Files:
@@ -113,6 +118,12 @@ class DeviceHost:
     @cached_property
     def session(self) -> SessionFolder:
         return PrivateFolder(self._place.session_folder, self._place.kept)
+
+    @cached_property
+    def package(self) -> Package:
+        from endpoint_shim.collecting.host_package import HostPackage
+
+        return HostPackage(self._place, self._group, self._broker_ms)
 
     @cached_property
     def terminals(self) -> Terminals:

@@ -10,8 +10,6 @@
 
 import os
 import re
-import stat
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,8 +18,8 @@ import msgspec
 from commands.language import wire
 from commands.language.errors import Refused
 from commands.language.names import from_bytes, from_text, shown
-from endpoint_shim.durable import FLAGS
 from endpoint_shim.own import Own
+from endpoint_shim.trusted_file import read_trusted
 
 NAME = "policy.toml"
 OWNER = "only the device's owner can change that"
@@ -170,32 +168,9 @@ def _line_of(text: str, word: str, start: int) -> int:
 
 def _read(path: Path) -> str | None:
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | FLAGS)
+        return read_trusted(path, MAX_FILE).decode("utf-8")
     except FileNotFoundError:
         return None
-    with os.fdopen(handle, "rb") as file:
-        _check_owner(handle)
-        data = file.read(MAX_FILE + 1)
-    if len(data) > MAX_FILE:
-        raise ValueError(f"it is longer than {MAX_FILE:,} bytes")
-    return data.decode("utf-8")
-
-
-def _check_owner(handle: int) -> None:
-    facts = os.fstat(handle)
-    if not stat.S_ISREG(facts.st_mode):
-        raise ValueError("it is not a plain file")
-    if sys.platform == "win32":
-        from endpoint_shim.windows import changers
-
-        if names := changers.of_open(handle):
-            raise ValueError(f"it can be changed by {names}; only administrators may")
-        return
-    if facts.st_uid not in (0, os.geteuid()):
-        raise ValueError(f"it belongs to user {facts.st_uid}, not to root; chown root it")
-    if facts.st_mode & 0o022:
-        mode = stat.S_IMODE(facts.st_mode)
-        raise ValueError(f"others can write it (mode {mode:o}); chmod go-w it")
 
 
 def _sentence(name: str, error: Exception) -> str:

@@ -99,6 +99,7 @@ class Runner:
             self.input,
             self._start.have,
             self._start.have_sha256,
+            self._start.clock_ms,
         )
         limit = asyncio.timeout(self._start.limit_s)
         try:

@@ -92,6 +92,7 @@ class Worker:
             ),
             tuple(settings.settings.terminal_prefix),
             settings.settings.clamd,
+            settings.state,
         )
         stream = Stream(
             dial.way(settings),

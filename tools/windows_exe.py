@@ -13,9 +13,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "fireline-endpoint"
 # Found by name at run time.
-PACKAGES = ("commands", "endpoint_shim/windows", "endpoint_shim/terminal")
+PACKAGES = (
+    "commands",
+    "endpoint_shim/collecting",
+    "endpoint_shim/windows",
+    "endpoint_shim/terminal",
+)
 # Loaded on demand in the middle of a function, or by another library's own name.
-ON_DEMAND = ("psutil", "cryptography.x509", "cryptography.hazmat.primitives.asymmetric.ec")
+ON_DEMAND = (
+    *("psutil", "cryptography.x509", "cryptography.hazmat.primitives.asymmetric.ec"),
+    *("cryptography.hazmat.primitives.asymmetric.utils", "xlwt", "yaml"),
+)
+RECIPES = "endpoint_shim/recipes"
 NOT_WANTED = ("uvloop", "tkinter", "pytest", "setuptools", "PIL", "numpy", "pkg_resources")
 
 
@@ -23,7 +32,7 @@ def words(dist: Path, work: Path) -> list[str]:
     """PyInstaller's own words."""
     found = ["--noconfirm", "--onedir", "--console", "--log-level", "WARN", "--name", NAME]
     found += ["--distpath", str(dist), "--workpath", str(work), "--specpath", str(work)]
-    found += ["--paths", str(ROOT)]
+    found += ["--paths", str(ROOT), "--add-data", f"{ROOT / RECIPES};{RECIPES}"]
     # Named one by one: --collect-submodules starts a process for each package.
     for module in (*ON_DEMAND, *(name for package in PACKAGES for name in modules(package))):
         found += ["--hidden-import", module]

@@ -292,6 +292,8 @@ class Start(_Down, tag="start"):
     rows: Side = 24
     input: bool = False
     """Whether BINARY frames and an Eof follow."""
+    clock_ms: Moment = 0
+    """The broker's clock as it sends this, for a device to say how far its own is off."""
 
 
 class Resize(_Down, tag="resize"):

@@ -39,6 +39,19 @@ class LinuxPrograms:
         except OSError as error:
             raise in_words(error, path) from error
 
+    async def start_tool(self, program: str, arguments: Sequence[str]) -> Program:
+        """Starts a program of the system's, named whole, whose words are English and whose
+        numbers have a point."""
+        argv = [os.fsencode(program), *_encoded(arguments)]
+        who = await asyncio.to_thread(login)
+        folder = os.fsdecode(self._folder)
+        words = environment(who, self._folder, TERM="dumb", TMPDIR=folder, LC_ALL="C.UTF-8")
+        forget_ignored_signals()
+        try:
+            return self._started(argv, words)
+        except OSError as error:
+            raise in_words(error, argv[0]) from error
+
     def _started(self, argv: list[bytes], words: dict[bytes, bytes]) -> "LinuxProgram":
         with self._group.inside():
             process = subprocess.Popen(

@@ -59,6 +59,11 @@ def sid_of(text: str) -> bytes:
         kernel32.LocalFree(found)
 
 
+def sid_bytes(at: int) -> bytes:
+    """A copy of the SID that lies there."""
+    return ctypes.string_at(at, advapi32.GetLengthSid(at))
+
+
 def own_sid() -> str:
     """Of the account that this process runs as, as text."""
     return text_of(_process_sid(kernel32.GetCurrentProcess()))

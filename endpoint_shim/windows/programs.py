@@ -12,7 +12,7 @@ from commands.language.errors import FirelineError, Refused
 from commands.language.host.programs import Program
 from commands.language.names import Name, from_text, shown, to_units
 from endpoint_shim.groups import Group
-from endpoint_shim.windows import consoles
+from endpoint_shim.windows import consoles, quoting
 from endpoint_shim.windows.child import Child
 from endpoint_shim.windows.code_pages import of_first_bytes
 from endpoint_shim.windows.interpreter import Way, way_of
@@ -44,6 +44,9 @@ class WindowsPrograms:
     ) -> Program:
         path = ntpath.join(self._folder, to_units(script))
         way = await asyncio.to_thread(way_of, path, arguments)
+        return await self._start(way, path, may_outlive=may_outlive)
+
+    async def _start(self, way: Way, path: str, *, may_outlive: bool) -> Program:
         words = await asyncio.to_thread(environment, TEMP=self._folder, TMP=self._folder)
         ours, theirs = zip(*(output_pipe() for _ in range(2)), strict=True)
         try:
@@ -58,6 +61,11 @@ class WindowsPrograms:
         output = Output(child)
         await output.connect(*ours)
         return WindowsProgram(child, self._group, output, way.notes, asked=not may_outlive)
+
+    async def start_tool(self, program: str, arguments: Sequence[str]) -> Program:
+        """Starts a program of the system's, named whole."""
+        way = Way(program, quoting.for_program([program, *arguments]))
+        return await self._start(way, program, may_outlive=False)
 
     def _started(
         self, way: Way, words: dict[str, str], pipes: Sequence[PipeHandle], may_outlive: bool

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
-import server.audit.action_records  # noqa: F401 (its kinds are Body's, once it is imported)
+import server.audit.action_records
+import server.audit.package_records  # noqa: F401 (the same)
 from server.audit.records import Body
 
 ENVELOPE: Final = frozenset({"journal", "seq", "time", "kind", "prev"})

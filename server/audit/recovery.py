@@ -17,6 +17,7 @@ from commands.language.command import ConsoleCommand, find
 from server.audit.chain import envelope
 from server.audit.decoding import decode_body
 from server.audit.folders import Folders
+from server.audit.package_records import PackageKept
 from server.audit.records import (
     Body,
     ChangeBegun,
@@ -38,6 +39,7 @@ from server.audit.writer import JournalWriter
 from server.store import records
 from server.store.sqlite import Store
 
+COLLECT: Final = "collect"
 _SESSION: Final = re.compile("S[1-9][0-9]*")
 
 
@@ -116,11 +118,19 @@ async def _end(
         path = folders.result(start.session, number)
         results[number] = await asyncio.to_thread(seal_result, path)
     names = {number: _evidence_name(command) for number, command in left.commands.items()}
-    partials = await asyncio.to_thread(seal_partials, folders, start.session, names, left.evidence)
+    packages = {number for number, one in left.commands.items() if one.word == COLLECT}
+    partials = await asyncio.to_thread(
+        seal_partials, folders, start.session, names, left.evidence, packages
+    )
 
     writer = JournalWriter(store, start.session, last)
     bodies: list[Body] = []
     bodies += [EvidencePartial(p.number, p.name, p.bytes, p.sha256) for p in partials]
+    bodies += [
+        PackageKept(p.number, p.name, p.bytes, p.sha256, whole=False)
+        for p in partials
+        if p.number in packages
+    ]
     ends = [_ended(n, left.commands[n], results[n], partials) for n in open_numbers]
     bodies += ends
     bodies += [_change_ended(number) for number in left.changes]

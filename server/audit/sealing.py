@@ -11,8 +11,10 @@ from typing import BinaryIO, Final, NamedTuple
 import msgspec
 
 from server.audit.chunks import COMMIT, Chunk, Kind, Reader, pack
+from server.audit.closing import close_package
 from server.audit.folders import FILE_MODE, Folders, make_folder, sync_folder
 
+PARTIAL, PARTIAL_ZIP = ".partial", ".partial.zip"
 _INCOMING: Final = re.compile(r"(S[0-9]+)-([0-9]+)(?:-(.*))?", re.DOTALL)
 
 
@@ -147,12 +149,16 @@ def seal_result(path: Path) -> SealedFile:
 
 
 def seal_partials(
-    folders: Folders, session: str, names: dict[int, str], recorded: Collection[str] = ()
+    folders: Folders,
+    session: str,
+    names: dict[int, str],
+    recorded: Collection[str] = (),
+    packages: Collection[int] = (),
 ) -> list[Partial]:
     """Move what the session had coming in to NAME.partial in its evidence.
 
     What already lies there under a name that no record gives it is one more: the broker stopped
-    between the two.
+    between the two. What a command of `packages` brought is made a valid zip first.
     """
     folder = folders.evidence(session)
     coming = list(_coming(folders.incoming, session, names))
@@ -165,13 +171,11 @@ def seal_partials(
     found = []
     for number, name, path in coming:
         make_folder(folder)
-        with path.open("r+b") as file:
-            os.fsync(file.fileno())
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = os.fstat(file.fileno()).st_size
+        package = number in packages
+        size, digest = _closed(path) if package else _read(path)
         target = path
-        if path.parent != folder or not name.endswith(".partial"):
-            target = _free_name(folder, name)
+        if path.parent != folder or not name.endswith(PARTIAL_ZIP if package else PARTIAL):
+            target = _free_name(folder, name, package=package)
             path.rename(target)
         sync_folder(folder)
         sync_folder(folders.incoming)
@@ -204,10 +208,25 @@ def _number_of(name: str, names: dict[int, str]) -> int:
     return max(meant or names, default=0)
 
 
-def _free_name(folder: Path, name: str) -> Path:
-    target = folder / f"{name}.partial"
+def _closed(path: Path) -> tuple[int, str]:
+    closed = close_package(path)
+    return closed.size, closed.sha256
+
+
+def _read(path: Path) -> tuple[int, str]:
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return os.fstat(file.fileno()).st_size, digest
+
+
+def _free_name(folder: Path, name: str, *, package: bool) -> Path:
+    if package:
+        name = name.removesuffix(PARTIAL_ZIP).removesuffix(".zip")
+    ending = PARTIAL_ZIP if package else PARTIAL
+    target = folder / f"{name}{ending}"
     count = 2
     while target.exists():
-        target = folder / f"{name}.{count}.partial"
+        target = folder / f"{name}.{count}{ending}"
         count += 1
     return target

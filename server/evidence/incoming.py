@@ -25,8 +25,11 @@ from commands.language import items, names
 from commands.language.direct import DirectWriter
 from commands.language.errors import Failed, FirelineError, Refused
 from commands.language.holes import HOLE, hash_zeros
+from server.audit.closing import close_package
 from server.audit.folders import sync_folder
+from server.audit.package_records import PackageKept
 from server.audit.records import EvidencePartial, EvidenceTaken, FileTaken
+from server.audit.sealing import PARTIAL, PARTIAL_ZIP
 from server.audit.session import SessionJournal
 
 BATCH = 1 << 20
@@ -72,6 +75,8 @@ class Incoming:
         self.on_partial: Callable[[Held], None] = lambda held: None
         self.spend: Callable[[int], None] = lambda size: None
         """Told of bytes before they are taken; raises Refused over a budget."""
+        self.kept = ""
+        """The name of the partial, once it is sealed."""
         self.reserve = 0
         """What must stay free on the disk."""
         self.size, self.holes = into.offset, held.holes if held is not None else 0
@@ -85,6 +90,8 @@ class Incoming:
         self._waiting_size = 0
         self._paused = False
         self._writer: asyncio.Task[None] | None = None
+        self.is_package = False
+        """A zip that is made valid where it is cut off."""
         if held is not None:
             self._writer = asyncio.create_task(self._write_all())
 
@@ -149,6 +156,10 @@ class Incoming:
                 holes=taken.holes,
             )
         )
+        if self.is_package:
+            await self._journal.append(
+                PackageKept(self.number, taken.name, taken.bytes, digest, whole=True)
+            )
         return taken
 
     async def keep_partial(self) -> None:
@@ -159,17 +170,26 @@ class Incoming:
             await self._flush()
         except FirelineError as error:
             self.failed = error
+        digest = self._digest.hexdigest()
         try:
-            name = await self._sealed(f"{self.name}.partial")
+            if self.is_package:
+                self._written, digest = await self._closed()
+                name = await self._sealed(f"{self.name.removesuffix('.zip')}{PARTIAL_ZIP}")
+            else:
+                name = await self._sealed(f"{self.name}{PARTIAL}")
         except FirelineError as error:
             # It stays in incoming/, where the next start seals it; nobody may wait for it here.
             self.failed = error
             return
-        digest, path = self._digest.hexdigest(), str(self._into.name)
+        self.kept, path = name, str(self._into.name)
         await self._journal.append(
             EvidencePartial(number=self.number, name=name, bytes=self._written, sha256=digest)
         )
-        if self._written:
+        if self.is_package:
+            await self._journal.append(
+                PackageKept(self.number, name, self._written, digest, whole=False)
+            )
+        elif self._written:
             kept = self._journal.evidence / name
             held = Held(path, kept, self._written, digest, self.holes)
             self.on_partial(held)
@@ -268,6 +288,14 @@ class Incoming:
                 f"the broker has {free >> 20} MiB free and must keep {self.reserve >> 20}; "
                 "an operator makes room"
             )
+
+    async def _closed(self) -> tuple[int, str]:
+        """A package that was cut off, as a valid zip: its size and digest now."""
+        try:
+            closed = await asyncio.to_thread(close_package, self.path)
+        except OSError as error:
+            raise Failed(f"the evidence cannot be kept: {error.strerror}") from error
+        return closed.size, closed.sha256
 
     async def _sealed(self, name: str) -> str:
         """Gives it its name, durably; the name it got."""

@@ -10,10 +10,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from commands.collect import Collect
 from commands.getfile import GetFile
 from commands.language import items, names
 from commands.language.command import Command
 from commands.language.errors import Refused
+from server.audit.sealing import PARTIAL, PARTIAL_ZIP
 from server.audit.session import SessionJournal
 from server.config import Limits
 from server.evidence.incoming import Held, Incoming
@@ -71,6 +73,7 @@ class EvidenceRoom:
         incoming.spend, incoming.on_partial = spend, session.keep
         incoming.reserve = self._limits.reserve_bytes
         session.used += held.size - held.holes if held is not None else 0
+        incoming.is_package = isinstance(command, Collect)
         return incoming
 
     def have(self, journal: SessionJournal, command: Command) -> tuple[int, str | None]:
@@ -121,7 +124,7 @@ def _meant(session: _Session, command: Command) -> Held | None:
 def safe_name(name: names.Name) -> str:
     """The last part of a device's name as a name of ours: plain, short, never a path."""
     plain = _UNSAFE.sub("_", names.shown(names.last_part(name))) or "file"
-    if plain.startswith((".", " ")) or plain.endswith((" ", ".partial")):
+    if plain.startswith((".", " ")) or plain.endswith((" ", PARTIAL, PARTIAL_ZIP)):
         plain = f"_{plain}_"
     if len(plain) > LONGEST:
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -29,6 +29,7 @@ from commands.language.errors import (
 from commands.language.framed import A_FILE, SHOWN
 from commands.language.line import TypedLine
 from commands.language.names import Name
+from server.audit import clock
 from server.audit.errors import RecordingBroken, RecordingFull
 from server.audit.records import CancelAnswered, CancelAsked, FileWritten
 from server.audit.session import SessionJournal
@@ -85,8 +86,9 @@ class DeviceJob(Job):
 
     @property
     def progress(self) -> items.Progress | None:
-        """Of a file that comes: what has; of one that goes: what the device has acknowledged."""
-        if self._file is not None:
+        """What the device says; else of a file that comes: what has, and of one that goes: what the
+        device has acknowledged."""
+        if self._file is not None and super().progress is None:
             return items.Progress(self._file.size, self._announced, self._file.name)
         if self.pushes is not None and self._push is not None:
             done = self._push.taken
@@ -107,7 +109,7 @@ class DeviceJob(Job):
         stream.take_in_a_turn(A_FILE if self.spec.most is not None else SHOWN)
         self._claims.folder = Name(start.folder)
         self.state = "running"
-        stream.send(start)
+        stream.send(msgspec.structs.replace(start, clock_ms=int(clock.seconds() * 1000)))
         if start.limit_s is not None:
             loop = asyncio.get_running_loop()
             self._backstop = loop.call_later(start.limit_s + STUCK_S * 5, self._overdue)
@@ -337,6 +339,9 @@ class DeviceJob(Job):
             except FirelineError as broken:
                 error = broken
         await file.keep_partial()
+        if file.is_package and file.kept:
+            kept = f"/evidence/{self.journal.id}/{file.kept}"
+            return type(error)(f"{error}; what came is a valid zip, {kept}")
         return error
 
     def _done_error(self, done: items.Done) -> FirelineError | None:

@@ -15,7 +15,7 @@ MAY_USE = {
     "scripts_library": ({"scripts_library"}, set[str]()),
     "endpoint_shim": (
         {"endpoint_shim", "commands"},
-        {"cryptography", "msgspec", "psutil", "uvloop", "websockets"},
+        {"cryptography", "msgspec", "psutil", "uvloop", "websockets", "xlwt", "yaml"},
     ),
     "server": (
         {"server", "commands", "scripts_library"},
@@ -44,8 +44,8 @@ SQL = re.compile(
     r"|CREATE\s+(TABLE|INDEX|UNIQUE|TRIGGER)\s|PRAGMA\s+\w+|BEGIN\s+IMMEDIATE)",
     re.DOTALL,
 )
-SERVER_ONLY = ("aiosqlite", "asyncssh", "prompt_toolkit", "server", "sqlite3", "wcwidth", "yaml")
-ON_DEMAND = ("cryptography", "psutil")
+SERVER_ONLY = ("aiosqlite", "asyncssh", "prompt_toolkit", "server", "sqlite3", "wcwidth")
+ON_DEMAND = ("cryptography", "psutil", "xlwt", "yaml")
 
 
 def broken_import_rules(source: Source) -> list[str]:
@@ -117,7 +117,7 @@ def test_the_shims_imports_hold_nothing_of_the_server() -> None:
     assert loaded_by(*modules) & set(SERVER_ONLY) == set()
 
 
-def test_the_idle_supervisor_loads_psutil_and_cryptography_only_on_demand() -> None:
+def test_the_idle_supervisor_loads_the_larger_packages_only_on_demand() -> None:
     assert (ROOT / "endpoint_shim/supervisor.py").exists()
     assert loaded_by("endpoint_shim.supervisor") & set(ON_DEMAND) == set()
 
@@ -132,7 +132,7 @@ def test_the_idle_supervisor_loads_psutil_and_cryptography_only_on_demand() -> N
         ("endpoint_shim/worker.py", "from server import broker"),
         ("endpoint_shim/worker.py", "import asyncssh"),
         ("endpoint_shim/worker.py", "import ctypes"),
-        ("endpoint_shim/worker.py", "import importlib\nimportlib.import_module('yaml')"),
+        ("endpoint_shim/worker.py", "import importlib\nimportlib.import_module('wcwidth')"),
         ("server/live/session.py", "import endpoint_shim.worker"),
         ("server/live/session.py", "import asyncssh"),
         ("server/identity/keys.py", "import prompt_toolkit"),

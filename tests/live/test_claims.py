@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from commands.collect import Collect
 from commands.language import items
 from commands.language.command import Command, DeviceCommand, discover
 from commands.language.items import (
@@ -27,6 +28,7 @@ from server.live.claims import Claims, wanted
 SHA, OTHER = "a" * 64, "b" * 64
 ROW = RowItem(row=msgspec.Raw(b"{}"))
 FILE, TEXT = Into("file", Name("/x")), Into("text")
+PACKAGE = Into("file", Name("web-01-20261129T095612Z.zip"))
 TAKEN = Taken(size=1, sha256=SHA)
 WRITTEN = WrittenItem(Name("/x"), 5, SHA)
 FOLDER, UNDO = Folder(Name("/")), Undoable("undo")
@@ -41,6 +43,7 @@ GIVES = {
     "findfile": {"row"},
     "cat": {"text"},
     "cd": {"folder"},
+    "collect": {"row", "file"},
     "getfile": {"file"},
     "putfile": {"written", "undo"},
     "run": {"text", "undo"},
@@ -49,7 +52,7 @@ GIVES = {
 LINES = {
     "processes": "processes", "connections": "connections", "dir": "dir /",
     "fileinfo": "fileinfo /x", "findfile": "findfile x", "cat": "cat /x", "cd": "cd /",
-    "getfile": "getfile /x", "scan": "scan",
+    "getfile": "getfile /x", "scan": "scan", "collect": "collect",
 }  # fmt: skip
 
 
@@ -78,7 +81,8 @@ def test_every_device_word_is_looked_at_here() -> None:
 
 @pytest.mark.parametrize("word", GIVES)
 def test_a_word_yields_what_it_declares_and_nothing_else(word: str) -> None:
-    for kind, item in KINDS.items():
+    kinds = KINDS | ({"file": PACKAGE} if word == "collect" else {})
+    for kind, item in kinds.items():
         if kind in GIVES[word]:
             claims(command(word)).check(item)
         else:
@@ -122,7 +126,7 @@ def test_a_file_comes_once_and_ends_once() -> None:
 
 
 def test_a_hole_is_in_a_file_and_there_are_no_more_of_them_than_bytes() -> None:
-    for word in GIVES.keys() - {"getfile"}:
+    for word in GIVES.keys() - {"getfile", "collect"}:
         assert refused(claims(command(word)), Hole(1)) == f"{word} gives no hole"
     assert refused(claims(command("getfile")), Hole(1)) == "a hole in a file that was not begun"
     more = Into("file", Name("/x"), size=5, holes=6)
@@ -203,3 +207,13 @@ def test_a_shell_says_which_of_its_outputs_comes_and_nothing_else() -> None:
     claims(Shell(terminal=False)).check(Into("stderr"))
     for item in (ROW, FILE, TEXT, WRITTEN, FOLDER):
         assert refused(claims(Shell(terminal=False)), item).startswith("shell gives no ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["web-02-20261129T095612Z.zip", "web-01.zip", "../web-01-20261129T095612Z.zip", "/etc/shadow"],
+)
+def test_a_package_has_the_name_of_its_device_and_of_a_time(name: str) -> None:
+    asked = Collect(device="web-01")
+    claims(asked).check(PACKAGE)
+    assert "no name of its package" in refused(claims(asked), Into("file", Name(name)))

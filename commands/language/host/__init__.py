@@ -9,6 +9,7 @@ from typing import Protocol
 
 from commands.language.host.connections import Connections
 from commands.language.host.files import Files
+from commands.language.host.package import Package
 from commands.language.host.processes import Processes
 from commands.language.host.programs import Programs
 from commands.language.host.scanning import Scanner
@@ -31,6 +32,8 @@ class Host(Protocol):
     def scanner(self) -> Scanner: ...
     @property
     def session(self) -> SessionFolder: ...
+    @property
+    def package(self) -> Package: ...
     @property
     def terminals(self) -> Terminals: ...
 

@@ -161,7 +161,7 @@ class Renderer:
             )
         self._progress.append((progress.done, took))
         done, since = self._progress[0]
-        moves = self._file or self.spec.word in ("getfile", "putfile")
+        moves = (self._file and not self._has_rows) or self.spec.word in ("getfile", "putfile")
         return messages.progress_line(
             progress, took, self.style.columns, start=done, since=since, size=moves
         )
