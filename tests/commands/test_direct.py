@@ -90,3 +90,20 @@ def test_a_full_disk_tells_exactly_what_lies_there(
     with pytest.raises(OSError, match="no space"):
         writer.write(b"x" * BLOCK)
     assert (tmp_path / "file").read_bytes() == told == b"x" * 4096
+
+
+@pytest.mark.parametrize("way", [set_direct, lambda descriptor, on: False])
+@pytest.mark.parametrize("size", [1, 4096, 3 * BLOCK, 3 * BLOCK + 5])
+@pytest.mark.parametrize("before", [b"", b"a" * 7, b"b" * 8192, b"c" * (BLOCK + 1)])
+def test_a_hole_lies_behind_what_was_taken_before_it(
+    tmp_path: Path, descriptor: int, before: bytes, size: int, way: SetDirect
+) -> None:
+    told = bytearray()
+    writer = DirectWriter(descriptor, way, told.extend)
+    writer.write(before)
+    writer.skip(size)
+    assert bytes(told) == before and (tmp_path / "file").read_bytes() == before + bytes(size)
+    writer.write(b"d" * (BLOCK + 3))
+    assert bytes(writer.waiting) == b"ddd"
+    writer.finish()
+    assert (tmp_path / "file").read_bytes() == before + bytes(size) + b"d" * (BLOCK + 3)
