@@ -6,12 +6,13 @@ PYTHON  ?= $(shell command -v python3.11 || command -v python3 || echo python3.1
 VENV    := .venv
 PY      := $(VENV)/bin/python
 STATE   ?= var/demo
+RANGE   := $(if $(filter-out file,$(origin STATE)),$(STATE),var/range)
 ROOMS   := commands server endpoint_shim scripts_library
 UV      := 0.13.9
 MEASURED := var/windows-coverage
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock demo demo-up demo-down demo-windows check test bench soak clean
+.PHONY: help venv lock demo demo-up demo-down demo-windows demo-range demo-range-down check test bench soak clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -21,6 +22,8 @@ help:
 #: make demo-down     stop it
 #: make demo-windows  make demo with a Windows shim in Wine as a second device
 #:                    (STATE=DIR chooses another folder than var/demo)
+#: make demo-range    (root) a device named range in namespaces of its own, with a web server and an
+#:                    attacker outside, to isolate and restrict for real; make demo-range-down ends it
 demo: $(VENV)/.server
 	@$(PY) -I tools/system_packages.py need demo >&2
 	@exec $(PY) -I -m server.operator.demo run --state "$(STATE)"
@@ -31,6 +34,12 @@ demo-up: $(VENV)/.server
 
 demo-down: $(VENV)/.server
 	@exec $(PY) -I -m server.operator.demo down --state "$(STATE)"
+
+demo-range: $(VENV)/.server
+	@exec $(PY) -I -m server.operator.demo_range up --state "$(RANGE)"
+
+demo-range-down: $(VENV)/.server
+	@exec $(PY) -I -m server.operator.demo_range down --state "$(RANGE)"
 
 demo-windows: $(VENV)/.server
 	@$(PY) -I tools/system_packages.py need demo windows >&2

@@ -47,6 +47,7 @@ GROUPS: dict[str, tuple[Program, ...]] = {
         Program("strace", "strace", "what is on disk before it is shown"),
         Program("ps", "procps", "what is left on the device"),
         Program("ip", "iproute2", "test hosts in network namespaces"),
+        Program("ping", "iputils-ping", "isolated devices"),
         Program("faketime", "faketime", "devices with a wrong clock"),
         Program("nft", "nftables", "cut connections"),
         Program("openssl", "openssl", "wrong certificates at the device door"),

@@ -110,18 +110,18 @@ def _down(state: Path) -> None:
 
 def start(state: Path, windows: bool) -> None:
     """Broker, then the shim, each a process of its own; returns when the device is online."""
-    started = [_start_where_ports_are_free(state)]
+    started = [start_broker(state)]
     for shim in _shims(state, windows):
         _enrol(state, shim)
         log_path = shim.folder.with_suffix(".log")
-        with log_path.open("ab") as log, _no_end_between():
+        with log_path.open("ab") as log, no_end_between():
             started.append(spawn([*shim.program, "run", "--state", shim.given], log))
             remember(state / "running.json", started)
-        _wait_online(state, shim.name, started[-1], log_path)
+        wait_online(state, shim.name, started[-1], log_path)
 
 
 @contextlib.contextmanager
-def _no_end_between() -> Iterator[None]:
+def no_end_between() -> Iterator[None]:
     """Holds a signal that ends the demo until what was started is also noted to be ended."""
     came: list[int] = []
     before = {}
@@ -137,10 +137,10 @@ def _no_end_between() -> Iterator[None]:
         signal.raise_signal(late)
 
 
-def _start_where_ports_are_free(state: Path) -> Started:
+def start_broker(state: Path, device_host: str = "127.0.0.1") -> Started:
     """Another program may take a port between the look and the broker's own bind: look again."""
     for left in (2, 1, 0):
-        for sentence in prepare(state):
+        for sentence in prepare(state, device_host):
             print(sentence, file=sys.stderr)
         try:
             return _start_broker(state)
@@ -165,7 +165,7 @@ def _shims(state: Path, windows: bool) -> list[Shim]:
 def _start_broker(state: Path) -> Started:
     ready, told = os.pipe()
     log_path = state / "broker.log"
-    with log_path.open("ab") as log, _no_end_between():
+    with log_path.open("ab") as log, no_end_between():
         broker = spawn(
             ["server", "--state", str(state / "broker"), "serve"],
             log,
@@ -218,7 +218,7 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
-def _wait_online(state: Path, name: str, shim: Started, log: Path) -> None:
+def wait_online(state: Path, name: str, shim: Started, log: Path) -> None:
     socket = state / "broker" / "admin.sock"
     until = time.monotonic() + UP_S
     while time.monotonic() < until and alive(shim):

@@ -75,7 +75,7 @@ def need_programs() -> None:
         raise Failed(f"the demo needs ssh; install it with: apt-get install {packages}")
 
 
-def prepare(state: Path) -> list[str]:
+def prepare(state: Path, device_host: str = "127.0.0.1") -> list[str]:
     """Makes or mends the demo's state; sentences about ports that had to change."""
     need_programs()
     broker = state / "broker"
@@ -89,13 +89,14 @@ def prepare(state: Path) -> list[str]:
             ssh=0,
             devices=0,
             enrolment=0,
-            names=["127.0.0.1"],
+            names=[device_host],
             rules=rules,
+            device_host=device_host,
         )
         wanted = (2222, 8443, 8444)
     else:
         wanted = _ports(broker)
-    said = _settle_ports(broker, wanted)
+    said = _settle_ports(broker, wanted, device_host)
     _write_ssh_config(state)
     return said
 
@@ -105,7 +106,7 @@ def _ports(broker: Path) -> tuple[int, int, int]:
     return config.ssh_port, config.device_port, config.enrolment_port
 
 
-def _settle_ports(broker: Path, wanted: tuple[int, int, int]) -> list[str]:
+def _settle_ports(broker: Path, wanted: tuple[int, int, int], device_host: str) -> list[str]:
     """Writes ports that are free now; says which were taken."""
     picked: list[int] = []
     said: list[str] = []
@@ -115,10 +116,16 @@ def _settle_ports(broker: Path, wanted: tuple[int, int, int]) -> list[str]:
             said.append(f"port {port} is taken; {free} is used instead")
         picked.append(free)
     ssh, devices, enrolment = picked
-    if _ports(broker) == (ssh, devices, enrolment):
+    as_it_is = load(broker).device_host == device_host
+    if as_it_is and _ports(broker) == (ssh, devices, enrolment):
         return said  # what somebody added to the settings stays
     settings = SETTINGS.format(
-        host="127.0.0.1", ssh=ssh, devices=devices, enrolment=enrolment, names='"127.0.0.1"'
+        host="127.0.0.1",
+        device_host=device_host,
+        ssh=ssh,
+        devices=devices,
+        enrolment=enrolment,
+        names=f'"{device_host}"',
     )
     replace_private(broker / "fireline.toml", settings.encode("utf-8"))
     return said

@@ -14,7 +14,7 @@ SETTINGS = """\
 # Where this broker listens, and by which names devices reach it.
 ssh_host = "{host}"
 ssh_port = {ssh}
-device_host = "{host}"
+device_host = "{device_host}"
 device_port = {devices}
 enrolment_port = {enrolment}
 names = [{names}]
@@ -55,6 +55,7 @@ def make_state(
     enrolment: int,
     names: list[str],
     rules: str | None = None,
+    device_host: str | None = None,
 ) -> str:
     """Makes the folder; the host key's fingerprint. Refused where there is a broker already."""
     if (state / FILE).exists():
@@ -69,7 +70,12 @@ def make_state(
     write_private(state / "access.yaml", rules.encode("utf-8"))
     quoted = ", ".join(f'"{name}"' for name in names)
     settings = SETTINGS.format(
-        host=host, ssh=ssh, devices=devices, enrolment=enrolment, names=quoted
+        host=host,
+        device_host=device_host or host,
+        ssh=ssh,
+        devices=devices,
+        enrolment=enrolment,
+        names=quoted,
     )
     # Written last: a folder without it is no state folder, so a broken init can be repeated.
     write_private(state / FILE, settings.encode("utf-8"))

@@ -29,17 +29,31 @@ def spawn(
     *,
     pass_fds: tuple[int, ...] = (),
     environment: dict[str, str] | None = None,
+    before: tuple[str, ...] = (),
+    output: int | None = None,
+    given: bytes | None = None,
 ) -> Started:
-    """Starts a program in a session of its own, its output in `log`."""
+    """Starts a program in a session of its own, its output in `log`.
+
+    `before` are words before the program, `output` is another place for its standard output,
+    `given` (little: a pipe's worth) its standard input.
+    """
+    stdin = subprocess.DEVNULL
+    if given is not None:
+        stdin, told = os.pipe()
+        os.write(told, given)
+        os.close(told)
     process = subprocess.Popen(
-        [sys.executable, "-I", "-m", *argv],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
+        [*before, sys.executable, "-I", "-m", *argv],
+        stdin=stdin,
+        stdout=log if output is None else output,
         stderr=log,
         start_new_session=True,
         pass_fds=pass_fds,
         env={**os.environ, **(environment or {})},
     )
+    if given is not None:
+        os.close(stdin)
     process.returncode = 0  # ours to end by pid, here or in `demo down`: no warning at exit
     return Started(process.pid, _ticks(process.pid))
 
