@@ -1,6 +1,5 @@
 """Checking the files beside the records: recording, results, evidence. Runs in threads."""
 
-import hashlib
 from collections import deque
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,6 +14,7 @@ from server.audit.chunks import COMMIT, Chunk, Kind, Reader
 from server.audit.facts import Expected, Facts
 from server.audit.folders import Folders
 from server.audit.sealing import Recovery
+from server.audit.sparse_files import sha256_of
 from server.audit.syncing import Position
 
 
@@ -180,7 +180,7 @@ def _compare(path: Path, expected: Expected) -> str:
     if size != expected.bytes:
         return f"changed: {size:,} bytes, recorded {expected.bytes:,}"
     with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != expected.sha256:
+        if sha256_of(file.fileno()) != expected.sha256:
             return "changed: another sha256 than recorded"
     return ""
 

@@ -13,6 +13,7 @@ import msgspec
 from server.audit.chunks import COMMIT, Chunk, Kind, Reader, pack
 from server.audit.closing import close_package
 from server.audit.folders import FILE_MODE, Folders, make_folder, sync_folder
+from server.audit.sparse_files import end_of_data, sha256_of
 
 PARTIAL, PARTIAL_ZIP = ".partial", ".partial.zip"
 _INCOMING: Final = re.compile(r"(S[0-9]+)-([0-9]+)(?:-(.*))?", re.DOTALL)
@@ -172,7 +173,7 @@ def seal_partials(
     for number, name, path in coming:
         make_folder(folder)
         package = number in packages
-        size, digest = _closed(path) if package else _read(path)
+        size, digest = _closed(path) if package else _read(path, came=path.parent != folder)
         target = path
         if path.parent != folder or not name.endswith(PARTIAL_ZIP if package else PARTIAL):
             target = _free_name(folder, name, package=package)
@@ -213,11 +214,14 @@ def _closed(path: Path) -> tuple[int, str]:
     return closed.size, closed.sha256
 
 
-def _read(path: Path) -> tuple[int, str]:
+def _read(path: Path, *, came: bool) -> tuple[int, str]:
+    """Size and digest; of what was still coming, zeros at its end with nothing behind them are cut:
+    a start of the broker does not wait for their hash."""
     with path.open("r+b") as file:
+        if came:
+            os.ftruncate(file.fileno(), end_of_data(file.fileno()))
         os.fsync(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return os.fstat(file.fileno()).st_size, digest
+        return os.fstat(file.fileno()).st_size, sha256_of(file.fileno())
 
 
 def _free_name(folder: Path, name: str, *, package: bool) -> Path:

@@ -13,7 +13,6 @@
 """
 
 import asyncio
-import errno
 import fcntl
 import hashlib
 import os
@@ -31,6 +30,7 @@ from server.audit.package_records import PackageKept
 from server.audit.records import EvidencePartial, EvidenceTaken, FileTaken
 from server.audit.sealing import PARTIAL, PARTIAL_ZIP
 from server.audit.session import SessionJournal
+from server.audit.sparse_files import run_at
 
 BATCH = 1 << 20
 WAITING = 8 << 20
@@ -246,7 +246,7 @@ class Incoming:
         """A part of it: nobody else who needs a thread is to wait for a whole file."""
         end = min(held.size, self._copied + HOLE)
         while self._copied < end:
-            stop, hole = _run(partial, self._copied, end)
+            stop, hole = run_at(partial, self._copied, end)
             if hole:
                 self._skip(stop - self._copied)
             else:
@@ -346,17 +346,6 @@ def _check_size(into: items.Into, size: int, limit: int, with_holes: int) -> Non
 
 def _changed(held: Held) -> Failed:
     return Failed(f"{held.file.name} is not what its record says; verify names it")
-
-
-def _run(descriptor: int, at: int, end: int) -> tuple[int, bool]:
-    """Where the data, or the hole, that begins at `at` ends; and whether it is a hole."""
-    try:
-        data = os.lseek(descriptor, at, os.SEEK_DATA)
-    except OSError as error:
-        return end, error.errno == errno.ENXIO  # no data follows, or nothing is known of holes
-    if data > at:
-        return min(data, end), True
-    return min(os.lseek(descriptor, at, os.SEEK_HOLE), end), False
 
 
 def _create(path: Path) -> int:

@@ -1,5 +1,6 @@
 """What recovery does to files: cut, kept, named; never destroyed."""
 
+import hashlib
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -143,3 +144,21 @@ def test_what_lies_in_the_evidence_and_no_record_names_is_a_partial(tmp_path: Pa
     }
     assert {path.name for path in folder.iterdir()} == {"taken"} | {p.name for p in partials}
     assert not list(folders.incoming.iterdir())
+
+
+def test_zeros_at_the_end_of_what_was_coming_are_cut_and_those_between_stay(
+    tmp_path: Path,
+) -> None:
+    folders = Folders(tmp_path)
+    folders.make()
+    mib = 1 << 20
+    with (folders.incoming / "S1-4-sparse").open("wb") as file:
+        file.seek(5 * mib)
+        file.write(b"x" * 4096)
+        file.truncate(100 << 30)
+    (partial,) = seal_partials(folders, "S1", {})
+    assert partial.bytes == 5 * mib + 4096
+    whole = bytes(5 * mib) + b"x" * 4096
+    assert partial.sha256 == hashlib.sha256(whole).hexdigest()
+    kept = folders.evidence("S1") / partial.name
+    assert kept.read_bytes() == whole and kept.stat().st_blocks * 512 < mib
