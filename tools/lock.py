@@ -5,6 +5,7 @@ a release, so the same lock installs on x86_64 and aarch64. The machine's own pi
 not used for resolving.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,8 @@ LOCKS = (
         ],
     ),
 )
+ONLY = {"atheris": "platform_machine == 'x86_64'"}
+"""What has wheels for one kind of machine alone: a lock that is resolved for that one says so."""
 OPTIONS = [
     "--no-config",
     "--python-version=3.11",
@@ -53,6 +56,9 @@ def main() -> int:
             target = Path("requirements") / name
             words = [python, "-m", "uv", "pip", "compile", *sources, *OPTIONS, "-o", str(target)]
             subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+            for package, where in ONLY.items():
+                text = target.read_text()
+                target.write_text(re.sub(rf"(?m)^({package}==\S+)", rf"\1 ; {where}", text))
             print(f"wrote {target}")
     return 0
 
