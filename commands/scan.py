@@ -1,12 +1,13 @@
 """`scan`: the device's own antivirus engine looks."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Literal
 
 import msgspec
 
 from commands.language import actions
-from commands.language.command import ADVANCED, HIDDEN, LINUX, NAMED, Command, DeviceCommand
+from commands.language.command import ADVANCED, HIDDEN, NAMED, Command, DeviceCommand
 from commands.language.desk import Desk
 from commands.language.host import Host
 from commands.language.host.scanning import DetectionRow
@@ -21,7 +22,6 @@ class Scan(
     rows=DetectionRow,
     limit=None,
     queued=True,
-    platforms=(LINUX,),
 ):
     """Have the device's own engine look for malware: Defender on Windows, ClamAV on Linux.
 
@@ -41,11 +41,12 @@ class Scan(
     async def run(self, host: Host) -> AsyncIterator[Item]:
         yield Note(await host.scanner.engine())
         found = 0
-        async for one in host.scanner.scan(self.type, self.path):
-            if isinstance(one, str):
-                yield Note(one)
-                continue
-            found += isinstance(one, DetectionRow)
-            yield one
+        async with aclosing(host.scanner.scan(self.type, self.path)) as seen:  # type: ignore[type-var]
+            async for one in seen:
+                if isinstance(one, str):
+                    yield Note(one)
+                    continue
+                found += isinstance(one, DetectionRow)
+                yield one
         count = "1 detection" if found == 1 else f"{found:,} detections"
         yield Note(count if found else "nothing was found")

@@ -104,7 +104,9 @@ class DeviceHost:
     @cached_property
     def scanner(self) -> Scanner:
         if sys.platform == "win32":
-            raise TypeError("a word that Linux alone has")
+            from endpoint_shim.windows.scanner import WindowsScanner
+
+            return WindowsScanner(self._folder, self._place.policy, self._group)
         from endpoint_shim.linux.scanner import LinuxScanner
 
         return LinuxScanner(
