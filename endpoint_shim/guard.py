@@ -96,6 +96,8 @@ class Guard:
             reach.more = wanted.places
             if self._line is not None:
                 line, self._line = self._line, None
+                if not line.place:
+                    looked_at = -REFRESH_S  # it may have moved: asked at once
                 await _said(isolation.line(line.place, line.address, line.port))
             await _said(contain.handle_token(settings, self._record, isolation))
             await _said(isolation.turn(wanted.isolation))

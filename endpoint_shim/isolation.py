@@ -275,8 +275,12 @@ class Isolation:
         self._put.set()
         self._reach.keep_ways()
         self._kept.brokers = self._reach.proven
-        self._kept.isolation = self._with_table(self._kept.isolation)
-        self._record.save()
+        before, now = self._kept.isolation, self._with_table(self._kept.isolation)
+        self._kept.isolation = now
+        if before.stage == "done" and before.table_sha256 != now.table_sha256:
+            self._record.say()
+        else:
+            self._record.save()
         return plan
 
     async def _remove(self) -> None:

@@ -38,10 +38,15 @@ async def started(device: Guarded, door: Door) -> tuple["subprocess.Popen[bytes]
             stdin=subprocess.DEVNULL,
             stderr=log,
         )
+    device.shims.append(process)
+    return process, await control(door)
+
+
+async def control(door: Door) -> Peer:
+    """The next control line."""
     while True:
         with contextlib.suppress(ConnectionError):  # a probe: it says nothing and goes
-            peer, _ = await door.line()
-            return process, peer
+            return (await door.line())[0]
 
 
 async def answer(peer: Peer, fits: Callable[[Isolated], bool]) -> Isolated:

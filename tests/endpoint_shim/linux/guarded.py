@@ -32,6 +32,8 @@ class Guarded:
         self.place = ""
         self.generation = 0
         self.prove_s = 3.0
+        self.shims: list[subprocess.Popen[bytes]] = []
+        """Whole shims that a test started in the device."""
         self._news = asyncio.Event()
         self._pipe = Pipe(self._message, lambda: None)
         self._process: subprocess.Popen[bytes] | None = None
@@ -146,5 +148,8 @@ async def guarded(folder: Path, host: str = BROKER) -> AsyncIterator[tuple[Guard
         try:
             yield made, door
         finally:
+            for shim in made.shims:
+                shim.kill()
+                await asyncio.to_thread(shim.wait)
             await made.stop()
             await door.close()
