@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from commands.language import actions
 from commands.language.command import ADVANCED, HIDDEN, NAMED, Command, DeviceCommand, minutes
 from commands.language.desk import Desk
 from commands.language.errors import NotUnderstood
@@ -26,25 +27,29 @@ class Collect(
     limit=minutes(60),
     rows=DataPointRow,
     most=LIMIT,
+    queued=True,
 ):
     """Collect the device's investigation package into this session's evidence.
 
     One zip, DEVICE-TIME.zip, a folder for each kind of fact, CollectionSummaryReport.xls and .csv,
     and a manifest that the device signs: docs/collect.md says what is in it and how it is
     checked. What fails or hangs (30 s as a rule) stands in the report and does not stop the rest.
-    Goes on where its line broke; cut off, what came is kept as a valid zip that says so.
+    Goes on where its line broke; cut off, what came is kept as a valid zip that says so. It is an
+    action: it waits for a device that is offline, and a second one while one runs gives the
+    first one's.
     """
 
+    device: Annotated[str, HIDDEN] = ""
     only: Annotated[str | None, "only these folders of the package, with commas between", NAMED] = (
         None
     )
-    device: Annotated[str, HIDDEN] = ""
     at_most: Annotated[int, HIDDEN] = MOST
 
     async def prepare(self, desk: Desk) -> Command:
         self._folders()
         most = desk.own.limit(LIMIT)
-        return msgspec.structs.replace(self, device=desk.device or "", at_most=most)
+        device = actions.device_of(self, self.device, desk)
+        return msgspec.structs.replace(self, device=device, at_most=most)
 
     def differs(self, item: Sent, folder: Name) -> str:
         if not isinstance(item, Into):

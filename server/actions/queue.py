@@ -21,6 +21,7 @@ from server.actions.action import Action, State
 from server.actions.desired import WHAT
 from server.actions.ledger import Ledger, ended, now_ms
 from server.audit.action_records import Detected
+from server.audit.records import FileTaken
 from server.live.inventory import Device
 from server.live.job import Job
 from server.live.responder import Responder
@@ -143,6 +144,9 @@ class Queue:
         last: str = "",
     ) -> None:
         by = self._stopped_by.pop(action.id, "")
+        if job is not None and job.files:
+            brought = job.files[0]
+            last = f"{brought.bytes:,} bytes, sftp /evidence/{action.ran_in}/{brought.name}"
         state: State = "Succeeded" if error is None else STATES.get(error.code, "Failed")
         over = ended(
             action,
@@ -150,9 +154,14 @@ class Queue:
             error=str(error) if error is not None and state != "Cancelled" else "",
             outcome=(f"by {by}: {error}" if by else str(error)) if state == "Cancelled" else last,
         )
-        files = [f"{f.name} sha256 {f.sha256}" for f in job.files] if job else []
+        files = [_named(f, action.ran_in) for f in job.files] if job else []
         over = msgspec.structs.replace(
             over, output="; ".join([*files, *found])[:2000], by=by or action.by
         )
         proof = job.files[0].sha256 if job is not None and job.files else ""
         await self._ledger.save([over], proof=proof)
+
+
+def _named(file: FileTaken, session: str) -> str:
+    """Where what it brought lies in the tree of SFTP."""
+    return f"/evidence/{session}/{file.name} sha256 {file.sha256}"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from commands.language import items
-from commands.language.command import Command, find
+from commands.language.command import HIDDEN, Command, find
 from commands.language.desk.actions import ActionRow, TimelineRow
 from commands.language.errors import (
     Cancelled,
@@ -24,12 +24,14 @@ from server.actions.ledger import now_ms
 from server.actions.timeline import timeline
 from server.identity.access import may_see, rule_on
 from server.live.inventory import Device
+from server.live.job import Job
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
     from server.live.session import Session
 
 PAGE = 200
+LOOK_S = 0.5
 ANSWER_S = 60.0
 """How long a device that is online may take for isolation or restriction: its probe has 15 s."""
 
@@ -78,9 +80,8 @@ class DeskActions:
                     return
                 job = self._center.queue.job(action.id)
                 if job is not None:
-                    async for item in job.items():
-                        if isinstance(item, items.Row | items.Progress | items.Note):
-                            yield item
+                    async for item in _shown(job):
+                        yield item
                     await job.wait()
                 elif action.word in WHAT and loop.time() - began > ANSWER_S:
                     raise TimedOut(
@@ -90,9 +91,13 @@ class DeskActions:
                 await asyncio.wait({changed}, timeout=1.0)
                 action = await self._center.ledger.one(action.id) or action
         except asyncio.CancelledError:
-            if action.word not in WHAT:
-                await asyncio.shield(self._center.cancel(action, self._session.person))
-            raise
+            if action.word in WHAT:
+                raise
+            stopping = self._center.cancel(action, self._session.person)
+            _, answered = await asyncio.shield(stopping)
+            # Who asked for the end hears what became of it on the device.
+            said = answered.removeprefix("cancelled: ") or f"{action.word} had not begun"
+            raise Cancelled(f"{action.label}: {said}") from None
         yield Note(self._over(action, loop.time() - began))
 
     def _pending(self, action: Action, waits: str) -> str:
@@ -236,12 +241,38 @@ class DeskActions:
         )
 
 
+async def _shown(job: Job) -> AsyncIterator[Item]:
+    """Its rows and notes as they come, and how far it is: which is kept nowhere, only looked at."""
+    source = job.items()
+    coming: asyncio.Future[Item] | None = None
+    far: items.Progress | None = None
+    try:
+        while True:
+            if coming is None:
+                coming = asyncio.ensure_future(anext(source))
+            done, _ = await asyncio.wait({coming}, timeout=LOOK_S)
+            if job.progress is not None and job.progress != far:
+                far = job.progress
+                yield far
+            if not done:
+                continue
+            try:
+                item, coming = coming.result(), None
+            except StopAsyncIteration:
+                return
+            if isinstance(item, items.Row | items.Note):
+                yield item
+    finally:
+        if coming is not None:
+            coming.cancel()
+
+
 def said(command: Command) -> str:
     """The command as a person types it, without its device."""
     spec, words = command.spec, [command.spec.word]
     for parameter in spec.parameters:
         value = getattr(command, parameter.name)
-        if parameter.name == "device" or value in (parameter.default, None, ()):
+        if parameter.mark is HIDDEN or value in (parameter.default, None, ()):
             continue
         if parameter.flag:
             words.append(f"-{parameter.name}")
