@@ -216,8 +216,10 @@ class Broker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a part of the broker ended", exc_info=task.exception())
+        if not task.cancelled() and (error := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a part of the broker ended", "exception": error, "task": task}
+            )
 
     def _note_seen(self, device: Device) -> None:
         if device.last_seen_ms is not None:

@@ -162,6 +162,9 @@ class SshDoor:
         except asyncio.CancelledError:
             if not client.gone.is_set():
                 raise
+        except FirelineError as error:  # while it ended: what serves it tells of all others
+            status = error.status
+            client.show_error(error.shown().encode() + b"\n")
         except Exception:
             log.exception("a session of %s failed inside", client.login.person)
             client.show_error(b"failed: an error inside Fireline; the broker's log has it\n")

@@ -1,7 +1,6 @@
 """`fireline serve`: runs the broker until it is told to stop."""
 
 import asyncio
-import logging
 import os
 import shlex
 import signal
@@ -15,6 +14,7 @@ from commands.language.errors import Failed
 from server.broker import Broker
 from server.config import load
 from server.operator import log_lines
+from server.operator.unasked import Unasked
 
 READY_FD = "FIRELINE_READY_FD"
 """A descriptor that gets one JSON line with the ports when all doors are open (the demo's wait)."""
@@ -33,12 +33,13 @@ def serve(state: Path) -> int:
 
 
 async def _serve(state: Path) -> int:
+    loop = asyncio.get_running_loop()
+    unasked = Unasked(loop)
     try:
         broker = await Broker.start(load(state))
     except OSError as error:
         raise Failed(f"the broker cannot start: {error.strerror or error}") from None
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     _ready(broker, state)
@@ -52,7 +53,7 @@ async def _serve(state: Path) -> int:
         waits[0] = asyncio.create_task(broker.stop("the broker stopped"))
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     if broker.store.failed.done():
-        logging.getLogger(__name__).critical("the store failed: %s", broker.store.failure)
+        unasked.store_failed(broker.store.failure)
         await broker.give_up()
         return 1
     await waits[0]

@@ -113,9 +113,8 @@ class Errors:
             await asyncio.to_thread(self.stop)
         await asyncio.to_thread(broker.wait, 20)
         words = said.read_bytes()[before:].decode("utf-8", "replace")
-        if survived:
-            assert "Traceback" not in words, f"{fault}: {words}"
-        else:
+        assert "Traceback" not in words, f"{fault}: {words}"
+        if not survived:
             assert broker.returncode not in (0, None) and words, f"{fault}: it ended in silence"
         await self._check(fault)
         return _came(log)
