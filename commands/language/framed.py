@@ -7,7 +7,8 @@
 3. Bytes go out in the turn that sends them; texts at the end of it, together: a thousand rows are
    not a thousand packets.
 4. One connection takes FRAMES_A_TURN frames and `most` bytes in a turn of the loop; the rest waits
-   for the next turn and reading with it, so that a flood here is not a stall elsewhere.
+   for the next turn and reading with it, so that a flood here is not a stall elsewhere. `on_turn`
+   may have it wait for longer (server/live/share.py).
 5. A peer that floods pings, leaves our pongs unread or sends a message in pieces breaks the rules:
    `on_violation` is told, once, and nothing more of it is taken.
 6. The protocol object is given by each side (client or server), so that this module knows only
@@ -17,6 +18,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Generator
+from time import monotonic
 from typing import Any, Protocol, cast
 
 from commands.language.rate import Rate
@@ -98,10 +100,13 @@ class FramedSocket(asyncio.BufferedProtocol):
         self.on_binary: Callable[[bytes], None] = _ignore
         self.on_lost: Callable[[str], None] = _ignore
         self.on_writing: Callable[[bool], None] = _ignore
+        self.on_turn: Callable[[float], float] = lambda seconds: 0.0
+        """Told how long a turn took, TLS included; how long nothing more is read."""
         self.on_violation: Callable[[str], None] = lambda what: self.abort(f"it {what}")
         self.heard = 0.0
         self.writable = True
         self.most = A_FILE
+        self._began = 0.0
         self._close_reason = ""
         self._lost = False
         self._flushing: asyncio.Handle | None = None
@@ -118,6 +123,7 @@ class FramedSocket(asyncio.BufferedProtocol):
         self.heard = asyncio.get_running_loop().time()
 
     def get_buffer(self, sizehint: int) -> memoryview:
+        self._began = monotonic()
         return _RECEIVED[: self.most]
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -129,8 +135,9 @@ class FramedSocket(asyncio.BufferedProtocol):
         self.protocol.receive_data(data)
         self._events()
         self.flush()
-        if self._turn.behind:
-            self._later()
+        rest = self.on_turn(monotonic() - self._began)
+        if rest or self._turn.behind:
+            self._later(rest)
 
     def eof_received(self) -> None:
         self._drain()
@@ -230,9 +237,12 @@ class FramedSocket(asyncio.BufferedProtocol):
             and self.protocol.state == OPEN
         )
 
-    def _later(self) -> None:
+    def _later(self, after: float = 0.0) -> None:
         if self._next is None and not self._held and not self._ending:
-            self._next = asyncio.get_running_loop().call_soon(self._go_on)
+            loop = asyncio.get_running_loop()
+            self._next = (
+                loop.call_later(after, self._go_on) if after else loop.call_soon(self._go_on)
+            )
             self._read()
 
     def _not_later(self) -> None:
@@ -244,8 +254,10 @@ class FramedSocket(asyncio.BufferedProtocol):
         self._next = None
         if self._ending or self.transport is None:
             return
+        self._began = monotonic()
         try:
-            self.data_received(b"")
+            if self._turn.behind:
+                self.data_received(b"")
             self._read()
         except BaseException:  # as asyncio does with what a read raises
             self.transport.abort()

@@ -85,6 +85,7 @@ class ConsoleScreen(Station):
 
     # client.Taker
     def data(self, data: bytes) -> None:
+        self.broker.sessions.streams.keys.typed("")
         self.keys.data(data)
 
     def eof(self) -> None:

@@ -20,6 +20,7 @@ import msgspec
 from commands.language import items, wire
 from commands.language.framed import A_FILE, FramedSocket
 from commands.language.window import Got, Kept, Sent
+from server.live.share import Keys, Share
 
 SILENT_S = 15.0
 PING_S = 5.0
@@ -43,10 +44,13 @@ class StreamUser(Protocol):
 class Stream:
     """One stream of one session on one device."""
 
-    def __init__(self, session: str, device_id: str, number: int, away_s: float) -> None:
+    def __init__(
+        self, session: str, device_id: str, number: int, away_s: float, keys: Keys
+    ) -> None:
         self.id = f"{session}.w{number}"
         self.session = session
         self.device_id = device_id
+        self.share = Share(keys, self.id)
         self.token = secrets.token_urlsafe(24)
         self.user: StreamUser | None = None
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -166,7 +170,7 @@ class Stream:
 
     def take_in_a_turn(self, most: int) -> None:
         """So many bytes at once, for what uses it from now on; a file's, or what is shown."""
-        self._most = most
+        self._most, self.share.of_files = most, most == A_FILE
         self._got.each = wire.ACK_BYTES if most == A_FILE else wire.SHOWN_ACK_BYTES
         if self._socket is not None:
             self._socket.most = most
@@ -175,6 +179,7 @@ class Stream:
         self._socket = socket
         socket.most = self._most
         socket.on_text, socket.on_binary = self._on_text, self._on_binary
+        socket.on_turn = self.share.took
         socket.on_writing, socket.on_violation = self._on_writing, self._violate
         # One that was dialled anew is lost later than its successor came.
         socket.on_lost = lambda reason: self._on_lost(reason) if self._socket is socket else None

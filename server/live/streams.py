@@ -7,6 +7,7 @@ from collections import OrderedDict
 from commands.language import wire
 from commands.language.framed import FramedSocket
 from server.live.inventory import Device
+from server.live.share import Keys
 from server.live.stream import Stream
 
 OVER = "the stream has ended"
@@ -19,6 +20,7 @@ class Streams:
 
     def __init__(self, dial_s: float, away_s: float) -> None:
         self._dial_s, self._away_s = dial_s, away_s
+        self.keys = Keys()
         self._streams: dict[str, Stream] = {}
         self._numbers: dict[str, int] = {}
         self._over: OrderedDict[str, tuple[str, str]] = OrderedDict()
@@ -31,7 +33,7 @@ class Streams:
         """A new stream that the device is to dial within the dial time."""
         number = self._numbers.get(session, 0) + 1
         self._numbers[session] = number
-        stream = Stream(session, device.id, number, self._away_s)
+        stream = Stream(session, device.id, number, self._away_s, self.keys)
         stream.on_closed = lambda gone: self._forget(gone)
         self._streams[stream.id] = stream
         loop = asyncio.get_running_loop()

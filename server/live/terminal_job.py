@@ -160,6 +160,7 @@ class TerminalJob(DeviceJob):
         stream = self.stream
         if stream is None or not self.running or not stream.alive:
             return True
+        stream.share.typed()
         if self._frozen:
             self._held.append(data)  # one piece at most: who is told False waits
             return False

@@ -19,6 +19,7 @@ from server.audit.session import SessionJournal
 from server.config import Limits
 from server.evidence.room import EvidenceRoom
 from server.live.device_job import DeviceJob
+from server.live.share import Keys
 from server.live.stream import Stream
 from server.store.sqlite import Store
 
@@ -57,7 +58,7 @@ class Running:
         self.line_is_up = True
         self.job.send_cancel = self._cancel
         self.job.on_violation = self.violations.append
-        self.stream = Stream("S1", "d1", 1, 60)
+        self.stream = Stream("S1", "d1", 1, 60, Keys())
         if start:
             command = {"word": self.job.spec.word}
             self.job.start(self.stream, wire.Start(command=command, number=1, folder="/"), None)

@@ -12,6 +12,7 @@ from commands.language.errors import Failed, FirelineError, Refused, Unreachable
 from commands.language.names import Name
 from server.live import files_user
 from server.live.files_user import UNDER_WAY, FilesUser, Opened
+from server.live.share import Keys
 from server.live.stream import Stream
 
 PATH = Name("/x")
@@ -49,7 +50,7 @@ class Played:
     """A stream with its user and its far end."""
 
     def __init__(self) -> None:
-        self.stream = Stream("S1", "d1", 1, 60)
+        self.stream = Stream("S1", "d1", 1, 60, Keys())
         self.far = FarEnd()
         self.stream.take(self.far)  # type: ignore[arg-type]
         self.violations: list[str] = []

@@ -12,8 +12,10 @@ from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
 from commands.language import items, wire
-from commands.language.framed import FramedSocket
+from commands.language.framed import SHOWN, FramedSocket
+from server.live import share as shares
 from server.live import stream as streams
+from server.live.share import Keys, Share
 from server.live.stream import MOST_HELD, Stream
 
 
@@ -120,7 +122,7 @@ class Line:
 
 @pytest.fixture
 async def line() -> AsyncIterator[Line]:
-    line = Line(Stream("S1", "d", 1, away_s=20), Taker())
+    line = Line(Stream("S1", "d", 1, away_s=20, keys=Keys()), Taker())
     line.stream.user = line.taker
     loop = asyncio.get_running_loop()
     server = await loop.create_server(line.accept, "127.0.0.1", 0)
@@ -263,3 +265,34 @@ async def test_a_worker_that_sends_on_without_being_acknowledged_is_closed(line:
     await line.until(MOST_HELD // len(piece) + 1)
     assert "without being acknowledged" in told[0]
     assert line.taker.came == [f"gone: the device {told[0]}"]
+
+
+@pytest.mark.parametrize("typist", ["somebody else", "its own person", ""])
+async def test_what_floods_reads_no_more_after_a_turn_while_somebody_else_types(
+    line: Line, monkeypatch: pytest.MonkeyPatch, typist: str
+) -> None:
+    monkeypatch.setattr(shares, "AT_ONCE_S", 0.0)
+    monkeypatch.setattr(shares, "OWN_AT_ONCE_S", 0.0)
+    loop, keys, reading = asyncio.get_running_loop(), Keys(), list[bool]()
+    line.stream.share = Share(keys, "its own person")
+    worker, broker = await line.worker()
+    line.take(broker)
+    line.stream.take_in_a_turn(SHOWN)
+
+    class Flooded(Taker):
+        def on_bytes(self, data: bytes) -> None:
+            if typist:
+                keys.typed(typist)
+            loop.call_soon(look)
+
+    def look() -> None:
+        """What else the loop has to do, between two turns."""
+        assert broker.transport is not None
+        reading.append(broker.transport.is_reading())
+
+    line.stream.user = Flooded()
+    for _ in range(20):
+        worker.send_binary(bytes(SHOWN))
+    await line.until(20)
+    await asyncio.sleep(0)
+    assert reading == [typist != "somebody else"] * 20
