@@ -20,6 +20,7 @@ from endpoint_shim.linux.mounts import read_mounts, seen
 from endpoint_shim.linux.restrictor import LinuxRestrictor
 from endpoint_shim.restrictor import Known, known
 
+ROOT = Path(__file__).parents[3]
 WAIT_S = 60.0
 PLACE, STATE = Path("/place"), Path("/var/lib/fireline-endpoint")
 DEVICES = (("null", 1, 3), ("zero", 1, 5), ("urandom", 1, 9), ("fuse", 10, 229))
@@ -53,8 +54,8 @@ class Device:
 
     def enforcer(self) -> int:
         """Its pid, in here."""
-        assert self.restrictor._process is not None
-        return self.restrictor._process.pid
+        assert self.restrictor._fanotify._process is not None
+        return self.restrictor._fanotify._process.pid
 
     def time(self, argv: list[str], times: int) -> list[float]:
         """Seconds from asking for the program to its end, each time; what it writes is nobody's."""
@@ -80,6 +81,21 @@ class Device:
 
     def tell(self, text: str) -> str:
         return self.running.communicate(text, timeout=WAIT_S)[0]
+
+    def install_fapolicyd(self) -> None:
+        """The double, under the three names."""
+        Path("/etc/fapolicyd/rules.d").mkdir(parents=True)
+        text = (ROOT / "tests/endpoint_shim/linux/fapolicyd_double.py").read_text()
+        for name in ("fapolicyd", "fapolicyd-cli", "fagenrules"):
+            path = Path("/usr/sbin", name)
+            head = f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+            path.write_text(head + text)
+            path.chmod(0o755)
+
+    def begin_fapolicyd(self) -> None:
+        self._daemon = subprocess.Popen(["/usr/sbin/fapolicyd"])
+        while not Path("/run/fapolicyd.pid").exists():
+            time.sleep(0.02)
 
     def run_in_memory(self, path: str) -> list[object]:
         """The program's bytes, of no file that has a name."""

@@ -1,0 +1,156 @@
+"""The restriction by fapolicyd, where an administrator runs it already: rules of ours before his.
+
+1. Only one that enforces, and whose trust database knows this system's own shell: with another
+   everything would stop (Debian's first versions know no package).
+2. His rules and trust files are never touched. Ours are one file, which goes with the restriction.
+3. In force is what refuses to start a program that nobody trusts: tried, not believed.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from commands.language.errors import Failed
+from commands.language.wire_contain import Seen
+from endpoint_shim import durable
+from endpoint_shim.linux.spawn import ENVIRONMENT
+from endpoint_shim.restrictor import Known, Proof
+
+CLI, GENERATE, DAEMON = "/usr/sbin/fapolicyd-cli", "/usr/sbin/fagenrules", "/usr/sbin/fapolicyd"
+SYSTEMCTL = "/usr/bin/systemctl"
+PID = Path("/run/fapolicyd.pid")
+RULES = Path("/etc/fapolicyd/rules.d/00-fireline.rules")
+SETTINGS = Path("/etc/fapolicyd/fapolicyd.conf")
+SHELL, HARMLESS = "/bin/sh", "/bin/true"
+RUN_S, IN_FORCE_S, LOOK_S = 30.0, 15.0, 0.1
+TOLD = "what fapolicyd holds back is told in this device's own system log and audit trail"
+
+
+def is_installed() -> bool:
+    """Whether its programs are here."""
+    return all(os.access(program, os.X_OK) for program in (CLI, GENERATE, DAEMON))
+
+
+def why_not() -> str | None:
+    """Why an installed one cannot be used; None where it can."""
+    if _daemon() is None:
+        return "it does not run"
+    if _is_permissive():
+        return f"it is permissive ({SETTINGS})"
+    shell = os.path.realpath(SHELL)
+    if not any(shell in line.split() for line in _said(CLI, "--dump-db").splitlines()):
+        return f"its trust database does not know {shell}"
+    return None
+
+
+class FapolicydRestrictor:
+    """The protocol's Restrictor; `state` is the guard's own folder."""
+
+    def __init__(self, state: Path) -> None:
+        self._probe = state / "probe"
+        self._rules = b""
+
+    def start(self, known: Known) -> Proof:
+        self._rules = rules(known)
+        durable.save(RULES, self._rules)
+        try:
+            _load()
+            self._wait_until_in_force()
+        except (Failed, OSError):
+            self.stop()
+            raise
+        return Proof("fapolicyd", hashlib.sha256(self._rules).hexdigest(), (TOLD,))
+
+    def stop(self) -> None:
+        if not RULES.exists():
+            return
+        RULES.unlink()
+        _load()
+
+    def alive(self) -> bool:
+        if _daemon() is None or _is_permissive():
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            return RULES.read_bytes() == self._rules
+        return False
+
+    def seen(self) -> Sequence[Seen]:
+        return ()
+
+    def _wait_until_in_force(self) -> None:
+        shutil.copyfile(os.path.realpath(HARMLESS), self._probe)
+        self._probe.chmod(0o700)
+        until = time.monotonic() + IN_FORCE_S
+        try:
+            while time.monotonic() < until:
+                try:
+                    subprocess.run([self._probe], timeout=RUN_S, check=False, env=ENVIRONMENT)
+                except PermissionError:
+                    return
+                time.sleep(LOOK_S)
+        finally:
+            self._probe.unlink(missing_ok=True)
+        raise Failed(f"fapolicyd took the rules, but {self._probe}, which nobody trusts, started")
+
+
+def rules(known: Known) -> bytes:
+    """First match wins: ours may start and be started; what nobody trusts may do neither."""
+    lines = []
+    for path in dict.fromkeys([*known.own, Path(os.path.realpath(sys.executable))]):
+        if any(blank in str(path) for blank in " \t\n"):
+            raise Failed(f"fapolicyd takes no path with blanks in it: {path}")
+        name = f"dir={path}/" if path.is_dir() else f"path={path}"
+        subject = f"dir={path}/" if path.is_dir() else f"exe={path}"
+        lines += [f"allow perm=any all : {name}", f"allow perm=execute {subject} : trust=1"]
+    lines += ["deny_syslog perm=execute trust=0 : all", "deny_syslog perm=execute all : trust=0"]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _load() -> None:
+    """The daemon takes the rules at once (from 1.2 on), or as it starts anew."""
+    _said(GENERATE)
+    try:
+        _said(CLI, "--reload-rules")
+    except Failed:
+        _said(SYSTEMCTL, "restart", "fapolicyd.service")
+
+
+def _daemon() -> int | None:
+    try:
+        pid = int(PID.read_text())
+        return pid if Path(f"/proc/{pid}/comm").read_text().strip() == "fapolicyd" else None
+    except (OSError, ValueError):
+        return None
+
+
+def _is_permissive() -> bool:
+    with contextlib.suppress(OSError):
+        for line in SETTINGS.read_text(errors="replace").splitlines():
+            name, _, value = line.partition("=")
+            if name.strip() == "permissive":
+                return value.strip() != "0"
+    return False
+
+
+def _said(*argv: str) -> str:
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=RUN_S,
+            check=False,
+            env=ENVIRONMENT,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failed(f"{argv[0]} cannot be run: {error}") from None
+    if done.returncode != 0:
+        words = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
+        raise Failed(f"{' '.join(argv)} ended with {done.returncode}: {words[:300]}")
+    return done.stdout.decode("utf-8", "replace")
