@@ -49,7 +49,8 @@ class PutFile(
     async def prepare(self, desk: Desk) -> Command:
         if desk.one_command and not self.keep and self.path is None:
             raise NotUnderstood("putfile in one exec would be wiped at once; add -keep or -path")
-        script = await desk.library.resolve(self.name)
+        at = f"@{self.version}" if self.version else ""  # prepared before: for several devices
+        script = await desk.library.resolve(f"{self.name}{at}")
         return msgspec.structs.replace(
             self, name=script.name, version=script.version, sha256=script.sha256, size=script.size
         )

@@ -63,14 +63,15 @@ class Run(
     pinned: Annotated[bool, HIDDEN] = False
 
     async def prepare(self, desk: Desk) -> Command:
-        script = await desk.library.resolve(self.script)
+        at = f"@{self.version}" if self.version else ""  # prepared before: for several devices
+        script = await desk.library.resolve(f"{self.script}{at}")
         return msgspec.structs.replace(
             self,
             script=script.name,
             version=script.version,
             sha256=script.sha256,
             success=script.success_codes,
-            pinned="@" in self.script,
+            pinned=self.pinned or "@" in self.script,
         )
 
     async def question(self, desk: Desk) -> NeedsAnswer | None:

@@ -7,9 +7,9 @@ import msgspec
 
 from commands.language.command import ADVANCED, HIDDEN, Command, DeskCommand
 from commands.language.desk import Desk
-from commands.language.desk.tags import TagRow
+from commands.language.desk.tags import TagCountRow, TagRow
 from commands.language.errors import NotUnderstood
-from commands.language.items import Item
+from commands.language.items import Item, Row
 
 
 class Tag(DeskCommand, role=ADVANCED, group="change", rows=TagRow, of_device=True):
@@ -23,6 +23,12 @@ class Tag(DeskCommand, role=ADVANCED, group="change", rows=TagRow, of_device=Tru
     device: Annotated[str, HIDDEN] = ""
     action: Annotated[Literal["list", "add", "remove"], "what to do"] = "list"
     name: Annotated[str | None, "the tag: letters, digits and . _ -"] = None
+
+    def row_type(self) -> type[Row] | None:
+        return TagRow if self.device or self.action != "list" else TagCountRow
+
+    def alters(self) -> bool:
+        return self.action != "list"
 
     async def prepare(self, desk: Desk) -> Command:
         device = self.device or desk.device or ""

@@ -53,6 +53,8 @@ class Limits:
     refusals_per_hour: int = 100
     """Refused connections of one device that are recorded."""
     handshakes: int = 64
+    devices_at_once: int = 50
+    """Of one `on` over several devices."""
     tags_per_device: int = 50
     certificate_days: float = 365.0
     """How long a device's certificate lasts; it is renewed from two thirds of that on."""

@@ -140,11 +140,6 @@ class Spec:
         """Bound to a device by its hidden `device`; that one need not be online."""
         return self.queued or self.of_device
 
-    @property
-    def asks_for_several(self) -> bool:
-        """Whether on several devices it has to be said of how many, before anything happens."""
-        return self.changes or self.group == "change"
-
 
 class CommandMeta(StructMeta):
     """Takes the keywords that plain Structs refuse and keeps them as the class's `spec`."""
@@ -230,6 +225,10 @@ class Command(msgspec.Struct, metaclass=CommandMeta, abstract=True):
     def row_type(self) -> type[Row] | None:
         """Of which type its rows are; a word with several actions may have several."""
         return type(self).spec.rows
+
+    def alters(self) -> bool:
+        """Whether it changes something: on several devices it is asked first, with their number."""
+        return type(self).spec.changes
 
     async def question(self, desk: "Desk") -> "NeedsAnswer | None":
         """What a person must answer first, asked of the prepared value; None where nothing."""

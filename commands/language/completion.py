@@ -52,6 +52,7 @@ class Completion:
 SOURCES = {
     "device": "devices",
     "connect name": "devices",
+    "on selector": "devices",
     "revoke name": "devices",
     "number": "jobs",
     "script": "library",

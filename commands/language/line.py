@@ -52,6 +52,8 @@ class Options:
     yes: bool = False
     devices: int | None = None
     digest: str | None = None
+    stage: str | None = None
+    stop: str | None = None
 
 
 @dataclass(frozen=True)
@@ -256,10 +258,12 @@ class _Values:
             self.at += 1
             self.options[key] = True
             return True
-        if key not in ("output", "comment", "devices", "digest") or (
+        if key not in ("output", "comment", "devices", "digest", "stage", "stop") or (
             key == "output" and not self.rows_or_text
         ):
             return False
+        if key in ("stage", "stop") and (self.spec.group != "change" or self.rest is not None):
+            return False  # a script's own arguments are its own: on -stage … SELECTOR run …
         self.at += 1
         value = self._value("-" + key)
         if key == "output":

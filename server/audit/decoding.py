@@ -4,8 +4,9 @@ from typing import Any, Final
 
 import msgspec
 
-import server.audit.action_records
-import server.audit.package_records  # noqa: F401 (the same)
+import server.audit.action_records  # kinds are Body's, once they are imported
+import server.audit.device_records
+import server.audit.package_records
 from server.audit.records import Body
 
 ENVELOPE: Final = frozenset({"journal", "seq", "time", "kind", "prev"})

@@ -117,17 +117,6 @@ class Revoked(Body, frozen=True):
     by: str
 
 
-class TagsChanged(Body, frozen=True):
-    """A device got a tag, or lost one; rules that select by it count at once."""
-
-    by: str
-    session: str
-    device: str
-    name: str
-    added: list[str]
-    removed: list[str]
-
-
 class LibraryChanged(Body, frozen=True):
     """A script was added, described anew or deleted."""
 
@@ -217,6 +206,8 @@ class SessionOpened(Body, frozen=True):
     rule: str
     broker_seq: int = 0
     broker_hash: str = ""
+    of: str = ""
+    """The `on` over several devices that it is a part of, as S1042#3."""
 
 
 class CommandTyped(Body, frozen=True):

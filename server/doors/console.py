@@ -62,7 +62,7 @@ class Console(ConsoleScreen):
             typed = parse(" ".join(["shell", line[words[1].end :].strip()]).strip())
             self.typed = typed
             comment = await self.comment_for(device, typed.options.comment)
-            self.session = await self._opened(device, comment)
+            self.session = await self.opened(device, comment)
             self._stand_in(self.session)
             self.status = await self.run(typed)
             if self._terminals.still_open:
@@ -223,6 +223,10 @@ class Console(ConsoleScreen):
         if not answer:
             raise Refused(f"no comment, so no session on {name} was opened")
         return answer[:1000]
+
+    @property
+    def asks(self) -> bool:
+        return self._prompt is not None
 
     async def action_comment(self, word: str, device: str) -> str | None:
         if self._prompt is None:

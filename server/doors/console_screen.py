@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from prompt_toolkit.output import Output
 
 from commands.language.errors import Cancelled, FirelineError, Refused
-from commands.language.line import TypedLine
+from commands.language.line import Options, TypedLine
 from server.audit.errors import RecordingBroken, RecordingFull
 from server.doors.border import showing
 from server.doors.client import Client
@@ -280,9 +280,19 @@ class ConsoleScreen(Station):
             return True
         return False
 
-    def pager(self, job: Job) -> Page | None:
+    async def interruptible(
+        self, work: Coroutine[Any, Any, None], stop: Callable[[], None]
+    ) -> None:
+        self._interrupt = stop
+        self.keys.look()
+        try:
+            await work
+        finally:
+            self._interrupt = None
+
+    def pager(self, options: Options) -> Page | None:
         mine = self.own
-        program = job.options.output in ("json", "csv")
+        program = options.output in ("json", "csv")
         if program or not self.client.smart or mine.plain or not mine.page:
             return None
         return Pager(
@@ -301,7 +311,7 @@ class ConsoleScreen(Station):
             return
         session = self.session
         if session is None or session.sealing:
-            session = self._desk_session
+            session = self.desk_session
         if session is not None and not session.sealing:
             try:
                 session.shown(data)

@@ -26,7 +26,7 @@ class DeviceDoor(Batch):
 
     def __init__(self, broker: "Rooms", client: Client, stdin: Stdin, device: str) -> None:
         super().__init__(broker, client, "exec", stdin)
-        self._named = self._name = device
+        self.named = self._name = device
 
     async def serve(self, line: str) -> int:
         """Runs the line; its exit status, or the negative number of the signal that ended it."""
@@ -46,7 +46,7 @@ class DeviceDoor(Batch):
         if self.client.comment_too_long:
             raise NotUnderstood("FIRELINE_COMMENT is longer than 200 characters")
         try:
-            self.session = await self._opened(self._name or "~", None)
+            self.session = await self.opened(self._name or "~", None)
         except FirelineError:
             await self.begin()
             line = On(self._name, typed.text)

@@ -7,15 +7,15 @@ Implements `commands.language.desk.console.Console`.
 import asyncio
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from commands.language.command import ConsoleCommand, TerminalCommand
 from commands.language.desk import Desk
 from commands.language.errors import Failed, FirelineError, NeedsAnswer, NotUnderstood, Refused
-from commands.language.line import Output, TypedLine, parse
+from commands.language.line import Options, Output, TypedLine, parse
 from commands.shell import Shell
 from commands.status import Status
 from server.doors.asked import refuse_behind, wants_json
@@ -23,16 +23,18 @@ from server.doors.border import showing
 from server.doors.client import Client
 from server.doors.face import Face
 from server.doors.following import Following, Page
+from server.doors.on_devices import run_on
 from server.doors.player import Played
-from server.doors.questions import of_device, reasoned, says_yes
+from server.doors.questions import reasoned, says_yes
 from server.doors.replaying import cast_lines, recording_of, some_lines
 from server.doors.whole import whole
+from server.live.door_line import DoorLine
 from server.live.job import Job
 from server.live.preferences import Preferences
 from server.live.render import Renderer, Shown, Style, error_shown
 from server.live.render.messages import wrapped
 from server.live.render.renderer import gives_one_record
-from server.live.responder import Door
+from server.live.responder import Door, Responder
 from server.live.session import Session
 from server.live.terminal_job import TerminalJob
 
@@ -54,16 +56,18 @@ class Station(ABC):
         """Came straight to a device: there is no `fireline>` to go back to."""
         self.typed: TypedLine | None = None
         self._asked_json = False
-        self._named: str | None = None
+        self.line_at_door: DoorLine | None = None
+        """What acts on this door now."""
+        self.named: str | None = None
         """The device that the line names, for an error before it is reached."""
-        self._desk_session: Session | None = None
+        self.desk_session: Session | None = None
 
     # Coming and going.
     async def begin(self) -> None:
         """The desk session; a comment that was given whole serves it too."""
         if self.client.comment_too_long:
             raise NotUnderstood("FIRELINE_COMMENT is longer than 200 characters")
-        self._desk_session = await self._opened(None, None)
+        self.desk_session = await self.opened(None, None)
 
     async def close(self) -> None:
         """Whatever the reason: nothing that was opened here stays unseen."""
@@ -74,15 +78,17 @@ class Station(ABC):
         session, self.session = self.session, None
         if session is not None:
             await self._leave_session(session, why)
-        if self._desk_session is not None:
-            await self._desk_session.end(why or "connection closed")
+        if self.desk_session is not None:
+            await self.desk_session.end(why or "connection closed")
 
     async def _leave_session(self, session: Session, why: str | None) -> None:
         await session.end(why or "connection closed")
 
-    async def _opened(self, device: str | None, comment: str | None) -> Session:
+    async def opened(
+        self, device: str | None, comment: str | None, responder: Responder | None = None
+    ) -> Session:
         """A session; one that opens after its client has gone is ended."""
-        opening = self.broker.sessions.open(self.responder, device, comment)
+        opening = self.broker.sessions.open(responder or self.responder, device, comment)
         return await whole(opening, self.broker.own, lambda s: s.end("connection closed"))
 
     @property
@@ -90,9 +96,9 @@ class Station(ABC):
         """The session in which a line typed now is run."""
         if self.session is not None:
             return self.session
-        if self._desk_session is None:
+        if self.desk_session is None:
             raise Failed("this connection has not begun")
-        return self._desk_session
+        return self.desk_session
 
     @property
     def style(self) -> Style:
@@ -114,7 +120,7 @@ class Station(ABC):
     # Lines.
     async def line(self, text: str) -> int:
         """Runs one line; its exit status. Errors are shown, never raised."""
-        self.typed = self._named = None
+        self.typed = self.named = None
         self._asked_json = wants_json(text)
         try:
             self.status = await self.run(self.understood(text))
@@ -137,7 +143,7 @@ class Station(ABC):
         if self.responder.door == "exec":
             refuse_behind(typed)
         if isinstance(typed.command, ConsoleCommand):
-            line = await self.here.judge(typed)
+            line = self.line_at_door = await self.here.judge(typed)
             try:
                 await typed.command.run(self)
             except FirelineError as error:
@@ -165,6 +171,11 @@ class Station(ABC):
     def say_behind(self, job: Job) -> None:
         number = job.number
         self.say(f"job {number} runs behind: fg {number}, status {number}, cancel {number}")
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody can answer a question."""
+        return False
 
     async def action_comment(self, word: str, device: str) -> str | None:
         """Asked of who can answer; None where nobody can: the action says what to type."""
@@ -220,7 +231,9 @@ class Station(ABC):
 
     async def follow(self, job: Job) -> int:
         """Shows the command until its end; its status."""
-        following = Following(job, self.renderer(job), self.style, self.face, self.pager(job))
+        following = Following(
+            job, self.renderer(job), self.style, self.face, self.pager(job.options)
+        )
         outcome = await showing(job, self.watch(following))
         return job.status if outcome == "ended" else 0
 
@@ -253,7 +266,7 @@ class Station(ABC):
     async def view(self, job: TerminalJob) -> int:
         """Puts the person into a device's terminal."""
 
-    def pager(self, job: Job) -> Page | None:
+    def pager(self, options: Options) -> Page | None:
         return None
 
     def show(self, shown: Shown) -> None:
@@ -271,7 +284,7 @@ class Station(ABC):
         output: Output | None = "json" if self._asked_json else None
         if self.typed is not None:
             output = self.typed.options.output
-        self.show(error_shown(error, self.style, output, device=self.device_name() or self._named))
+        self.show(error_shown(error, self.style, output, device=self.device_name() or self.named))
 
     def show_not_run(self, error: FirelineError) -> None:
         """Of a line that gave nothing; JSON is an array all the same, an empty one."""
@@ -294,7 +307,7 @@ class Station(ABC):
             raise Refused(f"you are on {self.device_name()}; disconnect or detach first")
         comment = self.typed.options.comment if self.typed is not None else None
         comment = await self.comment_for(name, comment)
-        await self.arrived(await self._opened(name, comment))
+        await self.arrived(await self.opened(name, comment))
 
     async def comment_for(self, name: str, given: str | None) -> str | None:
         """The comment of a session on the device; a console asks where a rule wants one."""
@@ -303,34 +316,14 @@ class Station(ABC):
     async def arrived(self, session: Session) -> None:
         self.session = session
 
-    async def run_on(self, device: str, line: str) -> None:
-        outer = self.session
-        self._named = device
-        self.typed = None  # until it is understood, its error is of no command yet
-        self.typed = inner = self.understood(line)
-        if isinstance(inner.command, ConsoleCommand):
-            raise NotUnderstood(f"{inner.command.spec.word} is no command to run on a device")
-        refuse_behind(inner)
-        if inner.command.spec.bound:
-            outer, self.session = self.session, None  # no session on it: it may be offline
-            try:
-                self.status = await self.run(of_device(inner, device))
-            finally:
-                self.session = outer
-            return
-        comment = await self.comment_for(device, inner.options.comment)
-        session = await self._opened(device, comment)
-        self.session = session
-        try:
-            status = await self.run(inner)
-        except FirelineError as error:
-            self.show_not_run(error)
-            status = error.status
-        finally:
-            self.session = outer
-            why = self.client.login.cut_for or "its command ended"
-            await whole(session.end(why), self.broker.own)
-        self.status = status
+    async def run_on(
+        self, selector: str, line: str, stage: str | None = None, stop: str | None = None
+    ) -> None:
+        await run_on(self, selector, line, stage, stop)
+
+    async def interruptible(self, work: Coroutine[Any, Any, None], _: Callable[[], None]) -> None:
+        """Until it is done; a subclass with keys calls the other at Ctrl-C."""
+        await work
 
     async def attach(self, session: str) -> None:
         raise Refused("attach needs a terminal; ssh -t gives one")

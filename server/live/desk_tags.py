@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from commands.language.desk.tags import TagRow
+from commands.language.desk.tags import TagCountRow, TagRow
 from commands.language.visible import visible
 from server.live.tags import found
 
@@ -20,7 +20,7 @@ class DeskTags:
     def __init__(self, broker: "Rooms", session: "Session") -> None:
         self._broker, self._session = broker, session
 
-    async def rows(self, device_name: str) -> AsyncIterator[TagRow]:
+    async def rows(self, device_name: str) -> AsyncIterator[TagRow | TagCountRow]:
         if not device_name:
             for row in self._everywhere():
                 yield row
@@ -42,16 +42,14 @@ class DeskTags:
     def _device(self, name: str) -> "Device":
         return self._session.sessions.visible_device(self._session.person, name)
 
-    def _everywhere(self) -> list[TagRow]:
+    def _everywhere(self) -> list[TagCountRow]:
         counts: Counter[str] = Counter()
         written: dict[str, str] = {}
         for device in self._session.sessions.seen_by(self._session.person):
             for tag in device.tags:
                 written.setdefault(tag.casefold(), tag)
                 counts[tag.casefold()] += 1
-        return [
-            TagRow(tag=written[tag], state="set", devices=counts[tag]) for tag in sorted(counts)
-        ]
+        return [TagCountRow(tag=written[tag], devices=counts[tag]) for tag in sorted(counts)]
 
 
 def proposed(device: "Device") -> list[str]:

@@ -20,3 +20,5 @@ class Responder:
     rows: int = 24
     terminal: bool = False
     color: bool = False
+    of: str = ""
+    """The `on` over several devices that a session is a part of; that has a cap of its own."""

@@ -79,6 +79,7 @@ class Sessions:
                 comment=(comment or "")[:1000],
                 role=role,
                 rule=rule_name,
+                of=responder.of,
             )
         )
         session = Session(self, responder, device, journal, comment or "")

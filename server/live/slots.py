@@ -1,6 +1,7 @@
 """How many sessions there may be: of everybody, of one person, on one device.
 
-Exec, sftp and scp take no slot and have a cap of their own; an action's session takes neither.
+Exec, sftp and scp take no slot and have a cap of their own; an action's session takes neither, nor
+does one of the many that an `on` opens, so many at once (devices_at_once).
 """
 
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ def may_open(
         raise Refused(f"a session on {device.name} needs a comment; add -comment 'case and reason'")
     if not device.online:
         raise Unreachable(f"{device.name} is offline{since(device)}")
+    if responder.of:
+        return
     every, mine, others = slots(sessions, responder.person)
     if responder.door in SLOTS:
         if every >= sessions.limits.sessions:
@@ -51,7 +54,8 @@ def may_open(
 def _check_room(sessions: "Sessions", device: Device) -> None:
     """Several sessions on a device, or one, is the operator's choice."""
     most = sessions.limits.sessions_per_device
-    held = [s for s in sessions.live.values() if s.device is device and s.responder.door in SLOTS]
+    on_it = [s for s in sessions.live.values() if s.device is device and not s.responder.of]
+    held = [s for s in on_it if s.responder.door in SLOTS]
     if len(held) >= most:
         one = held[0]
         how = "one session at a time" if most == 1 else f"{most} sessions at once"
@@ -75,7 +79,7 @@ def has_room_beside(sessions: "Sessions", person: str, device: Device) -> bool:
 
 def slots(sessions: "Sessions", person: str) -> tuple[int, int, int]:
     """Sessions on devices: of everybody, of this person, and those that take no slot."""
-    held = [s for s in sessions.live.values() if s.device is not None]
+    held = [s for s in sessions.live.values() if s.device is not None and not s.responder.of]
     every = [s for s in held if s.responder.door in SLOTS]
     mine = [s for s in every if s.person == person]
     others = [s for s in held if s.person == person and s.responder.door not in NO_CAP]

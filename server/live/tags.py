@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from commands.language.errors import NotUnderstood, Refused
 from commands.language.visible import visible
-from server.audit.records import TagsChanged
+from server.audit.device_records import TagsChanged
 from server.identity.rules import DEVICE
 from server.identity.tagging import own_change
 from server.store import devices

@@ -270,5 +270,5 @@ def test_a_nearest_word_is_offered_only_within_a_third_of_its_length() -> None:
 
 def test_usage_shows_every_form() -> None:
     assert usage(discover()["getfile"].spec) == "getfile PATH [-recall] [-auto]"
-    assert usage(discover()["on"].spec) == "on DEVICE LINE..."
+    assert usage(discover()["on"].spec) == "on SELECTOR LINE... [-stage STAGE] [-stop STOP]"
     assert usage(discover()["cat"].spec) == "cat PATH [-head HEAD] [-tail TAIL]"

@@ -30,7 +30,7 @@ async def test_no_rows_is_status_0(house: Rig) -> None:
             "failed: dir on web-01: /no/such/folder does not exist\n",
         ),
         ("on web-01 getfle x", 2, "not understood: getfle is no command; nearest: getfile\n"),
-        ("on web-01", 2, "not understood: on needs LINE; on DEVICE LINE...\n"),
+        ("on web-01", 2, "not understood: on needs LINE; on SELECTOR LINE... "),
         ("on web-01 connect web-01", 2, "not understood: connect is no command to run on a device"),
         ("on web-99 dir", 4, "unreachable: web-99: no device of that name that you may see;"),
         ("attach S1", 3, "refused: attach needs a terminal; ssh -t gives one\n"),

@@ -15,8 +15,10 @@ class Console(Protocol):
         """Opens a session; the line's `-comment` serves it."""
         ...
 
-    async def run_on(self, device: str, line: str) -> None:
-        """One line in a session of its own on a device."""
+    async def run_on(
+        self, selector: str, line: str, stage: str | None = None, stop: str | None = None
+    ) -> None:
+        """One line in a session of its own on each device meant."""
         ...
 
     async def attach(self, session: str) -> None: ...

@@ -7,18 +7,24 @@ from commands.language.items import Column, Row
 
 
 class TagRow(Row):
-    """One tag: of the device one stands on, or of how many devices."""
+    """One tag of one device."""
 
     tag: Annotated[str, Column(1, identity=True)]
-    state: Annotated[str, Column(2)] = ""
+    state: Annotated[str, Column(2)]
     """set, proposed (by the device: it counts for nothing), or what `tag` just did."""
-    devices: Annotated[int | None, Column(3)] = None
+
+
+class TagCountRow(Row):
+    """One tag, and how many devices have it."""
+
+    tag: Annotated[str, Column(1, identity=True)]
+    devices: Annotated[int, Column(2)]
 
 
 class Tags(Protocol):
     """What `tag` may do."""
 
-    def rows(self, device: str) -> AsyncIterator[TagRow]:
+    def rows(self, device: str) -> AsyncIterator[TagRow | TagCountRow]:
         """Those of the device; where none is named, of all devices that may be seen."""
         ...
 

@@ -55,10 +55,12 @@ def error_text(
     return red(error.word, style) + wrapped(text, style.width)[len(error.word) :]
 
 
-def note_shown(note: str, style: Style, output: Output | None) -> Shown:
+def note_shown(note: str, style: Style, output: Output | None, device: str = "") -> Shown:
     """A sentence beside the result."""
     if output == "json":
-        return err(compact({"note": {"message": note}}) + "\n")
+        named = {"device": device} if device else {}
+        return err(compact({"note": {"message": note, **named}}) + "\n")
+    note = f"{device}: {note}" if device else note
     text = visible(note)
     if style.terminal:
         return out(dim(wrapped(text, style.width), style) + "\n")

@@ -1,5 +1,7 @@
 """A table that streams: rows are held until the widths are known, then each passes at once."""
 
+from collections.abc import Mapping
+
 from commands.language.columns import Field, fields
 from commands.language.items import Row
 from server.live.render.cells import cell
@@ -14,8 +16,10 @@ HELD_CHARACTERS = 1 << 20
 class Table:
     """Text for rows; `cut` and `not_shown` are what the footer has to name."""
 
-    def __init__(self, style: Style) -> None:
+    def __init__(self, style: Style, least: Mapping[str, int] | None = None) -> None:
+        """`least`: how wide a column is at least, where more is known than its first rows."""
         self.style = style
+        self._least = least or {}
         self.count = 0
         self.cut: list[str] = []
         self.not_shown: list[str] = []
@@ -47,7 +51,11 @@ class Table:
         if not self._held:
             return ""
         widths = [
-            max(width(field.name), *(width(cells[i]) for cells in self._held))
+            max(
+                width(field.name),
+                self._least.get(field.name, 0),
+                *(width(cells[i]) for cells in self._held),
+            )
             for i, field in enumerate(self._fields)
         ]
         self._layout = (

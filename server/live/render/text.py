@@ -90,9 +90,12 @@ def _marked(text: str, at_start: bool) -> str:
 class Exact:
     """-output json: one row, or more when there is much; the fields of all rows concatenate."""
 
-    def __init__(self) -> None:
+    def __init__(self, json: Json | None = None, device: str = "", piece: int = JSON_PIECE) -> None:
+        """With the array of several devices each row names its own."""
         self.both = False
-        self._json = Json()
+        self._json, self._closes = json or Json(), json is None
+        self._first = {"device": device} if device else {}
+        self._piece = piece
         self._where: Where = "stdout"
         self._page: dict[str, str] = {}
         self._held: dict[str, bytes] = {}
@@ -107,14 +110,14 @@ class Exact:
     def add(self, data: bytes) -> Shown:
         self._held[self._where] = self._held.get(self._where, b"") + data
         self._size += len(data)
-        if self._size < JSON_PIECE:
+        if self._size < self._piece:
             return NOTHING
         return self._row({}, final=False)
 
     def end(self, exit_code: int | None) -> Shown:
         more = {} if exit_code is None else {"exit_code": exit_code}
         last = self._row(more, final=True) if self._held or more else NOTHING
-        return last + out(self._json.end())
+        return last + out(self._json.end()) if self._closes else last
 
     def _row(self, more: dict[str, Any], *, final: bool) -> Shown:
         held, self._held, self._size = self._held, {}, 0
@@ -129,7 +132,7 @@ class Exact:
                 row["page"] = self._page.get(where, "utf-8")
             elif text or final:
                 row[where] = text
-        return out(self._json.line({**row, **more})) if row or more else NOTHING
+        return out(self._json.line({**self._first, **row, **more})) if row or more else NOTHING
 
 
 def _whole(data: bytes, final: bool) -> tuple[str | None, bytes]:
