@@ -6,7 +6,7 @@ import msgspec
 
 import server.audit.action_records  # kinds are Body's, once they are imported
 import server.audit.device_records
-import server.audit.package_records
+import server.audit.package_records  # noqa: F401 (the same)
 from server.audit.records import Body
 
 ENVELOPE: Final = frozenset({"journal", "seq", "time", "kind", "prev"})
