@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from commands.language.desk.devices import MadeToken
@@ -133,9 +134,10 @@ class Enrolment:
     async def release_token(self, person: str, name: str, hours: float) -> MadeToken:
         """A token for a device that cannot be reached, shown this once; its record comes first."""
         device = self._named(name)
-        until = time.time() + hours * 3600
-        release = Release(device.id, secrets.token_urlsafe(24), int(until * 1000))
-        shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))
+        until = clock.moment() + timedelta(hours=hours)
+        nonce, until_ms = secrets.token_urlsafe(24), int(until.timestamp() * 1000)
+        release = Release(device.id, nonce, until_ms)
+        shown = f"{until:%FT%TZ}"
         await self._broker.journal.broker.append(
             ReleaseTokenMade(
                 by=person, device=device.id, name=device.name, nonce=release.nonce, expires=shown
