@@ -28,6 +28,8 @@ class Waiting:
     def __init__(self, question: Question, late: Callable[[], Verdict]) -> None:
         self.questions = [question]
         self.late = late
+        self.let_go = False
+        """Some of them were let start, for it took too long."""
         self.until = time.monotonic() + LIMIT_S
 
 
@@ -86,6 +88,7 @@ class Answers:
         for waiting in list(self._waiting.values()):
             if waiting.until <= now and waiting.questions:
                 verdict = waiting.late()
+                waiting.let_go = verdict.may
                 questions, waiting.questions = waiting.questions, []
                 for question in questions:
                     self._answer(question, self._asked_for(question, verdict))
@@ -96,7 +99,7 @@ class Answers:
             waiting = self._waiting.pop(key)
             for one in waiting.questions:
                 self._file_is(one, verdict)
-            if not waiting.questions and not verdict.may:
+            if waiting.let_go and not verdict.may:
                 self._reports.started(path, verdict.why)
 
         handle = os.dup(question.handle)
@@ -119,7 +122,7 @@ class Answers:
             waiting = self._waiting.pop(key)
             for one in waiting.questions:
                 self._answer(one, found)
-            if not waiting.questions and not found.may:
+            if waiting.let_go and not found.may:
                 self._reports.started(path, found.why)
 
         path = _path(question.handle)

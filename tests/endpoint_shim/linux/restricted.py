@@ -43,6 +43,13 @@ class Device:
     def known(self) -> Known:
         return known(SESSIONS)
 
+    def forget_guard(self) -> None:
+        """As if it had died and another had begun; its enforcer is nobody's."""
+        end = self.restrictor._fanotify._end
+        assert end is not None
+        end.close()
+        self.restrictor = LinuxRestrictor(STATE)
+
     def stop(self) -> None:
         self.restrictor.stop()
 
@@ -196,6 +203,13 @@ class Box:
                     return str(text)
             time.sleep(0.02)
         raise AssertionError(f"no {kind} {words!r} in {seen}")
+
+    def until_gone(self, pid: int) -> None:
+        """A process in there; nobody reaps it, so it stays as a zombie."""
+        until = time.monotonic() + WAIT_S
+        while "Z" not in self.run("cut", "-d ", "-f3", f"/proc/{pid}/stat")[1]:
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
     def wait_until_not_alive(self) -> None:
         until = time.monotonic() + WAIT_S

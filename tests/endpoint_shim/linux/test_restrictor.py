@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from endpoint_shim.linux.answers import LIMIT_S
 from tests.endpoint_shim.linux.restricted import PLACE, Box
 
 pytestmark = [
@@ -112,6 +113,15 @@ def test_a_changed_program_of_a_package_does_not(box: Box) -> None:
     box.wait_for("blocked", "not as its package installed it")
 
 
+def test_what_takes_too_long_to_read_is_answered_in_time(box: Box) -> None:
+    slow = "/usr/bin/tac"
+    box.run("truncate", "--size=1200M", slow)
+    assert box.run("touch", "--date=2000-01-01", slow) == [0, ""]
+    assert box.ask("time", [slow, "--version"], 1)[0] >= LIMIT_S
+    box.wait_for("started", "not as its package installed it")
+    assert box.run(slow, "--version") == DENIED, "by then it is known"
+
+
 def test_a_daemon_whose_file_an_update_replaced_goes_on(box: Box) -> None:
     words = "read word; /usr/bin/echo $word; readlink /proc/$$/exe; :"
     box.ask("begin", "/usr/bin/bash", "-c", words)
@@ -177,6 +187,24 @@ def test_a_new_one_is_in_force_before_the_old_one_ends(box: Box) -> None:
     assert box.ask("enforcer") != old and box.ask("alive")
     assert box.run(PLACE / "copied") == DENIED
     assert not [text for kind, text in box.ask("seen") if kind in ("unguarded", "started")]
+
+
+def test_a_guard_that_dies_leaves_it_in_force_for_the_next_one(box: Box) -> None:
+    old = box.ask("enforcer")
+    box.ask("forget_guard")
+    assert box.run(PLACE / "copied") == DENIED
+    box.ask("start")
+    assert box.ask("enforcer") != old and box.run(PLACE / "copied") == DENIED
+    assert not [text for kind, text in box.ask("seen") if kind in ("unguarded", "started")]
+    box.until_gone(old)
+
+
+def test_another_guard_ends_what_a_dead_one_left(box: Box) -> None:
+    box.ask("forget_guard")
+    assert box.run(PLACE / "copied") == DENIED
+    box.ask("stop")
+    assert box.run(PLACE / "copied") == [0, ""]
+    box.ask("start")
 
 
 def test_what_is_mounted_later_is_held_too(box: Box) -> None:
