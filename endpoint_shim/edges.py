@@ -29,10 +29,10 @@ def watch_rules(changed: Callable[[], None]) -> None:
         rule_events.watch(changed)
 
 
-def left_out(rules: tuple[Allowance, ...]) -> list[str]:
+def left_out(rules: tuple[Allowance, ...]) -> str:
     """What of a selective isolation has nothing here to be for; Windows says it in its table."""
     if sys.platform == "win32":
-        return []
+        return ""
     from endpoint_shim.linux import isolation_table
 
     return isolation_table.left_out(rules)

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -78,7 +79,7 @@ class Isolation:
         elif self._proof is not None and self._proof.done():
             await self._proved(*self._proof.result())
         elif self._ran_out():
-            await self._over("ttl", "its time had run out")
+            await self._over("ttl")
         elif self._plan_changed:
             await self._enforce()
         elif self._kept.force is not None:
@@ -89,12 +90,12 @@ class Isolation:
         self._kept.used[nonce] = until_ms
         self._record.save()
         if self._kept.force is not None:
-            await self._over("token", "a release token was used on the device")
+            await self._over("token")
 
     async def restore(self) -> None:
         """Before the network is up: what was in force, proven or not, as the state has it."""
         if self._ran_out():
-            await self._over("ttl", "its time had run out")
+            await self._over("ttl")
         elif self._kept.force is not None:
             await self._enforce()
 
@@ -166,8 +167,8 @@ class Isolation:
             countdown = Countdown(wanted.ttl_s, boot_clock.seconds())
             self._kept.force = replace(force, countdown=countdown)
         cut = await asyncio.to_thread(self._firewall.cut, plan)
-        for line in edges.left_out(force.rules):
-            self._record.saw("note", line)
+        if left_out := edges.left_out(force.rules):
+            self._record.saw("note", left_out)
         self._state("converging", wanted.generation, cut=cut)
         if wanted.notice and tries == 1:
             self._notice = asyncio.create_task(asyncio.to_thread(edges.notify, wanted.notice))
@@ -239,16 +240,12 @@ class Isolation:
             self._plan_changed = self._kept.force is not None
         self._state("failed", generation, error=why[:LONGEST_ERROR])
 
-    async def _over(self, by: str, why: str) -> None:
+    async def _over(self, by: Literal["ttl", "token"]) -> None:
         """Ended on the device's own account; what is wanted stays answered."""
         await self.close()
         await self._remove()
         self._kept.force = self._kept.back = None
-        self._state("done", self._kept.isolation.generation)
-        ended = replace(self._kept.isolation, ended_by="ttl" if by == "ttl" else "token")
-        self._kept.isolation = ended
-        self._record.saw("ttl" if by == "ttl" else "token", f"the isolation is over: {why}")
-        self._record.say()
+        self._state("done", self._kept.isolation.generation, ended_by=by)
 
     async def _mend(self, what: str, kind: str = "tampering") -> None:
         """Puts the rules back where they are not as they were put."""
@@ -295,7 +292,14 @@ class Isolation:
         self._reach.forget_ways()
 
     def _state(
-        self, stage: Stage, generation: int, *, cut: int = 0, reached: str = "", error: str = ""
+        self,
+        stage: Stage,
+        generation: int,
+        *,
+        cut: int = 0,
+        reached: str = "",
+        error: str = "",
+        ended_by: Literal["", "ttl", "token"] = "",
     ) -> None:
         """What is, kept and told."""
         self._kept.isolation = self._with_table(
@@ -305,6 +309,7 @@ class Isolation:
                 cut=cut,
                 reached=reached,
                 error=error,
+                ended_by=ended_by,
                 mended=self._kept.isolation.mended if self._kept.force is not None else 0,
             )
         )

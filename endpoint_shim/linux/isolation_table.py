@@ -64,13 +64,10 @@ def services(plan: Plan) -> dict[str, str]:
     return {_unit(rule): rule.name for rule in plan.rules if rule.service}
 
 
-def left_out(rules: tuple[Allowance, ...]) -> list[str]:
-    """A sentence for each rule that has nothing here to be for."""
-    return [
-        f"the rule {one.name} is left out: {one.process or one.package} is a program of Windows"
-        for one in rules
-        if _of_windows(one)
-    ]
+def left_out(rules: tuple[Allowance, ...]) -> str:
+    """A sentence on the rules that have nothing here to be for."""
+    names = [one.name for one in rules if _of_windows(one)]
+    return f"left out, for they name programs of Windows: {', '.join(names)}" if names else ""
 
 
 def _of_windows(rule: Allowance) -> bool:
