@@ -43,7 +43,7 @@ from server.live.sessions import Sessions
 from server.live.shipped import ship
 from server.live.tags import TagRoom
 from server.live.watch import rules_changed, watch
-from server.store import devices, history
+from server.store import device_keys, devices, history
 from server.store.sqlite import Store
 
 log = logging.getLogger(__name__)
@@ -143,6 +143,7 @@ class Broker:
         self.preferences = await PreferencesRoom.open(self.store)
 
     async def _load_devices(self) -> None:
+        keys = await device_keys.all_keys(self.store)
         for stored in await devices.all_devices(self.store):
             device = Device(
                 stored.id,
@@ -151,6 +152,7 @@ class Broker:
                 stored.platform,
                 stored.last_seen_ms,
                 stored.revoked,
+                keys.get(stored.id, ""),
                 host_then=stored.host,
             )
             self.inventory.add(device, stored.serials)

@@ -22,6 +22,7 @@ from server.actions.desired import WHAT
 from server.actions.ledger import Ledger, ended, now_ms
 from server.audit.action_records import Detected
 from server.audit.records import FileTaken
+from server.evidence.packages import Package
 from server.live.inventory import Device
 from server.live.job import Job
 from server.live.responder import Responder
@@ -146,7 +147,7 @@ class Queue:
         by = self._stopped_by.pop(action.id, "")
         if job is not None and job.files:
             brought = job.files[0]
-            last = f"{brought.bytes:,} bytes, sftp /evidence/{action.ran_in}/{brought.name}"
+            last = f"{brought.bytes:,} bytes, sftp {_place(brought, action.ran_in)}"
         state: State = "Succeeded" if error is None else STATES.get(error.code, "Failed")
         over = ended(
             action,
@@ -164,4 +165,8 @@ class Queue:
 
 def _named(file: FileTaken, session: str) -> str:
     """Where what it brought lies in the tree of SFTP."""
-    return f"/evidence/{session}/{file.name} sha256 {file.sha256}"
+    return f"{_place(file, session)} sha256 {file.sha256}"
+
+
+def _place(file: FileTaken, session: str) -> str:
+    return f"/packages/{Package(session, file.name).name}"

@@ -23,7 +23,7 @@ LONGEST = 4096
 class Top:
     """A folder that every person has; its entries are `TOPS` or made by its branch."""
 
-    path: Literal["/", "/devices", "/evidence", "/library", "/sessions"]
+    path: Literal["/", "/devices", "/evidence", "/library", "/packages", "/sessions"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,13 @@ class LibraryFile:
 
 
 @dataclass(frozen=True)
+class PackageFile:
+    """`/packages/NAME`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Recording:
     """`/sessions/SESSION.cast`."""
 
@@ -69,9 +76,9 @@ class Nowhere:
     """No part of the tree."""
 
 
-Place = Top | DeviceTop | OnDevice | Evidence | LibraryFile | Recording | Nowhere
+Place = Top | DeviceTop | OnDevice | Evidence | LibraryFile | PackageFile | Recording | Nowhere
 
-TOPS = ("devices", "evidence", "library", "sessions")
+TOPS = ("devices", "evidence", "library", "packages", "sessions")
 CAST = ".cast"
 
 
@@ -106,6 +113,10 @@ def place_of(path: bytes) -> Place:
             return Top("/evidence")
         case [b"library"]:
             return Top("/library")
+        case [b"packages"]:
+            return Top("/packages")
+        case [b"packages", name]:
+            return PackageFile(_text(name))
         case [b"sessions"]:
             return Top("/sessions")
         case [b"devices", name, *rest]:

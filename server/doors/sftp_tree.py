@@ -15,12 +15,14 @@ from server.doors import sftp_answers as answers
 from server.doors.sftp_desk import SftpDesk
 from server.doors.sftp_evidence import EvidenceBranch
 from server.doors.sftp_library import LibraryBranch
+from server.doors.sftp_packages import PackagesBranch
 from server.doors.sftp_paths import (
     TOPS,
     DeviceTop,
     Evidence,
     LibraryFile,
     OnDevice,
+    PackageFile,
     Place,
     Recording,
     Top,
@@ -102,6 +104,7 @@ class Tree:
         shelf = Shelf(broker.journal, lambda: broker.access.rules, broker.inventory)
         self._evidence = EvidenceBranch(broker, responder, desk, shelf)
         self._library = LibraryBranch(broker, responder, desk, tell)
+        self._packages = PackagesBranch(broker, responder, desk, shelf)
         self._recordings = RecordingsBranch(broker, responder, desk, shelf)
         self._devices: dict[str, DeviceFiles] = {}
 
@@ -126,6 +129,8 @@ class Tree:
                 return await self._evidence.attrs(session, file)
             case LibraryFile(name):
                 return await self._library.attrs(name)
+            case PackageFile(name):
+                return await self._packages.attrs(name)
             case Recording(session):
                 return await self._recordings.attrs(session)
         raise answers.no_such_file()
@@ -154,6 +159,9 @@ class Tree:
             case Top("/library"):
                 for entry in await self._library.files():
                     yield entry
+            case Top("/packages"):
+                for entry in await self._packages.files():
+                    yield entry
             case Top("/sessions"):
                 for entry in await self._recordings.files():
                     yield entry
@@ -178,6 +186,8 @@ class Tree:
                 return await self._evidence.open(session, file)
             case LibraryFile(name):
                 return await self._library.open(name)
+            case PackageFile(name):
+                return await self._packages.open(name)
             case Recording(session):
                 return await self._recordings.open(session)
             case Top() | DeviceTop() | Evidence():

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from commands.language.errors import Refused
@@ -33,6 +34,14 @@ class DeviceLeaf:
     def due(self) -> datetime.datetime:
         """From when on it is to be renewed: two thirds of its life."""
         return self.not_before + (self.not_after - self.not_before) * 2 / 3
+
+    @property
+    def ssh_key(self) -> str:
+        """Its public key as OpenSSH writes it."""
+        key = x509.load_der_x509_certificate(self.der).public_key()
+        return key.public_bytes(
+            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+        ).decode("ascii")
 
 
 def device_uri(device_id: str) -> str:

@@ -33,6 +33,7 @@ from server.audit import clock
 from server.audit.errors import RecordingBroken, RecordingFull
 from server.audit.records import CancelAnswered, CancelAsked, FileWritten
 from server.audit.session import SessionJournal
+from server.evidence.packages import Package
 from server.live.claims import Claims
 from server.live.job import Job, failure
 from server.live.push import Push
@@ -340,7 +341,7 @@ class DeviceJob(Job):
                 error = broken
         await file.keep_partial()
         if file.is_package and file.kept:
-            kept = f"/evidence/{self.journal.id}/{file.kept}"
+            kept = f"/packages/{Package(self.journal.id, file.kept).name}"
             return type(error)(f"{error}; what came is a valid zip, {kept}")
         return error
 

@@ -23,6 +23,8 @@ class Device:
     platform: str = ""
     last_seen_ms: int | None = None
     revoked: bool = False
+    ssh_key: str = ""
+    """Its public key as OpenSSH writes it; known from its first line on."""
     line: "DeviceLine | None" = None
     facts: wire.Facts | None = None
     user_known: asyncio.Event = field(default_factory=asyncio.Event)

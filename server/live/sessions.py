@@ -28,7 +28,7 @@ from server.live.slots import SLOTS, may_open
 from server.live.start_up import refuse_start_up
 from server.live.streams import Streams
 from server.live.terminal_job import TerminalJob
-from server.store import devices
+from server.store import device_keys, devices
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -296,6 +296,10 @@ class Sessions:
         if not device.host_then and hello.facts.host:
             device.host_then = hello.facts.host
             self.soon(devices.first_host(self.broker.store, device.id, device.host_then))
+        leaf = device.line.leaf if device.line is not None else None
+        if not device.ssh_key and leaf is not None:
+            device.ssh_key = leaf.ssh_key
+            self.soon(device_keys.keep(self.broker.store, device.id, device.ssh_key))
         mine = [s for s in self.live.values() if s.device is device]
         running = set(hello.running)
         loop = asyncio.get_running_loop()

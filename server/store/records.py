@@ -40,6 +40,8 @@ OF_SESSION: Final = (
     " ('session_opened', 'command_typed', 'decided', 'ended', 'session_ended') ORDER BY seq"
     " LIMIT ?"
 )
+PACKAGES: Final = "SELECT journal, seq, kind, line, hash FROM records WHERE kind = 'package_kept'"
+PACKAGES_OF: Final = f"{PACKAGES} AND journal = ?"
 JOURNALS: Final = "SELECT DISTINCT journal FROM records"
 COUNTS: Final = (
     "SELECT count(*), coalesce(max(seq), 0), coalesce(sum(kind = 'command_typed'), 0),"
@@ -123,6 +125,13 @@ async def of_device(store: Store, device: str, name: str, most: int) -> list[Rec
 async def of_session(store: Store, session: str, most: int) -> list[RecordRow]:
     """A session's records of its commands, in order."""
     return await _rows(store, OF_SESSION, session, most)
+
+
+async def packages(store: Store, session: str | None = None) -> list[RecordRow]:
+    """The records of packages, of one session or of all."""
+    if session is None:
+        return await _rows(store, PACKAGES)
+    return await _rows(store, PACKAGES_OF, session)
 
 
 async def outline(store: Store, journal: str) -> Outline:

@@ -99,4 +99,11 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (device, what)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE device_keys (
+        device TEXT PRIMARY KEY,
+        key TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX packages ON records (journal, seq) WHERE kind = 'package_kept';
+    """,
 )

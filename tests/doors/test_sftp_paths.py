@@ -11,6 +11,7 @@ from server.doors.sftp_paths import (
     LibraryFile,
     Nowhere,
     OnDevice,
+    PackageFile,
     Recording,
     Top,
     on_device,
@@ -49,10 +50,13 @@ from server.doors.sftp_paths import (
         (b"/library", Top("/library")),
         (b"/library/a b+c@2", LibraryFile("a b+c@2")),
         (b"/library/a/b", Nowhere()),
+        (b"/packages", Top("/packages")),
+        (b"/packages/x.S1.zip", PackageFile("x.S1.zip")),
+        (b"/packages/x/y", Nowhere()),
         (b"/sessions", Top("/sessions")),
         (b"/sessions/S12.cast", Recording("S12")),
         (b"/sessions/S12", Nowhere()),
-        (b"/packages", Nowhere()),
+        (b"/nothing", Nowhere()),
     ],
 )  # fmt: skip
 def test_a_path_has_its_place(path: bytes, place: object) -> None:

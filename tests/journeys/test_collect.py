@@ -29,6 +29,7 @@ points:
     limit_s: 300
   - {{folder: Mine, file: last.txt, text: last}}
 """
+NAMESPACE = "fireline-package"
 MIB = 1 << 20
 LARGE = 24 * MIB
 
@@ -120,7 +121,7 @@ def members(package: Path) -> list[str]:
 
 
 def place(text: str) -> str:
-    found = re.search(r"(/evidence/S\d+/\S+\.zip)", text)
+    found = re.search(r"(/packages/\S+\.zip)", text)
     assert found is not None, text
     return found[1]
 
@@ -129,13 +130,18 @@ def test_a_package_comes_whole_and_stock_tools_check_it(device: Device, tmp_path
     ran = device.on("collect -only 'Mine, large,Kernel modules'")
     assert ran.status == 0, ran
     package = device.got(place(ran.err), tmp_path)
-    assert re.fullmatch(rf"{DEVICE}-\d{{8}}T\d{{6}}Z\.zip", package.name)
+    assert re.fullmatch(rf"{DEVICE}-\d{{8}}T\d{{6}}Z\.S\d+\.zip", package.name)
     unpacked = tmp_path / "unpacked"
     subprocess.run(["unzip", "-q", "-d", str(unpacked), str(package)], check=True)
     assert (unpacked / "Mine/last.txt").read_text() == "last"
     assert (unpacked / "Large/large.bin").read_bytes() == device.large.read_bytes()
     checked = ["sha256sum", "--strict", "--quiet", "-c", "MANIFEST.sha256"]
     subprocess.run(checked, cwd=unpacked, check=True)
+    signers = device.got("/packages/allowed_signers", tmp_path)
+    words = ["ssh-keygen", "-Y", "verify", "-f", str(signers), "-I", DEVICE, "-n", NAMESPACE]
+    words += ["-s", str(unpacked / "MANIFEST.sha256.sig")]
+    for manifest, status in (((unpacked / "MANIFEST.sha256").read_text(), 0), ("other\n", 255)):
+        assert device.client(*words, given=manifest).status == status
     told = json.loads((unpacked / "MANIFEST.json").read_text())
     assert abs(told["collected"]["device_ahead_of_broker_ms"]) < 10_000
     assert set(told["recipes"]) == {"linux.yaml", "recipes.d/mine.yaml"}
@@ -163,7 +169,7 @@ def test_cancelled_it_is_a_valid_zip_and_says_where(device: Device, tmp_path: Pa
         said, _ = console.communicate("cancel 1\nstatus 1\nexit\n", timeout=60)
     assert "what came is a valid zip" in said, said
     package = device.got(place(said), tmp_path)
-    assert package.name.endswith("Z.partial.zip")
+    assert re.search(r"Z\.S\d+\.partial\.zip", package.name)
     *first, last = members(package)
     assert first == ["DataPoints.txt", "Mine/first.txt", "Large/large.bin"]
     with zipfile.ZipFile(package) as found:
@@ -245,3 +251,41 @@ def test_who_only_reads_may_not(device: Device) -> None:
     config = str(device.house.state / "ssh_config")
     ran = device.client("ssh", "-F", config, "fireline-basic", f"on {DEVICE} collect")
     assert ran.status == 3, ran
+
+
+def test_packages_are_listed_for_who_may_see_them_alone(device: Device, tmp_path: Path) -> None:
+    config = str(device.house.state / "ssh_config")
+    ran = device.on("collect -only Mine")
+    name = place(ran.err).rpartition("/")[2]
+
+    def listed(host: str) -> set[str]:
+        words = ["sftp", "-q", "-b", "-", "-F", config, host]
+        ran = device.client(*words, given="ls -1 /packages\n")
+        assert ran.status == 0, ran
+        return set(re.findall(r"^(?:/packages/)?(\S+)\s*$", ran.out, re.MULTILINE))
+
+    assert {name, "allowed_signers"} <= listed("fireline")
+    assert listed("fireline-auditor") >= {name}  # who may replay sees it
+    assert listed("fireline-basic") == {"allowed_signers"}
+    words = ["sftp", "-q", "-b", "-", "-F", config, "fireline-basic"]
+    assert device.client(*words, given=f"get /packages/{name} {tmp_path}/x\n").status == 1
+    taken = tmp_path / name.replace(re.search(r"\.S\d+", name)[0], "")  # type: ignore[index]
+    taken.write_bytes(b"no package")
+    ran = device.client(*device.argv(f"getfile {taken}"))
+    assert ran.status == 0, ran
+    evidence = re.search(r"/evidence/(S\d+)/(\S+)\.zip", ran.out)
+    assert evidence is not None
+    fake = f"{evidence[2]}.{evidence[1]}.zip"
+    assert fake not in listed("fireline")
+    ask = ["sftp", "-q", "-b", "-", "-F", config, "fireline"]
+    assert device.client(*ask, given=f"get /packages/{fake} {tmp_path}/y\n").status == 1
+
+
+def test_a_second_collection_while_one_runs_is_the_first_one(device: Device) -> None:
+    with device.begun("collect -only Mine,Slow") as first:
+        device.at_gate()
+        with device.begun("collect -only Mine,Slow") as second:
+            device.open_gate()
+            assert first.wait(30) == 0 and second.wait(30) == 0
+            said = second.stderr.read() if second.stderr else ""
+    assert "is open already: collect -only Mine,Slow" in said, said
