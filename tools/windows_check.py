@@ -7,13 +7,12 @@ r"""Checks Fireline's shim on a real Windows, and prints a report: what Wine can
 In a clone, best from an elevated prompt; without one the parts that need it say so. It changes
 nothing that stays: it works in a folder of its own, and the service that it makes is taken away.
 The report goes to windows-report.txt as well; the exit status is 1 where something failed. Names of
-parts (`the_service_lives` …) choose them.
+parts (`the_service_lives` …) choose them; two run only so, for they change the machine for a
+moment: `isolates_for_real` and `restricts_for_real` (tools/windows_contained.py).
 """
 
-import ctypes
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -28,16 +27,16 @@ if TYPE_CHECKING:
     from commands.language import wire
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # isolated Pythons do not look beside a script
+
+from tools import windows_contained  # noqa: E402
+from tools.windows_report import MOST_TOLD, PROGRAM_S, NotHere, elevated, ran  # noqa: E402
+
 REPORT = "windows-report.txt"
 SERVICE = "fireline-endpoint"
 AGAIN_S = 30.0
 """The recovery action comes after 5 s; the rest is the service's own start."""
-INSIDE_S, EXE_S, PROGRAM_S = 900, 900, 120
-MOST_TOLD = 4000
-
-
-class NotHere(Exception):
-    """This part cannot run here; the message says why."""
+INSIDE_S, EXE_S = 900, 900
 
 
 def windows_itself(_: Path) -> str:
@@ -51,7 +50,14 @@ def windows_itself(_: Path) -> str:
 def the_tests_inside(folder: Path) -> str:
     """The tests that also run in Wine (tests/windows/inside)"""
     words = ["-I", "-m", "pytest", "-q", "--noconftest", "-p", "no:cacheprovider"]
-    words += ["-o", "asyncio_debug=false", "--basetemp", str(folder / "pytest")]
+    words += [
+        "-o",
+        "pythonpath=.",
+        "-o",
+        "asyncio_debug=false",
+        "--basetemp",
+        str(folder / "pytest"),
+    ]
     said = ran([sys.executable, *words, str(ROOT / "tests/windows/inside")], INSIDE_S)
     return said.strip().splitlines()[-1]
 
@@ -177,11 +183,13 @@ PARTS: tuple[Callable[[Path], str], ...] = (
     the_service_lives,
     no_ordinary_user_can_change_it,
     the_exe_is_built,
+    *windows_contained.PARTS,
 )
 
 
 def main() -> int:
-    wanted = [part for part in PARTS if part.__name__ in sys.argv[1:]] or PARTS
+    known = (*PARTS, *windows_contained.ASKED)
+    wanted = [part for part in known if part.__name__ in sys.argv[1:]] or PARTS
     lines, failed = [], False
     with tempfile.TemporaryDirectory(prefix="fireline-check-", ignore_cleanup_errors=True) as one:
         for part in wanted:
@@ -207,27 +215,6 @@ def outcome(part: Callable[[Path], str], folder: Path) -> Iterator[tuple[str, st
         yield "FAILED", f"{about}: {type(error).__name__}: {error}"[:MOST_TOLD]
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def ran(words: list[str], seconds: float, cwd: Path = ROOT) -> str:
-    """What a program said; AssertionError with all of it where it failed."""
-    done = subprocess.run(
-        words,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=seconds,
-        check=False,
-    )
-    said = done.stdout.decode(errors="replace")
-    if done.returncode and not re.search(r"\\icacls.exe$", words[0]):
-        raise AssertionError(f"{words[:4]} ended with {done.returncode}: {said[-MOST_TOLD:]}")
-    return said
-
-
-def elevated() -> bool:
-    return sys.platform == "win32" and bool(ctypes.WinDLL("shell32").IsUserAnAdmin())
 
 
 def denied(path: Path) -> "wire.Policy":

@@ -134,6 +134,7 @@ class Engine:
         if status in (2, 3):  # ERROR_FILE_NOT_FOUND, ERROR_PATH_NOT_FOUND
             return None
         self._check(status, f"to name the program {path}")
+        self._need(found, f"to name the program {path}")
         try:
             blob = found.contents
             return ctypes.string_at(blob.data, blob.size).decode("utf-16-le").rstrip("\0")
@@ -201,6 +202,7 @@ class Engine:
         if status in (number.PROVIDER_NOT_FOUND, number.SUBLAYER_NOT_FOUND):
             return False
         self._check(status, name)
+        self._need(found, name)
         return True
 
     def _delete(self, name: str, key: UUID, absent: int, allowed: int = 0) -> bool:
@@ -217,6 +219,11 @@ class Engine:
 
     def _engine(self, name: str, *arguments: object, doing: str = "") -> None:
         self._check(getattr(self._calls, name)(self._handle, *arguments), doing or name)
+
+    def _need(self, found: "ctypes._Pointer[Any]", doing: str) -> None:
+        """A success that gives nothing is that of a stub (Wine's own library is one)."""
+        if not ctypes.cast(found, ctypes.c_void_p).value:
+            raise Failed(f"the Windows Filtering Platform gave no answer ({doing})")
 
     def _check(self, status: int, doing: str) -> None:
         if status:

@@ -48,13 +48,16 @@ class WindowsFirewall:
                 engine.add_frame("\n".join(left_out))
                 for rule in wanted:
                     engine.add(rule)
-            found = _in_force(engine)
-        missing = len(wanted) - found.table.count("\n") if found else len(wanted)
-        if found is None or missing > 0:
+            frame, found = _read(engine)
+        # Boot-time filters count at the next start, whether or not the engine lists them now.
+        kept = {rule.line() for rule in wanted if not rule.boot}
+        lacking = kept - {rule.line() for rule in found}
+        if lacking:
             raise Failed(
-                f"the Windows Filtering Platform took {len(wanted)} filters and lacks {missing}"
+                f"the Windows Filtering Platform took {len(wanted)} filters, and {len(lacking)} of "
+                f"them are not as they were given, such as {min(lacking)}"
             )
-        return found
+        return _told(frame, found)
 
     def wanted(self, engine: Engine, plan: Plan) -> tuple[list[Rule], list[str]]:
         """The plan's filters on this device, and which rules have nothing here to be for."""
@@ -78,18 +81,20 @@ class WindowsFirewall:
 
     def read(self) -> InForce | None:
         with Engine(self._library) as engine:
-            return _in_force(engine)
+            frame, found = _read(engine)
+        return None if frame is None and not found else _told(frame, found)
 
     def remove(self) -> None:
         with Engine(self._library) as engine, engine.transaction():
             engine.clear()
 
 
-def _in_force(engine: Engine) -> InForce | None:
+def _read(engine: Engine) -> tuple[Frame | None, list[Rule]]:
     with engine.transaction(read_only=True):
-        frame, found = engine.frame(), engine.rules()
-    if frame is None and not found:
-        return None
+        return engine.frame(), engine.rules()
+
+
+def _told(frame: Frame | None, found: list[Rule]) -> InForce:
     table = shown(frame, found)
     return InForce(table, hashlib.sha256(table.encode()).hexdigest())
 

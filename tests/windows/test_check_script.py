@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.windows import doubles
 from tests.windows.rig import Rig
 from tests.windows.rig.running import ROOT
 
@@ -24,3 +25,22 @@ def test_each_part_is_told_and_one_that_fails_is_the_scripts_status(
     assert "powershell.exe" in lines[2] and "it said (0, '', '')" in lines[2]
     assert done.returncode == 1
     assert (tmp_path / "windows-report.txt").read_text().splitlines() == lines
+
+
+def test_the_parts_about_containment_run_against_the_doubles_and_say_what_is_not_there(
+    windows: Rig, tmp_path: Path
+) -> None:
+    script = windows.path(ROOT / "tools/windows_check.py")
+    parts = (
+        "the_filtering_engine_takes_every_filter",
+        "defender_scans_a_folder",
+        "isolates_for_real",
+    )
+    env = doubles.in_place(windows)
+    done = windows.run(["-I", script, *parts], cwd=tmp_path, env=env)
+    lines = done.stdout.decode().splitlines()
+    assert [line[:8].strip() for line in lines] == ["ok", "not run", "not run"], lines
+    assert "filters were taken, read back as they were given, and taken back" in lines[0]
+    assert "this device has no Microsoft Defender" in lines[1]
+    assert "needs FIRELINE_CHECK_BROKER=HOST:PORT" in lines[2]
+    assert done.returncode == 0
