@@ -41,12 +41,20 @@ class Containment:
     def __init__(self, broker: "Rooms", ledger: Ledger) -> None:
         self._broker, self._ledger = broker, ledger
         self._seen = Budget(broker.config.limits.violations_per_hour, HOUR_S)
+        self._turns: dict[str, asyncio.Lock] = {}
+        """One thing at a time for a device: nothing is sent or answered that is not durable."""
 
     async def wish(self, action: Action) -> Action:
         """Makes the action's wish, or joins the one there is; durable, and sent, on return."""
-        what, on = WHAT[action.word], action.word in ("isolate", "restrict")
         value = await asyncio.to_thread(self._value, action)
-        # From here to `save` nothing waits: two at once must not make one generation.
+        async with self._turn(action.device):
+            return await self._wish(action, value)
+
+    def _turn(self, device: str) -> asyncio.Lock:
+        return self._turns.setdefault(device, asyncio.Lock())
+
+    async def _wish(self, action: Action, value: dict[str, object]) -> Action:
+        what, on = WHAT[action.word], action.word in ("isolate", "restrict")
         before = self._ledger.wish(action.device, what)
         asked = desired.ask(before, action.id, value, on=on, by=action.person)
         over = [
@@ -62,22 +70,30 @@ class Containment:
         await self._ledger.save([action, *over], [(action.device, what, asked.wish)])
         device = self._broker.inventory.by_id(action.device)
         if device is not None and not asked.already:
-            await self.tell(device)
+            await self._tell(device)
         return await self._ledger.one(action.id) or action
 
     async def withdraw(self, action: Action, by: str) -> Action:
         """Takes the action's wish back, unless others wait for the same."""
+        async with self._turn(action.device):
+            return await self._withdraw(action, by)
+
+    async def _withdraw(self, action: Action, by: str) -> Action:
         what = WHAT[action.word]
         wish = desired.withdraw(self._ledger.wish(action.device, what), action.id)
         over = msgspec.structs.replace(ended(action, "Cancelled", outcome=f"by {by}"), by=by)
         await self._ledger.save([over], [(action.device, what, wish)])
         device = self._broker.inventory.by_id(action.device)
         if device is not None:
-            await self.tell(device)
+            await self._tell(device)
         return over
 
     async def tell(self, device: Device) -> None:
         """Sends what the device is to be, where it has a line; its actions are under way then."""
+        async with self._turn(device.id):
+            await self._tell(device)
+
+    async def _tell(self, device: Device) -> None:
         if device.line is None:
             return
         waiting = [
@@ -121,12 +137,13 @@ class Containment:
         if (lie := _lie(message)) is not None:
             self._broker.sessions.violated(device, lie)
             return
-        if message.isolation is not None:
-            device.isolation = message.isolation
-            await self._isolated(device, message.isolation)
-        if message.restriction is not None:
-            device.restriction = message.restriction
-            await self._restricted(device, message.restriction)
+        async with self._turn(device.id):
+            if message.isolation is not None:
+                device.isolation = message.isolation
+                await self._isolated(device, message.isolation)
+            if message.restriction is not None:
+                device.restriction = message.restriction
+                await self._restricted(device, message.restriction)
         for seen in message.seen:
             await self._record(device, seen)
 

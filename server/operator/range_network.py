@@ -17,12 +17,12 @@ class Network:
     """Names and addresses, from the state folder's path: several ranges may be up."""
 
     key: str
-    part: int
+    net: str
 
     @classmethod
     def of(cls, state: Path) -> "Network":
         digest = hashlib.sha256(str(state).encode()).digest()
-        return cls(digest[:4].hex(), digest[4])
+        return cls(digest[:4].hex(), f"10.{200 + digest[4] % 50}.{digest[5]}")
 
     @property
     def namespace(self) -> str:
@@ -38,15 +38,15 @@ class Network:
 
     @property
     def broker(self) -> str:
-        return f"10.213.{self.part}.1"
+        return f"{self.net}.1"
 
     @property
     def outside(self) -> str:
-        return f"10.213.{self.part}.2"
+        return f"{self.net}.2"
 
     @property
     def device(self) -> str:
-        return f"10.213.{self.part}.3"
+        return f"{self.net}.3"
 
     def make(self) -> None:
         """The namespace and its cable; raises Failed, naming what did not work."""

@@ -100,6 +100,10 @@ class House:
     broker: "subprocess.Popen[bytes] | None" = None
     program: Sequence[str] = SERVER
     shim_program: Sequence[str] = SHIM
+    device_host: str = "127.0.0.1"
+    """Where devices reach the broker."""
+    shim_under: Sequence[str] = ()
+    """What shims are started by: a network namespace."""
     under: Sequence[str] = ()
     """What the broker is started by: strace, which lets it be the child that is waited for."""
 
@@ -131,7 +135,7 @@ class House:
         ssh, devices, enrolment = _free_ports(3)
         make_state(
             self.home, host="127.0.0.1", ssh=ssh, devices=devices, enrolment=enrolment,
-            names=["127.0.0.1"], rules=rules,
+            names=[self.device_host], rules=rules, device_host=self.device_host,
         )  # fmt: skip
         with (self.home / "fireline.toml").open("a") as settings:
             settings.write("[limits]\n")
@@ -187,7 +191,7 @@ class House:
         shim = self.shims[name] = Shim(name, self.state / name)
         words = ["enroll", "--state", str(shim.state), "--name", name]
         enrolled = subprocess.run(
-            [sys.executable, "-I", *SHIM, *words],
+            [*self.shim_under, sys.executable, "-I", *SHIM, *words],
             input=self.token(name).encode(), capture_output=True, check=False,
         )  # fmt: skip
         assert enrolled.returncode == 0, enrolled.stderr.decode()
@@ -198,7 +202,7 @@ class House:
         shim = self.shims.get(name) or self.enrol(name)
         argv = [*self.shim_program, "run", "--state", str(shim.state)]
         before = len(self.records())
-        shim.process = self._spawn(argv, name, {}, ())
+        shim.process = self._spawn(argv, name, {}, (), self.shim_under)
         self.wait_online(name, before)
         return shim
 

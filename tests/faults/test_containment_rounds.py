@@ -1,0 +1,181 @@
+"""Isolated and released while broker, device and cable are killed at random: both ends agree.
+
+1. A round asks for something (isolate, release, several at once), strikes at a random moment, mends
+   everything, and then asks of both ends what is: the kernel's own table in the namespace of the
+   device, the rows of the broker, and its journal.
+2. The seed is printed and can be given (FIRELINE_SEED), so that a failure can be made again.
+3. The rig is trusted because a broker that forgets its wishes when it is killed fails it.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from server.operator.range_network import Network
+from tests.journeys.rig import SERVER, House, until
+
+pytestmark = [
+    pytest.mark.needs("ssh", "ip", "nft"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root"),
+    pytest.mark.timeout(300),
+]
+DEVICE = "round-01"
+ROUNDS, SOAK_ROUNDS = 50, 500
+ASKS = (
+    ("isolate",), ("release",), ("isolate", "release"), ("release", "isolate"),
+    ("isolate -type selective", "isolate"), ("isolate", "isolate", "release", "release"),
+)  # fmt: skip
+STRIKES = ("broker", "supervisor", "guard", "both", "cable", "flush", "nothing")
+SETTLE_S = 40.0
+
+
+class Rounds:
+    """A broker, and a device behind a cable that can be pulled."""
+
+    def __init__(self, house: House, network: Network) -> None:
+        self.house, self.network = house, network
+        self.last = "release"
+
+    def play(self, number: int, chance: random.Random) -> None:
+        asks, strike = chance.choice(ASKS), chance.choice(STRIKES)
+        asking = [self._ask(f"{line} -comment 'round {number}'") for line in asks]
+        time.sleep(chance.random() * 0.4)
+        self._strike(strike)
+        for process in asking:
+            process.kill()
+            process.wait()
+        self._mend(strike)
+        words = f"round {number}: {', '.join(asks)}; struck: {strike}"
+        try:
+            until(f"both agree: {words}", self._agree, SETTLE_S)
+        except AssertionError as error:
+            last = [str(row) for row in self._rows()[:3]]
+            for name in ("wanted.json", "contained.json"):
+                last.append((self.house.shims[DEVICE].state / name).read_text("utf-8")[:3000])
+            last += [str(r) for r in self.house.records()[-6:]]
+            raise AssertionError("\n".join([str(error), *last, self.house.log(DEVICE)])) from None
+
+    def _ask(self, line: str) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            self.house.ssh(f"on {DEVICE} {line}"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _strike(self, what: str) -> None:
+        if what in ("broker", "both"):
+            self.house.kill_broker()
+        if what in ("supervisor", "both"):
+            self.house.kill_shim(DEVICE)
+        if what == "guard":
+            for child in psutil.Process(self._shim().pid).children():
+                if any("guard" in word for word in child.cmdline()):
+                    child.kill()
+        if what == "cable":
+            self._cable("down")
+        if what == "flush":
+            self._inside("nft", "flush", "ruleset")
+
+    def _mend(self, what: str) -> None:
+        if what == "cable":
+            self._cable("up")
+        if what in ("broker", "both"):
+            self.house.start_broker()
+        if what in ("supervisor", "both"):
+            self.house.start_shim(DEVICE)
+
+    def _cable(self, state: str) -> None:
+        subprocess.run(["ip", "link", "set", self.network.near, state], check=True)
+
+    def _shim(self) -> "subprocess.Popen[bytes]":
+        process = self.house.shims[DEVICE].process
+        assert process is not None
+        return process
+
+    def _inside(self, *argv: str) -> str:
+        whole = ["ip", "netns", "exec", self.network.namespace, *argv]
+        return subprocess.run(whole, capture_output=True, text=True, check=True).stdout
+
+    def _agree(self) -> bool:
+        """Nothing is open, and the kernel has what the last wish that was recorded wants."""
+        rows = self._rows()
+        if any(row["state"] in ("Pending", "InProgress") for row in rows):
+            return False
+        wished = [row for row in rows if row["generation"]]
+        if not wished:
+            return True
+        made = max(wished, key=lambda row: (row["generation"], row["id"]))
+        isolated = "fireline_isolation" in self._inside("nft", "list", "tables")
+        if made["state"] == "Failed":  # rolled back for want of a way to the broker
+            return not isolated
+        return isolated == bool(made["type"] == "isolate")
+
+    def _rows(self) -> list[dict[str, Any]]:
+        ran = self.house.run(f"actions -device {DEVICE} -output json")
+        return list(json.loads(ran.out)) if ran.status == 0 else [{"state": "Pending"}]
+
+
+@contextmanager
+def rounds(folder: Path, program: tuple[str, ...] = SERVER) -> Iterator[Rounds]:
+    network = Network.of(folder)
+    network.make()
+    house = House(
+        folder / "house", {"reserve_bytes": 1 << 20}, program=program,
+        device_host=network.broker,
+        shim_under=("ip", "netns", "exec", network.namespace),
+    )  # fmt: skip
+    try:
+        with house:
+            house.start_shim(DEVICE)
+            yield Rounds(house, network)
+    finally:
+        network.end()
+
+
+def _seed() -> int:
+    seed = int(os.environ.get("FIRELINE_SEED") or random.SystemRandom().randrange(1 << 32))
+    print(f"FIRELINE_SEED={seed}", file=sys.stderr)
+    return seed
+
+
+def _check_the_journal(house: House) -> None:
+    """Every row's last record says what the row says; nobody's word ended one twice."""
+    rows = json.loads(house.run("actions -output json").out)
+    ends: dict[int, list[str]] = {}
+    for record in house.of_kind("action_changed"):
+        if record["state"] not in ("Pending", "InProgress"):
+            ends.setdefault(record["action"], []).append(record["state"])
+    assert {f"A{number}": states for number, states in ends.items()} == {
+        row["id"]: [row["state"]] for row in rows
+    }
+    status, said = house.admin("verify broker")
+    assert status in (0, 2), said
+
+
+def test_at_the_end_both_ends_agree_and_the_journal_says_why(tmp_path: Path) -> None:
+    chance = random.Random(_seed())
+    with rounds(tmp_path) as play:
+        for number in range(ROUNDS):
+            play.play(number, chance)
+        _check_the_journal(play.house)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_at_the_end_both_ends_agree_over_many_rounds(tmp_path: Path) -> None:
+    chance = random.Random(_seed())
+    with rounds(tmp_path) as play:
+        for number in range(SOAK_ROUNDS):
+            play.play(number, chance)
+        _check_the_journal(play.house)
