@@ -38,7 +38,7 @@ class Limits:
     stream_away_s: float = 80
     """How long a broken stream is waited for; a device gives up after 70 s."""
     file_bytes: int = 3 * 1024 * MIB
-    file_with_holes_bytes: int = 128 * 1024 * MIB
+    sparse_bytes: int = 128 * 1024 * MIB
     """A sparse file's whole size, for its hash; of its data the limit before counts."""
     fileinfo_bytes: int = 30 * 1024 * MIB
     """What fileinfo reads for its digests."""
@@ -60,6 +60,8 @@ class Limits:
     """How long a device's certificate lasts; it is renewed from two thirds of that on."""
     queue_s: float = 3 * 86_400
     """How long an action waits for its device."""
+    approval_s: float = 7 * 86_400
+    """How long it waits for a second person."""
     renewals_per_hour: int = 10
     """Certificates of one device that the enrolment port renews."""
     logins: int = 64

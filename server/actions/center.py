@@ -9,7 +9,8 @@
 
 import asyncio
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -27,8 +28,8 @@ from server.live.inventory import Device
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
+T = TypeVar("T")
 LOOK_S = 5.0
-APPROVAL_S = 7 * 86_400.0
 
 
 class Center:
@@ -38,6 +39,7 @@ class Center:
         self._broker, self.ledger = broker, ledger
         self.containment = Containment(broker, ledger)
         self.queue = Queue(broker, ledger)
+        self._tasks: set[asyncio.Future[Any]] = set()
         self._until: dict[int, float] = {}
         """By the monotonic clock: what is to expire does, however the wall clock is set."""
 
@@ -57,7 +59,17 @@ class Center:
         return center
 
     async def ask(self, asked: Asked) -> tuple[Action, bool]:
-        """The action's row, and whether it is a new one."""
+        """The action's row, and whether it is a new one. Who asks may go: it is asked whole."""
+        return await self._whole(self._ask(asked))
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """To its end, though its caller is cancelled: a wish is told, or was never made."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def _ask(self, asked: Asked) -> tuple[Action, bool]:
         word = asked.command.spec.word
         if not asked.comment.strip():
             raise Refused(
@@ -68,7 +80,7 @@ class Center:
                 if open_one.word == word:
                     return open_one, False
         limits = self._broker.config.limits
-        lasts_s = APPROVAL_S if asked.second else None if word in WHAT else limits.queue_s
+        lasts_s = limits.approval_s if asked.second else None if word in WHAT else limits.queue_s
         action = Action(
             id=self.ledger.next_id(),
             device=asked.device.id,
@@ -100,6 +112,9 @@ class Center:
 
     async def approve(self, action: Action, by: str) -> Action:
         """The second person's yes: it begins, and has its full time to wait for its device."""
+        return await self._whole(self._approve(action, by))
+
+    async def _approve(self, action: Action, by: str) -> Action:
         limits = self._broker.config.limits
         expires = None if action.word in WHAT else now_ms() + int(limits.queue_s * 1000)
         yes = msgspec.structs.replace(action, approval="given", by=by)
@@ -125,6 +140,9 @@ class Center:
 
     async def cancel(self, action: Action, by: str) -> tuple[Action, str]:
         """Taken back while it waits, stopped while it runs; the row then, and what was said."""
+        return await self._whole(self._cancel(action, by))
+
+    async def _cancel(self, action: Action, by: str) -> tuple[Action, str]:
         if action.word in WHAT and action.generation:
             return await self.containment.withdraw(action, by), ""
         if action.state == "InProgress":
@@ -175,7 +193,7 @@ class Center:
 
 def _expired(action: Action) -> Action:
     if action.approval == "needed":
-        words = "rejected: nobody approved it within 7 days"
+        words = "rejected: nobody approved it in time"
         return msgspec.structs.replace(ended(action, "Cancelled", error=words), approval="lapsed")
     state: State = "TimeOut"
     return ended(action, state, error=f"{action.name} did not come in time; nothing was run")

@@ -62,7 +62,7 @@ class EvidenceRoom:
             safe_name(into.name),
             self._limits.file_bytes,
             held,
-            self._limits.file_with_holes_bytes,
+            self._limits.sparse_bytes,
         )
 
         def spend(size: int) -> None:

@@ -93,8 +93,7 @@ class DeskActions:
         except asyncio.CancelledError:
             if action.word in WHAT:
                 raise
-            stopping = self._center.cancel(action, self._session.person)
-            _, answered = await asyncio.shield(stopping)
+            _, answered = await self._center.cancel(action, self._session.person)
             # Who asked for the end hears what became of it on the device.
             said = answered.removeprefix("cancelled: ") or f"{action.word} had not begun"
             raise Cancelled(f"{action.label}: {said}") from None

@@ -104,8 +104,10 @@ _ALONE = (
     ("left open", "seconds", "left_open_s"),
     ("a command", "seconds", "command_s"),
     ("a long command", "seconds", "long_command_s"),
+    ("an action waits", "seconds", "queue_s"),
+    ("an approval waits", "seconds", "approval_s"),
     ("a file taken", "bytes", "file_bytes"),
-    ("with its holes", "bytes", "file_with_holes_bytes"),
+    ("with its holes", "bytes", "sparse_bytes"),
     ("a fileinfo", "bytes", "fileinfo_bytes"),
     ("a library file", "bytes", "library_bytes"),
 )

@@ -30,10 +30,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         daemon() as clamd,
         House(tmp_path_factory.mktemp("actions") / "house", {"reserve_bytes": 1 << 20}) as house,
     ):
-        rules = house.home / "access.yaml"
-        text = rules.read_text("utf-8")
-        first = text.index("  - {name: all")
-        rules.write_text(text[:first] + RULES.format() + text[first:], "utf-8")
+        _careful(house)
         shim = house.enrol(DEVICE)
         (shim.state / "shim.toml").write_text(f'clamd = "{clamd}"\n', "utf-8")
         (shim.state / "shim.toml").chmod(0o600)
@@ -42,6 +39,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         house.start_shim(BOTH)
         until("the rules are read", lambda: "careful" in house.run(f"why scan {BOTH}").out)
         yield house
+
+
+def _careful(house: House) -> None:
+    """The rules with a device that wants a second person."""
+    rules = house.home / "access.yaml"
+    text = rules.read_text("utf-8")
+    first = text.index("  - {name: all")
+    rules.write_text(text[:first] + RULES.format() + text[first:], "utf-8")
+    until("the rules are read", lambda: len(house.of_kind("rules_loaded")) == 2)
 
 
 def actions(house: House, more: str = "") -> list[dict[str, Any]]:
@@ -149,6 +155,23 @@ def test_an_action_of_a_device_that_one_may_not_see_does_not_exist(house: House)
     status, said = asked(house, "actions show A999999")
     assert status == 1
     assert "no action A999999 that you may see" in said
+
+
+def test_what_nobody_answers_and_no_device_takes_ends_by_itself(tmp_path: Path) -> None:
+    limits = {"reserve_bytes": 1 << 20, "queue_s": 0.5, "approval_s": 0.5}
+    with House(tmp_path / "house", limits) as house:
+        _careful(house)
+        house.enrol(AWAY)
+        house.enrol(BOTH)
+        for device, word in ((AWAY, "scan"), (BOTH, "isolate"), (AWAY, "isolate")):
+            status, said = asked(house, f"on {device} {word} -comment INC-7")
+            assert (status, "pending" in said) == (0, True), said
+        until("they end", lambda: len(actions(house, "-state open")) == 1)
+        ended = {(r["device"], r["type"]): r for r in actions(house)}
+    assert ended[AWAY, "scan"]["state"] == "TimeOut"
+    assert ended[BOTH, "isolate"]["approval"] == "lapsed"
+    assert ended[BOTH, "isolate"]["error"] == "rejected: nobody approved it in time"
+    assert ended[AWAY, "isolate"]["state"] == "Pending"  # what a device is to be does not expire
 
 
 def test_a_killed_broker_forgets_no_action(house: House, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ LIMITS = {
     "results_bytes": 2 * MIB,
     "evidence_bytes": 3 * MIB,
     "file_bytes": 2 * MIB,
-    "file_with_holes_bytes": 64 * MIB,
+    "sparse_bytes": 64 * MIB,
 }
 ENDLESS = "#!/bin/sh\necho $$ > $1\nexec yes\n"
 
