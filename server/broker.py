@@ -34,6 +34,7 @@ from server.identity.access_file import declared_words
 from server.identity.device_ca import load_ca
 from server.identity.host_key import load_host_key
 from server.identity.tls import device_door_context, enrolment_context
+from server.live.blast_radius import BlastRadius
 from server.live.enrolment import Enrolment
 from server.live.inventory import Device, Inventory
 from server.live.library import LibraryRoom
@@ -59,6 +60,7 @@ class Broker:
     library: LibraryRoom
     preferences: PreferencesRoom
     enrolment: Enrolment
+    radius: BlastRadius
     actions: Center
 
     def __init__(self, config: Config) -> None:
@@ -141,6 +143,7 @@ class Broker:
         self.library = LibraryRoom(self.store, self.journal.broker, folder, limits.library_bytes)
         await ship(self.library)
         self.preferences = await PreferencesRoom.open(self.store)
+        self.radius = await BlastRadius.open(self.store, limits)
 
     async def _load_devices(self) -> None:
         keys = await device_keys.all_keys(self.store)

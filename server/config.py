@@ -55,6 +55,9 @@ class Limits:
     handshakes: int = 64
     devices_at_once: int = 50
     """Of one `on` over several devices."""
+    changed_devices_per_day: int = 10
+    """By one person alone; more need a second one."""
+    changed_devices_per_minute: int = 50
     tags_per_device: int = 50
     certificate_days: float = 365.0
     """How long a device's certificate lasts; it is renewed from two thirds of that on."""

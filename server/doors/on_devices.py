@@ -109,6 +109,10 @@ async def _on_several(
         selector, sessions.seen_by(station.responder.person), station.broker.access.rules
     )
     _check_number(selector, inner.options, devices)
+    if spec.changes:
+        station.broker.radius.check_several(
+            station.responder.person, spec, devices, explicit=selector.explicit
+        )
     inner = await _prepared(station, inner)
     if inner.command.alters():
         inner = await _asked(station, inner, devices)

@@ -61,7 +61,7 @@ class Several:
         self._number = station.line_at_door.number if station.line_at_door is not None else 0
         # Whom it reaches comes first: a stage, and a person's eyes, are for those.
         self._names = [d.name for d in sorted(devices, key=lambda device: not device.online)]
-        self._online = {d.name: d for d in devices}
+        self._devices = {d.name: d for d in devices}
         self._word = typed.command.spec.word
         bound = typed.command.spec.bound
         command = (of_device(typed, self._names[0]) if bound else typed).command
@@ -69,7 +69,8 @@ class Several:
             command, typed.options, station.style, self._number, self._names
         )
         limits = station.broker.config.limits
-        self._fan = FanOut(self._names, self._one, limits.devices_at_once, how)
+        pace = self._turn_of if typed.command.spec.changes else None
+        self._fan = FanOut(self._names, self._one, limits.devices_at_once, how, pace)
         self._page = station.pager(typed.options)
         self._wanted = True
         self._turn = asyncio.Lock()
@@ -115,8 +116,12 @@ class Several:
             await durable
 
     # One device.
+    async def _turn_of(self, device: str) -> None:
+        radius = self._station.broker.radius
+        await radius.turn(self._station.responder.person, self._devices[device])
+
     async def _one(self, device: str) -> Outcome:
-        offline = not self._online[device].online
+        offline = not self._devices[device].online
         try:
             await self._on(device)
         except FirelineError as error:

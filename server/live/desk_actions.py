@@ -57,7 +57,8 @@ class DeskActions:
                 comment=self._comment,
                 door=self._session.responder.door,
                 where=self._where,
-                second=rule is not None and command.spec.word in rule.second_person,
+                second=(rule is not None and command.spec.word in rule.second_person)
+                or self._broker.radius.over(self._session.person, device),
             )
         )
         if not new:

@@ -19,6 +19,7 @@ from commands.language import wire
 from commands.language.command import find
 from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused, Unreachable
 from commands.language.names import Name, is_whole
+from commands.putfile import PutFile
 from server.live.change_record import ChangeRecord
 from server.live.device_upload import DeviceUpload
 from server.live.device_words import not_here
@@ -183,6 +184,8 @@ class DeviceFiles:
         assert self._changes is not None and self._session is not None
         try:
             refuse_start_up(self._session, self.device, path)
+            radius = self._sessions.broker.radius
+            await radius.changes(self._responder.person, PutFile.spec, self.device)
         except FirelineError as error:
             record.once("refused", path, error.shown()[:500])
             raise

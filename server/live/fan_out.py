@@ -25,7 +25,7 @@ class FanOut:
         one: Callable[[str], Awaitable[Outcome]],
         at_once: int,
         staging: Staging,
-        pace: Callable[[], Awaitable[None]] | None = None,
+        pace: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self.outcomes: dict[str, Outcome] = {}
         self.running: set[str] = set()
@@ -64,12 +64,13 @@ class FanOut:
 
     async def _work(self) -> None:
         while self._waiting and self._room > 0 and not self.stopped_by:
-            if self._pace is not None:
-                await self._pace()
-                if not self._waiting or self._room <= 0 or self.stopped_by:
-                    return
             device = self._waiting.popleft()
             self._room -= 1
+            if self._pace is not None:
+                await self._pace(device)
+            if self.stopped_by:
+                self._waiting.appendleft(device)
+                return
             self.running.add(device)
             try:
                 outcome = self.outcomes[device] = await self._one(device)

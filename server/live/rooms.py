@@ -12,6 +12,7 @@ from server.audit.verify import Verdict
 from server.config import Config
 from server.evidence.room import EvidenceRoom
 from server.identity.access import Access
+from server.live.blast_radius import BlastRadius
 from server.live.inventory import Device, Inventory
 from server.live.library import LibraryRoom
 from server.live.preferences import PreferencesRoom
@@ -48,6 +49,7 @@ class Rooms(Protocol):
     library: LibraryRoom
     preferences: PreferencesRoom
     tags: TagRoom
+    radius: BlastRadius
     enrolment: "Enrolment"
     actions: "Center"
 

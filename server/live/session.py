@@ -160,6 +160,7 @@ class Session:
             question = None if typed.options.yes else await command.question(desk)
             if question is not None:
                 raise question
+            await self.sessions.about_to_change(self, command)
         except FirelineError as error:
             refusal = error
         typed_record = CommandTyped(

@@ -106,4 +106,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) STRICT;
     CREATE INDEX packages ON records (journal, seq) WHERE kind = 'package_kept';
     """,
+    """
+    CREATE TABLE changed_devices (
+        person TEXT NOT NULL,
+        device TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (person, device)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )

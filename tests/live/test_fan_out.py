@@ -116,7 +116,7 @@ async def test_cancelled_it_cancels_what_runs() -> None:
 async def test_a_pace_is_waited_for_before_each() -> None:
     paced: list[int] = []
 
-    async def pace() -> None:
+    async def pace(_: str) -> None:
         paced.append(len(fleet.order))
         await asyncio.sleep(0)
 
