@@ -17,9 +17,9 @@ class Restrict(DeskCommand, role=ADVANCED, group="change", changes=True, queued=
     """Let only known programs start: what the package manager installed and is unchanged since
     (Linux), what Microsoft signed (Windows), and Fireline's own.
 
-    What runs already goes on, but cannot start others. Not seen by Linux' kernel, and so not
-    stopped: libraries that a known program loads (LD_PRELOAD, dlopen), and a script that is given
-    to a known interpreter as a file to read. unrestrict takes it back.
+    What runs already goes on; on Linux what no package installed cannot start others. Not seen
+    there, and so not stopped: libraries (LD_PRELOAD, dlopen), code in an interpreter's words or
+    from a pipe (`bash -c`, `curl | sh`), scripts that a script reads. unrestrict takes it back.
     """
 
     device: Annotated[str, HIDDEN] = ""

@@ -43,6 +43,10 @@ SILENT_S = 2.0
 NOTE_S = 2.0
 PROGRAM = ("-I", "-m", "endpoint_shim.linux.enforcer")
 Kind = Literal["blocked", "unguarded", "started", "note"]
+UNSEEN = (
+    "not seen, and so not stopped: libraries (LD_PRELOAD, dlopen), code in an interpreter's words "
+    "or from a pipe, and scripts that a script reads"
+)
 UNSEEN_MEMORY = "this kernel does not tell of programs that lie in memory alone (static memfd)"
 CLAIM, MOMENT, BEFORE = "enforcer", "enforced-at", "enforced.json"
 
@@ -189,7 +193,7 @@ class FanotifyRestrictor:
         if self._proof is not None and self._proof.sha256 != found.sha256:
             self._add("note", f"packages changed: {found.by}, digest {found.sha256}")
         notes = () if self._memfd_was is not None or found.sees_memory else (UNSEEN_MEMORY,)
-        self._proof = Proof(found.by, found.sha256, (*notes, *found.notes))
+        self._proof = Proof(found.by, found.sha256, (UNSEEN, *notes, *found.notes))
         before = Before(proc.boot().identity, found.running, self._memfd_was)
         durable.save(self._state / BEFORE, msgspec.json.encode(before))
         self._note_moment()

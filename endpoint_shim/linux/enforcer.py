@@ -15,11 +15,12 @@ import time
 from functools import partial
 from pathlib import Path
 
+from commands.language.errors import FirelineError, Refused
 from endpoint_shim.linux import mounts
 from endpoint_shim.linux.answers import Answers
 from endpoint_shim.linux.claim import Claim
 from endpoint_shim.linux.cold import THREADS, Cold
-from endpoint_shim.linux.dpkg import Dpkg
+from endpoint_shim.linux.dpkg import DATABASE, Dpkg
 from endpoint_shim.linux.enforcement import LONGEST, Beat, Begin, Broken, InForce, send, to_enforcer
 from endpoint_shim.linux.fanotify import Group
 from endpoint_shim.linux.outer import Beside
@@ -31,6 +32,7 @@ from endpoint_shim.linux.scripts import Scripts
 from endpoint_shim.linux.starters import Running, Starters
 from endpoint_shim.linux.verdicts import Judge
 
+LONGEST_TEXT = 1000
 TICK_S = 0.25
 TELL_S = 0.05
 LINGER_S = 10.0
@@ -186,6 +188,23 @@ class Enforcer:
         )
 
 
+def refuse_unless_supported() -> None:
+    """Where nothing says which programs are known, everything would be unknown."""
+    if not (DATABASE / "status").exists():
+        raise Refused(
+            f"this device has no dpkg ({DATABASE}), whose lists say which programs are known; "
+            "one with rpm needs fapolicyd"
+        )
+    here = mounts.read_mounts()
+    for place in (b"/", b"/usr"):
+        mount = mounts.mount_of(place, here)
+        if mount is not None and mount.may_hang:
+            raise Refused(
+                f"{place.decode()} of this device lies on {mount.kind}, whose server may not "
+                "answer while every program waits for it"
+            )
+
+
 def main() -> int:
     """The process: its end of the guard's socket is its one argument."""
     guard = socket.socket(fileno=int(sys.argv[1]))
@@ -196,12 +215,13 @@ def main() -> int:
     sys.setswitchinterval(0.0005)
     try:
         # Forked off first: while there is no group, no thread and no list of packages.
+        refuse_unless_supported()
         readers = [Reader() for _ in range(THREADS)]
         beside = Beside(guard) if begin.mounts is None else None
         Enforcer(begin, guard, readers, beside).run()
-    except OSError as error:
+    except (FirelineError, OSError) as error:
         with contextlib.suppress(OSError):
-            send(guard, Broken(text=f"the kernel does not take it: {error}"))
+            send(guard, Broken(text=f"{error}"[:LONGEST_TEXT]))
         return 1
     return 0
 

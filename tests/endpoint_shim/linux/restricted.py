@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from commands.language.errors import Failed
 from endpoint_shim.linux.mounts import read_mounts, seen
 from endpoint_shim.linux.restrictor import LinuxRestrictor
 from endpoint_shim.restrictor import Known, known
@@ -39,6 +40,13 @@ class Device:
     def start(self) -> dict[str, object]:
         proof = self.restrictor.start(self.known())
         return {"by": proof.by, "sha256": proof.sha256, "notes": proof.notes}
+
+    def refused(self) -> str:
+        """Why it cannot be restricted."""
+        try:
+            return f"not refused: {self.restrictor.start(self.known())}"
+        except Failed as error:
+            return str(error)
 
     def known(self) -> Known:
         return known(SESSIONS)

@@ -243,3 +243,13 @@ def test_nothing_is_held_after_the_end(box: Box) -> None:
     assert box.run("ls", "/var/lib/fireline-endpoint") == [0, "sessions\n"]
     box.ask("start")
     assert box.run(PLACE / "copied") == DENIED
+
+
+def test_a_device_without_lists_of_programs_is_refused_by_name(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    try:
+        box.run("mv", "/var/lib/dpkg", "/var/lib/none")
+        assert "has no dpkg (/var/lib/dpkg)" in box.ask("refused")
+        assert box.run("/usr/bin/true") == [0, ""]
+    finally:
+        box.close()
