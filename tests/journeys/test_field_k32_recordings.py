@@ -1,18 +1,73 @@
-"""Field reports k32: what a recording keeps of floods, of bytes that are no text, of odd windows.
-
-`flood-audit` is test_budgets.py's: a `yes` in a shell ends its session by the budget, and says so.
-"""
+"""Field reports k32: what a recording keeps of floods, of bytes that are no text, of any window."""
 
 import hashlib
 import os
 import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncssh
+import pytest
 
 from server.audit.chunks import SIZE, Kind, Reader
 from tests.journeys.field import DEVICE, Field
+from tests.journeys.rig import House
 from tests.journeys.screen import Screen
+
+MIB = 1 << 20
+BUDGET, RESERVE, STORE = 24 * MIB, 16 * MIB, 220 * MIB
+
+
+@pytest.fixture
+def small_store(tmp_path: Path) -> Iterator[House]:
+    """A broker with 200 MB left for all that it keeps."""
+    place = tmp_path / "store"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={STORE}", "none", str(place)]
+    subprocess.run(words, check=True)
+    limits = {"reserve_bytes": RESERVE, "recording_bytes": BUDGET}
+    try:
+        with House(place / "house", limits) as house:
+            house.start_shim(DEVICE)
+            yield house
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def free(house: House) -> int:
+    found = os.statvfs(house.home)
+    return found.f_bavail * found.f_frsize
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_flood_audit_ends_its_own_session_with_the_limit_in_the_record(small_store: House) -> None:
+    house = small_store
+    assert free(house) < STORE < 1 << 30
+    with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=100) as other:
+        other.until(rf"^{DEVICE} .*>$")
+        flood = subprocess.run(
+            house.ssh(f"shell {DEVICE}", "-tt"), input=b"yes | head -c 1G; exit\n",
+            capture_output=True, timeout=90, check=False,
+        )  # fmt: skip
+        session = house.sessions()[-1]
+        assert flood.returncode == 3
+        reason = f"the recording of {session} reached its budget of {BUDGET:,} bytes"
+        assert reason.encode() in flood.stdout
+        other.enter("pwd")
+        other.until("^/$")
+        other.enter("exit")
+        assert other.status() == 0
+    (ended,) = house.of_kind("session_ended", session)
+    assert reason in ended["reason"]
+    # Nothing was shown that is not kept, and nothing was cut out of it.
+    shown = flood.stdout[flood.stdout.index(b"\ny\r\n") : flood.stdout.rindex(b"y\r\n")]
+    kept = house.recorded(session)
+    assert len(shown) > BUDGET // 2 and shown in kept
+    assert len(kept) <= BUDGET < ended["recording_bytes"] + 2 * MIB
+    assert free(house) > RESERVE
+    status, said = house.admin(f"verify {session}")
+    assert status == 0, said
 
 
 def shell(field: Field) -> Screen:
