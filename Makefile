@@ -64,9 +64,9 @@ test: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(PY) -I bench/run.py --svg docs/performance.svg
 
-#: make soak          the long test; MINUTES=N chooses how long
+#: make soak          the long test; MINUTES=N gives each of its parts about so long
 soak: $(VENV)/.dev
-	@$(PY) -I -m pytest -m soak
+	@FIRELINE_SOAK_MINUTES="$(MINUTES)" $(PY) -I -m pytest -m soak
 
 #: make venv          .venv from the lock, hashes checked
 venv: $(VENV)/.dev

@@ -5,6 +5,7 @@ decodes alone, in C, there is nothing that could lead: those are that file's.
 """
 
 import importlib.util
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.decoders import DECODERS
+from tests.soaking import seconds
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,9 +29,9 @@ IN_C = ("up", "down", "stream up", "stream down", "manifest")
 LED = [name for name in DECODERS if name not in IN_C]
 
 
-def raise_nothing_else(folder: Path, seconds: int, *names: str) -> None:
+def raise_nothing_else(folder: Path, each_s: int, *names: str) -> None:
     ran = subprocess.run(
-        [sys.executable, "-I", PROGRAM, folder, str(seconds), *names],
+        [sys.executable, "-I", PROGRAM, folder, str(each_s), *names],
         capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     found = [path.read_bytes() for path in folder.glob("*/*") if path.is_file()]
@@ -51,4 +53,4 @@ def test_a_decoder_that_raises_something_else_is_caught(tmp_path: Path) -> None:
 @pytest.mark.timeout(2 * SOAK_SECONDS)
 @pytest.mark.parametrize("name", LED)
 def test_minutes_of_led_input(name: str, tmp_path: Path) -> None:
-    raise_nothing_else(tmp_path, SOAK_SECONDS, name)
+    raise_nothing_else(tmp_path, math.ceil(seconds(SOAK_SECONDS)), name)

@@ -26,6 +26,7 @@ from server.audit.verify import verify
 from server.store.sqlite import Store
 from tests.faults.power import Answered, answers_hold, rows_of
 from tests.journeys.rig import SERVER, House
+from tests.soaking import within
 
 pytestmark = [pytest.mark.needs("ssh", "strace"), pytest.mark.timeout(300), pytest.mark.slow]
 
@@ -202,10 +203,8 @@ def errors(tmp_path: Path) -> Iterator[Errors]:
 
 async def faults(errors: Errors, chosen: Sequence[Fault]) -> None:
     await asyncio.to_thread(errors.prepare)
-    came = 0
-    for fault in chosen:
-        came += await errors.case(fault)
-    assert came >= len(chosen) // 2, f"only {came} of {len(chosen)} faults came"
+    came = [await errors.case(fault) for fault in within(chosen)]
+    assert sum(came) >= len(came) // 2, f"only {sum(came)} of {len(came)} faults came"
 
 
 def plan(half: int) -> list[Fault]:
