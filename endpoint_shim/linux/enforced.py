@@ -73,6 +73,8 @@ class FanotifyRestrictor:
         self._end: socket.socket | None = None
         self._proof: Proof | None = None
         self._spoke = self._noted = 0.0
+        self._in_force_ns = 0
+        """When it last said that it is, on the boot clock."""
         self._seen: dict[tuple[Kind, str], tuple[int, int]] = {}
         self._lost = 0
         self._broken = ""
@@ -117,6 +119,7 @@ class FanotifyRestrictor:
         was = before.memfd if before is not None else None
         if was is not None and not memfd.restore(was):
             self._add("note", f"{memfd.SETTING} stays {memfd.REFUSED} until the next boot")
+        self._in_force_ns = 0
         for name in (MOMENT, BEFORE):
             (self._state / name).unlink(missing_ok=True)
 
@@ -176,7 +179,7 @@ class FanotifyRestrictor:
                 data = b""
             if not data:
                 return
-            self._spoke = time.monotonic()
+            self._spoke, self._in_force_ns = time.monotonic(), _boot_ns()
             match from_enforcer.decode(data):
                 case Blocked() as found:
                     self._add("started" if found.started else "blocked", found.text, found.times)
@@ -203,7 +206,7 @@ class FanotifyRestrictor:
         self._noted = time.monotonic()
         handle = os.open(self._state / MOMENT, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.pwrite(handle, b"%020d\n" % time.clock_gettime_ns(time.CLOCK_BOOTTIME), 0)
+            os.pwrite(handle, b"%020d\n" % self._in_force_ns, 0)
         finally:
             os.close(handle)
 
@@ -211,6 +214,8 @@ class FanotifyRestrictor:
         """Since when nothing is in force that should be, and what ran unknown then."""
         if before is None or claim.is_held(self._state / CLAIM):
             return None, []
+        if self._in_force_ns:
+            return self._in_force_ns, before.running
         try:
             return int((self._state / MOMENT).read_bytes()), before.running
         except (FileNotFoundError, ValueError):
@@ -261,3 +266,7 @@ def _finish(process: "subprocess.Popen[bytes]", end: socket.socket, patience_s: 
 def _reap(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(END_S)
+
+
+def _boot_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

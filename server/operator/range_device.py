@@ -92,6 +92,8 @@ def _enter(folder: Path) -> None:
     for name, place in kept:
         _run("mv", f"opt/{name}", str(place))
     _run("mount", "--rbind", "/dev", "dev")
+    # This machine's own would be restricted with the device, for everybody.
+    _run("mount", "-t", "tmpfs", "tmpfs", "dev/shm")
     _run("pivot_root", ".", "mnt")
     os.chdir("/")
     _run("umount", "--lazy", "/mnt")
