@@ -16,6 +16,7 @@ from commands.isolate import Isolate
 from commands.language import actions as lengths
 from commands.language import wire_contain as wire
 from commands.language.command import decode
+from commands.language.errors import NotUnderstood
 from commands.language.visible import visible
 from commands.restrict import Restrict
 from server.actions import desired
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
 HOUR_S = 3600.0
+MOST_WISH = 48_000
+"""Of one message of the control line, with room for the rest of it."""
 NOTICE = "This device was isolated from the network by your security team."
 RESTRICTED = "Your security team lets only known programs start on this device."
 
@@ -241,6 +244,8 @@ class Containment:
             force=command.force,
             notice=NOTICE,
         )
+        if len(msgspec.json.encode(wish)) > MOST_WISH:
+            raise NotUnderstood(f"the rules {command.rules} are over {MOST_WISH:,} bytes as sent")
         value: dict[str, object] = msgspec.to_builtins(wish)
         del value["generation"]
         return value

@@ -6,6 +6,7 @@ Everything that reaches the screen is in the session's recording first.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,7 @@ class Console(ConsoleScreen):
             asyncio.get_running_loop().time(),
             self.style,
             self.own.zone,
+            Counter(a.device for a in broker.actions.ledger.opened() if a.state == "Pending"),
         )
         self.show(Shown(out=text.encode("utf-8", "backslashreplace")))
 

@@ -5,7 +5,9 @@ What a device says of itself stands here too, so every word of it goes through t
 
 import datetime
 import socket
+from collections.abc import Mapping
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Annotated
 
 from commands.language import wire
@@ -25,6 +27,7 @@ from server.live.session import Session
 
 MOST_DEVICES = 10
 CLOCK_SAID_ABOVE = 2.0
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class LoginRow(Row):
@@ -46,6 +49,7 @@ def login_lines(
     now: float,
     style: Style,
     zone: str = "UTC",
+    queued: Mapping[str, int] = NOTHING,
 ) -> str:
     """Who you are, what waits for you, and the devices that matter now."""
     key = responder.key.removeprefix("SHA256:")[:8]
@@ -56,7 +60,7 @@ def login_lines(
     lines += [_waiting(s, now) for s in sessions if s.person == responder.person and s.detached]
     lines += [visible(text) for text in interrupted]
     seen = [device for device in devices if may_see(rules, responder.person, device.ref)]
-    return _lines(lines, style) + _devices(seen, sessions, style)
+    return _lines(lines, style) + _devices(seen, sessions, style, queued)
 
 
 def _lines(lines: list[str], style: Style) -> str:
@@ -73,27 +77,38 @@ def _waiting(session: Session, now: float) -> str:
     )
 
 
-def _devices(devices: list[Device], sessions: list[Session], style: Style) -> str:
+def _devices(
+    devices: list[Device], sessions: list[Session], style: Style, queued: Mapping[str, int]
+) -> str:
     if not devices:
         return "no device that you may see; fireline token new on the broker lets one enrol\n"
     used = {s.device.id: s for s in sessions if s.device is not None}
     ranked = sorted(
-        devices, key=lambda d: (d.id not in used, not d.online, -(d.last_seen_ms or 0), d.name)
+        devices,
+        key=lambda d: (
+            d.id not in used and not flags(d) and d.id not in queued,
+            not d.online,
+            -(d.last_seen_ms or 0),
+            d.name,
+        ),
     )
     table = form("table", LoginRow, style)
     shown = ranked[:MOST_DEVICES]
-    text = "".join(table.add(_row(device, used.get(device.id))) for device in shown) + table.end()
+    rows = [_row(d, used.get(d.id), queued.get(d.id, 0)) for d in shown]
+    text = "".join(table.add(row) for row in rows) + table.end()
     if len(shown) < len(devices):
-        count = f"{len(shown)} of {len(devices):,} devices (in use, online); devices lists all"
+        count = f"{len(shown)} of {len(devices):,} devices (in use, isolated, queued, online); devices lists all"
     else:
         count = f"{len(devices)} device{'s' if len(devices) > 1 else ''}; connect NAME opens one"
     return text + dim(count, style) + "\n"
 
 
-def _row(device: Device, session: Session | None) -> LoginRow:
+def _row(device: Device, session: Session | None, queued: int) -> LoginRow:
     state = ", ".join(["online" if device.online else "offline", *flags(device)])
     if session is not None:
         state += f", {session.id} {session.person}"
+    if queued:
+        state += f", {queued} action{'s' if queued > 1 else ''} queued"
     seen = "now" if device.online else "never"
     if not device.online and device.last_seen_ms is not None:
         seen = ago(_now() - device.last_seen_ms / 1000)

@@ -22,7 +22,7 @@ from server.actions.asked import Asked
 from server.actions.desired import WHAT
 from server.actions.ledger import now_ms
 from server.actions.timeline import timeline
-from server.identity.access import may_see, rule_on
+from server.identity.access import Ask, decide, may_see, rule_on
 from server.live.inventory import Device
 from server.live.job import Job
 
@@ -172,8 +172,18 @@ class DeskActions:
         found = await self._waiting(action, "approve")
         if digest is not None and digest != found.sha256:
             raise Refused(f"{found.label} is another one than that digest's; actions show has it")
+        self._still_may(found)
         over = await self._center.approve(found, self._session.person)
         return f"{over.label} approved: {visible(over.text)} on {over.name}, for {over.person}"
+
+    def _still_may(self, action: Action) -> None:
+        """Days may have gone by: who asked must be allowed to ask now."""
+        device, kind = self._broker.inventory.by_id(action.device), find(action.word)
+        if device is None or kind is None:
+            return
+        ask = Ask(action.person, action.word, kind.spec.role, None, device.ref, "queue", True)
+        if not (decision := decide(self._broker.access.rules, ask)).allowed:
+            raise Refused(f"{action.person} may not ask it any more: {decision.sentence}")
 
     async def deny(self, action: str, reason: str) -> str:
         found = await self._waiting(action, "deny")

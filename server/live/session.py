@@ -151,7 +151,7 @@ class Session:
                 raise self._over()
             if lacks_device(self, command):
                 raise NotUnderstood(f"{word} needs a device; connect NAME, or on NAME {word} …")
-            judged = self.sessions.permitted(self, command)
+            judged = self.sessions.permitted(self, command, typed.options.comment)
             rule = judged.rule_text
             if (against := judged.error or unfit) is not None:
                 raise against

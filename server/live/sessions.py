@@ -144,7 +144,12 @@ class Sessions:
         return self._asked(session, kind.spec, device, right)
 
     def _asked(
-        self, session: Session, spec: Spec, device: Device | None, right: str | None
+        self,
+        session: Session,
+        spec: Spec,
+        device: Device | None,
+        right: str | None,
+        comment: str | None = None,
     ) -> Judged:
         rules = self.broker.access.rules
         decision = decide(
@@ -156,13 +161,13 @@ class Sessions:
                 right_needed=right,
                 device=device.ref if device is not None else None,
                 door=session.responder.door,
-                has_comment=bool(session.comment),
+                has_comment=bool(session.comment or comment),
                 under=spec.under,
             ),
         )
         return Judged.of(decision, rules.file)
 
-    def permitted(self, session: Session, command: Command) -> Judged:
+    def permitted(self, session: Session, command: Command, comment: str | None = None) -> Judged:
         """What role, policy, shim and platform say to its word.
 
         Asked before anything is looked up for it: who may not type it learns nothing by it.
@@ -171,7 +176,8 @@ class Sessions:
             device = self.target(session, command)
         except FirelineError as error:
             return Judged(error, "")
-        judged = self.decide(session, type(command).spec, device)
+        spec = type(command).spec
+        judged = self._asked(session, spec, device if at_device(spec) else None, None, comment)
         if judged.error is None:
             try:
                 self._check_device(session, command, device)

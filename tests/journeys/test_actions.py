@@ -1,6 +1,7 @@
 """Actions as people ask them: rows, waiting, a second person, what a killed broker leaves."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from tests.endpoint_shim.linux.clam import MARK, THREAT, daemon
 from tests.journeys.rig import House, until
+from tests.journeys.screen import Screen
 
 pytestmark = [
     pytest.mark.needs("ssh", "clamd"),
@@ -113,6 +115,45 @@ def test_what_waits_for_a_device_is_seen_taken_back_and_superseded(house: House)
     assert status == 0, said
     assert actions(house, f"-device {AWAY} -type scan")[0]["state"] == "Cancelled"
     assert actions(house, f"-device {AWAY} -state open") == [release]
+
+
+def test_the_first_screen_says_that_actions_wait(house: House) -> None:
+    asked(house, f"on {AWAY} isolate -comment INC-8")
+    with Screen(house.ssh("", "-tt")[:-1], columns=100) as s:
+        s.until(rf"^{AWAY} .*offline, 1 action queued")
+        s.enter(f"on {AWAY} scan")
+        s.until(rf"^Comment for scan on {AWAY} \(empty: nothing happens\):")
+        s.enter("")
+        s.until(rf"^refused: no comment, so scan on {AWAY} was not asked")
+        s.enter("exit")
+    asked(house, f"cancel {actions(house, f'-device {AWAY} -state open')[0]['id']}")
+    assert actions(house, f"-device {AWAY} -state open") == []
+
+
+def test_a_device_that_is_killed_in_the_middle_leaves_the_truth(
+    house: House, tmp_path: Path
+) -> None:
+    for number in range(4000):
+        (tmp_path / f"f{number}").write_bytes(b"x" * 5000)
+    scanning = subprocess.Popen(
+        house.ssh(f"on {DEVICE} scan -path {tmp_path} -comment INC-9"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(
+        "it runs",
+        lambda: (
+            actions(house, f"-device {DEVICE} -state open")[:1]
+            and actions(house, f"-device {DEVICE} -state open")[0]["state"] == "InProgress"
+        ),
+    )
+    house.kill_shim(DEVICE)
+    scanning.wait(90)
+    house.start_shim(DEVICE)
+    until("it ended", lambda: actions(house, f"-device {DEVICE} -state open") == [], 90)
+    row = actions(house, f"-device {DEVICE}")[0]
+    assert row["state"] in ("Failed", "Cancelled"), row
+    assert row["said"]
 
 
 def test_a_second_person_answers_exactly_what_was_asked(house: House, tmp_path: Path) -> None:
