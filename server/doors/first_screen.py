@@ -97,7 +97,8 @@ def _devices(
     rows = [_row(d, used.get(d.id), queued.get(d.id, 0)) for d in shown]
     text = "".join(table.add(row) for row in rows) + table.end()
     if len(shown) < len(devices):
-        count = f"{len(shown)} of {len(devices):,} devices (in use, isolated, queued, online); devices lists all"
+        those = "in use, isolated, queued, online"
+        count = f"{len(shown)} of {len(devices):,} devices ({those}); devices lists all"
     else:
         count = f"{len(devices)} device{'s' if len(devices) > 1 else ''}; connect NAME opens one"
     return text + dim(count, style) + "\n"
