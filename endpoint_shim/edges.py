@@ -20,13 +20,13 @@ def firewall() -> Firewall:
     return LinuxFirewall()
 
 
-def watch_rules(changed: Callable[[], None]) -> None:
-    """Calls `changed` at once where the system tells of others' changes; a look each second sees
-    them anyhow."""
+def watch(rules: Callable[[], None], ways: Callable[[], None]) -> None:
+    """Calls them at once where the system tells that its rules, or the ways of packets, changed;
+    a look each second, and each minute, sees it anyhow."""
     if sys.platform != "win32":
-        from endpoint_shim.linux import rule_events
+        from endpoint_shim.linux import kernel_events
 
-        rule_events.watch(changed)
+        kernel_events.watch(rules, ways)
 
 
 def left_out(rules: tuple[Allowance, ...]) -> str:

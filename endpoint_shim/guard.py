@@ -46,6 +46,8 @@ class Guard:
         self._guarding: asyncio.Future[Guarding | None] = loop.create_future()
         self._over = asyncio.Event()
         self._woken = asyncio.Event()
+        self._moved = asyncio.Event()
+        """The ways of packets, or the control line, are others now."""
         self._line: Line | None = None
         self._number = 0
         self._sent: dict[int, tuple[Seen, ...]] = {}
@@ -69,7 +71,7 @@ class Guard:
         isolation.wake, isolation.prove_s = self._woken.set, prove_s
         known = restrictor.known(settings.sessions)
         restriction = Restriction(record, lambda: edges.restrictor(state), known, check_word)
-        edges.watch_rules(self._woken.set)
+        edges.watch(self._woken.set, self._moved.set)
         try:
             await _said(isolation.start())
             await _said(restriction.start())
@@ -97,15 +99,17 @@ class Guard:
             if self._line is not None:
                 line, self._line = self._line, None
                 if not line.place:
-                    looked_at = -REFRESH_S  # it may have moved: asked at once
+                    self._moved.set()
                 await _said(isolation.line(line.place, line.address, line.port))
             await _said(contain.handle_token(settings, self._record, isolation))
             await _said(isolation.turn(wanted.isolation))
             await _said(restriction.turn(wanted.restriction))
             now = loop.time()
-            if now - looked_at > (REFRESH_S if reach.on_line else LOST_REFRESH_S):
+            due = REFRESH_S if reach.on_line else LOST_REFRESH_S
+            if self._moved.is_set() or now - looked_at > due:
                 looked_at = now
-                isolation.refresh()
+                if isolation.refresh():
+                    self._moved.clear()
             if now - kept_at > KEEP_S:
                 kept_at = now
                 self._record.save()

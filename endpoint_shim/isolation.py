@@ -52,6 +52,7 @@ class Isolation:
         self.wake: Callable[[], None] = lambda: None
         """Asks for a turn at once."""
         self._expected: InForce | None = None
+        self._plan: Plan | None = None
         self._proof: asyncio.Task[tuple[str, str]] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._notice: asyncio.Task[None] | None = None
@@ -99,12 +100,15 @@ class Isolation:
         elif self._kept.force is not None:
             await self._enforce()
 
-    def refresh(self) -> None:
-        """Where the broker is now: asked again, proven, and open from then on."""
-        if self._kept.force is None or self._proof is not None:
-            return
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_again())
+    def refresh(self) -> bool:
+        """Where the broker is now: asked again, proven, and open from then on; False where that
+        has to wait, for it is just being done."""
+        if self._kept.force is None:
+            return True
+        if self._proof is not None or (self._looking is not None and not self._looking.done()):
+            return False
+        self._looking = asyncio.create_task(self._look_again())
+        return True
 
     async def line(self, place: str, address: str, port: int) -> None:
         """The control line stands on another address: that stays open from now on."""
@@ -186,7 +190,7 @@ class Isolation:
                 if reached:
                     return reached, ""
                 changed |= await self._reach.look_up()
-                await self._put_in_force(changed)
+                await self._put_in_force(changed or await self._rerouted())
             except (FirelineError, OSError) as error:
                 why = str(error)
             if loop.time() >= end:
@@ -195,11 +199,18 @@ class Isolation:
 
     async def _look_again(self) -> None:
         try:
-            await self._put_in_force(await self._reach.look_up())
+            await self._put_in_force(await self._reach.look_up() or await self._rerouted())
             _, changed, _ = await self._reach.prove()
             await self._put_in_force(changed)
         except (FirelineError, OSError) as error:
             log.warning("where the broker is was not found out: %s", error)
+
+    async def _rerouted(self) -> bool:
+        """Whether the same places ask for other rules: a tunnel came, or a name server."""
+        force = self._kept.force
+        if force is None or self._plan is None:
+            return False
+        return await asyncio.to_thread(self._reach.plan, force.rules) != self._plan
 
     async def _put_in_force(self, changed: bool) -> None:
         """By the next turn: two tasks must not change the rules at once."""
@@ -267,7 +278,7 @@ class Isolation:
         force = self._kept.force
         assert force is not None
         self._plan_changed = False
-        plan = await asyncio.to_thread(self._reach.plan, force.rules)
+        plan = self._plan = await asyncio.to_thread(self._reach.plan, force.rules)
         self._expected = await asyncio.to_thread(self._firewall.apply, plan)
         self._put.set()
         self._reach.keep_ways()

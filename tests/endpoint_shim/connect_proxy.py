@@ -15,9 +15,9 @@ class ConnectProxy:
         """Places that were reached through it."""
         self.turned_away = 0
 
-    async def listen(self) -> str:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+    async def listen(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        self._server = await asyncio.start_server(self._serve, host, port)
+        return f"http://{host}:{self._server.sockets[0].getsockname()[1]}"
 
     def close(self) -> None:
         assert self._server is not None
