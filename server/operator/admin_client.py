@@ -7,6 +7,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
+from io import BufferedIOBase
 from pathlib import Path
 
 import msgspec
@@ -37,25 +38,35 @@ def capture(path: Path, line: str) -> tuple[int, bytes]:
 
 def _connected(path: Path, line: str) -> socket.socket:
     broker = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    header = {"line": line, "columns": shutil.get_terminal_size().columns}
     try:
         broker.connect(str(path))
+        broker.sendall(msgspec.json.encode(header) + b"\n")
     except OSError:
         broker.close()
         raise Unreachable(f"no broker answers at {path}; fireline serve starts it") from None
-    header = {"line": line, "columns": shutil.get_terminal_size().columns}
-    broker.sendall(msgspec.json.encode(header) + b"\n")
     return broker
 
 
 def _answer(broker: socket.socket, take: Callable[[int, bytes], None]) -> int:
     with broker.makefile("rb") as answers:
-        while head := answers.read(FRAME.size):
+        while len(head := _read(answers, FRAME.size)) == FRAME.size:
             kind, size = FRAME.unpack(head)
-            data = answers.read(size)
+            data = _read(answers, size)
+            if len(data) < size:
+                break
             if kind == END:
                 return int(struct.unpack(">i", data)[0])
             take(kind, data)
     raise Unreachable("the broker ended before its answer did")
+
+
+def _read(answers: BufferedIOBase, size: int) -> bytes:
+    """So many bytes; fewer where the broker is gone."""
+    try:
+        return answers.read(size)
+    except ConnectionError:
+        return b""
 
 
 def _print(kind: int, data: bytes) -> None:
