@@ -14,6 +14,7 @@ KEPT: Final = {b"NO_COLOR": 64, b"FIRELINE_COMMENT": 1024}
 WINDOW = 256 * 1024
 PACKET = 32 * 1024
 JOINED = 16 * 1024
+PATIENCE_S = 1.0
 
 
 class ServerChannel(asyncssh.SSHServerChannel[bytes]):
@@ -23,12 +24,23 @@ class ServerChannel(asyncssh.SSHServerChannel[bytes]):
         super().__init__(conn, loop, True, False, False, 0, 0, None, "strict", WINDOW, PACKET)
         self.comment_cut = False
         self._held = False
+        self._spare = 0
+        self._sparing = False
+        self._unanswered: asyncio.TimerHandle | None = None
 
     def hold(self, held: bool) -> None:
         """The connection's socket is full (or no more): asyncssh itself would write on."""
         self._held = held
         if not held and self._send_state != "closed":
             self._flush_send_buf()
+
+    def send_little(self) -> None:
+        """A terminal's: a little more than half of the client's window is on its way at most.
+
+        What is, a Ctrl-C in a flood has to wait for where the client reads slowly. Clients give a
+        window back when half of it is used, or sooner; to one that does not, all of it is sent.
+        """
+        self._spare = max(0, self._send_window // 2 - PACKET)
 
     def log_sent_packet(self, *_: Any) -> None:
         """asyncssh puts a line together for each packet, of an echo too, that nobody reads."""
@@ -39,7 +51,29 @@ class ServerChannel(asyncssh.SSHServerChannel[bytes]):
     def _flush_send_buf(self) -> None:
         if self._held:
             self._pause_resume_writing()
+        elif self._sparing or not self._spare:
+            super()._flush_send_buf()
         else:
+            self._flush_sparing()
+
+    def _flush_sparing(self) -> None:
+        if self._unanswered is not None:
+            self._unanswered.cancel()
+            self._unanswered = None
+        spared = min(self._spare, self._send_window)
+        self._send_window -= spared
+        self._sparing = True  # who hears that there is room writes at once
+        try:
+            super()._flush_send_buf()
+        finally:
+            self._sparing = False
+            self._send_window += spared
+        if self._send_buf and spared:
+            self._unanswered = self._loop.call_later(PATIENCE_S, self._send_all)
+
+    def _send_all(self) -> None:
+        self._unanswered = None
+        if self._send_state != "closed" and not self._held:
             super()._flush_send_buf()
 
     def _process_env_request(self, packet: SSHPacket) -> bool:

@@ -81,6 +81,7 @@ class Client(asyncssh.SSHServerSession[bytes]):
         self, term_type: str, term_size: tuple[int, int, int, int], term_modes: object
     ) -> bool:
         self.terminal, self.term = True, term_type[:64]
+        self.channel.send_little()
         self._size(*term_size[:2])
         return True
 
