@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from endpoint_shim.linux.cold import Cold
-from endpoint_shim.linux.fanotify import Group, Question
+from endpoint_shim.linux.fanotify import Group, Question, path_of
 from endpoint_shim.linux.reports import Reports
 from endpoint_shim.linux.scripts import UNSEEN, Scripts
 from endpoint_shim.linux.starters import Starters
@@ -73,7 +73,7 @@ class Answers:
         elif (waiting := self._waiting.get(key)) is not None and waiting.questions:
             waiting.questions.append(question)
         else:
-            path = _path(question.handle)
+            path = path_of(question)
             verdict = self._judge.at_once(path, facts)
             if verdict is None:
                 self._look_at(key, path, facts, question)
@@ -125,7 +125,7 @@ class Answers:
             if waiting.let_go and not found.may:
                 self._reports.started(path, found.why)
 
-        path = _path(question.handle)
+        path = path_of(question)
         facts = os.fstat(question.handle)
         interpreter = facts.st_dev, facts.st_ino
         look = partial(self._scripts.judge, question.thread, interpreter, verdict)
@@ -156,9 +156,9 @@ class Answers:
         try:
             if not verdict.may:
                 self._starters.denied(question.thread)
-                self._reports.blocked(_path(question.handle), verdict.why, question.thread)
+                self._reports.blocked(path_of(question), verdict.why, question.thread)
             elif verdict.why:
-                self._reports.started(_path(question.handle), verdict.why)
+                self._reports.started(path_of(question), verdict.why)
             self._group.answer(question, verdict.may)
         finally:
             os.close(question.handle)
@@ -176,7 +176,3 @@ def _by_content(judge: Judge, path: bytes, handle: int) -> Verdict:
         return Verdict(False, f"its content could not be read ({error.strerror})")
     finally:
         os.close(handle)
-
-
-def _path(handle: int) -> bytes:
-    return os.readlink(b"/proc/self/fd/%d" % handle)

@@ -21,7 +21,16 @@ from endpoint_shim.linux.answers import Answers
 from endpoint_shim.linux.claim import Claim
 from endpoint_shim.linux.cold import THREADS, Cold
 from endpoint_shim.linux.dpkg import DATABASE, Dpkg
-from endpoint_shim.linux.enforcement import LONGEST, Beat, Begin, Broken, InForce, send, to_enforcer
+from endpoint_shim.linux.enforcement import (
+    LONGEST,
+    Beat,
+    Begin,
+    Broken,
+    InForce,
+    line,
+    send,
+    to_enforcer,
+)
 from endpoint_shim.linux.fanotify import Group
 from endpoint_shim.linux.outer import Beside
 from endpoint_shim.linux.priority import be_first
@@ -188,7 +197,7 @@ class Enforcer:
         )
 
 
-def refuse_unless_supported() -> None:
+def refuse_unless_supported(begin: Begin) -> None:
     """Where nothing says which programs are known, everything would be unknown."""
     if not (DATABASE / "status").exists():
         raise Refused(
@@ -196,11 +205,12 @@ def refuse_unless_supported() -> None:
             "one with rpm needs fapolicyd"
         )
     here = mounts.read_mounts()
-    for place in (b"/", b"/usr"):
+    own = [os.path.realpath(os.fsencode(path)) for path in (*begin.own, begin.claim)]
+    for place in (b"/", b"/usr", os.fsencode(DATABASE), *own):
         mount = mounts.mount_of(place, here)
         if mount is not None and mount.may_hang:
             raise Refused(
-                f"{place.decode()} of this device lies on {mount.kind}, whose server may not "
+                f"{line(place)} of this device lies on {mount.kind}, whose server may not "
                 "answer while every program waits for it"
             )
 
@@ -215,7 +225,7 @@ def main() -> int:
     sys.setswitchinterval(0.0005)
     try:
         # Forked off first: while there is no group, no thread and no list of packages.
-        refuse_unless_supported()
+        refuse_unless_supported(begin)
         readers = [Reader() for _ in range(THREADS)]
         beside = Beside(guard) if begin.mounts is None else None
         Enforcer(begin, guard, readers, beside).run()

@@ -19,6 +19,7 @@ _AT_FDCWD = -100
 _ALLOW, _DENY = 1, 2
 _METADATA = struct.Struct("=IBBHQii")
 _RESPONSE = struct.Struct("=iI")
+UNTOLD = b"(a name that is too long to tell)"
 _AT_ONCE = 64
 """Questions read at once: each is an open file."""
 
@@ -76,6 +77,14 @@ class Group:
     def _mark(self, path: bytes, flags: int) -> None:
         mask = ctypes.c_uint64(_OPEN_EXEC_PERM)
         _checked(_libc.fanotify_mark(self.handle, flags, mask, _AT_FDCWD, path), path)
+
+
+def path_of(question: Question) -> bytes:
+    """The name of what is asked about, as this process sees it."""
+    try:
+        return os.readlink(b"/proc/self/fd/%d" % question.handle)
+    except OSError:
+        return UNTOLD  # deeper than the longest name that the kernel tells
 
 
 def _checked(result: int, what: bytes) -> int:

@@ -15,7 +15,7 @@ import signal
 import socket
 
 from endpoint_shim.linux import kernel
-from endpoint_shim.linux.fanotify import Group
+from endpoint_shim.linux.fanotify import Group, path_of
 from endpoint_shim.linux.mounts import Mount, read_mounts
 from endpoint_shim.linux.reports import Reports
 
@@ -59,8 +59,7 @@ class Outer:
     def _deny(self) -> None:
         for question in self._group.questions():
             try:
-                path = os.readlink(b"/proc/self/fd/%d" % question.handle)
-                self._reports.blocked(path, OUTSIDE, question.thread)
+                self._reports.blocked(path_of(question), OUTSIDE, question.thread)
                 self._group.answer(question, may=False)
             finally:
                 os.close(question.handle)
@@ -90,6 +89,8 @@ class Outer:
                 self._mark(mount, b"/proc/%d/root" % pid)
 
     def _mark(self, mount: Mount, root: bytes) -> None:
+        if mount.kind == "autofs":
+            return  # holds no file, and a look at it would mount something
         try:
             self._group.mark_file_system(root + mount.point)
         except PermissionError:

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 from pathlib import Path
 
 PRIORITY = 5
@@ -17,6 +18,9 @@ def be_first() -> list[str]:
     """Before everybody else on this device: the whole of it waits for the answers. What is not
     allowed here."""
     missed = []
+    # Each question that waits is an open file.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         run_first()
     except OSError as error:

@@ -65,9 +65,10 @@ class Judge:
         identity = facts.st_dev, facts.st_ino
         if (verdict := self._by_name(path, facts, identity)) is not None:
             return verdict
-        if self._entry(path, identity) is None and not self.packages.stale():
-            return Verdict(False, NOT_PACKAGED)
-        return None
+        names = (path, *_shorter(path))
+        if any(self.packages.entry(name) for name in names) or self.packages.stale():
+            return None
+        return Verdict(False, NOT_PACKAGED)
 
     def by_content(self, path: bytes, handle: int) -> Verdict:
         """Reads all of it; and once more in the packages' lists where they have changed."""
@@ -86,7 +87,7 @@ class Judge:
     def if_too_late(self, path: bytes, facts: os.stat_result) -> Verdict:
         """While its content is not known yet: a program of a package, older than the list of its
         package and only root's to change, is not held up for a slow disk."""
-        entry = self._entry(path, (facts.st_dev, facts.st_ino))
+        entry = self.packages.entry(path)
         if entry is None or facts.st_mtime_ns > entry.listed_ns or not _is_roots(facts):
             return Verdict(False, "its content could not be read in time")
         return _as_it_is(PACKAGED, path)

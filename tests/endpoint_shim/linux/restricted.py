@@ -97,6 +97,21 @@ class Device:
     def tell(self, text: str) -> str:
         return self.running.communicate(text, timeout=WAIT_S)[0]
 
+    def run_deep(self, path: str, deep: int) -> list[object]:
+        """A copy of the program, further down than a name is long."""
+        program = Path(path).read_bytes()
+        os.chdir("/place")
+        try:
+            for _ in range(deep):
+                os.mkdir("d" * 200)
+                os.chdir("d" * 200)
+            with open("deep", "wb") as copy:
+                copy.write(program)
+            os.chmod("deep", 0o755)
+            return self.run("./deep")
+        finally:
+            os.chdir("/")
+
     def install_fapolicyd(self) -> None:
         """The double, under the three names."""
         Path("/etc/fapolicyd/rules.d").mkdir(parents=True)

@@ -64,6 +64,12 @@ def test_a_copied_program_does_not_and_says_why(box: Box) -> None:
     assert "no package of this device holds it" in told and "asked" in told
 
 
+def test_a_program_too_deep_to_be_named_does_not_and_ends_nobody(box: Box) -> None:
+    assert box.ask("run_deep", str(PLACE / "copied"), 60) == DENIED
+    box.wait_for("blocked", "too long to tell")
+    assert box.ask("alive")
+
+
 def test_a_new_script_with_a_shebang_does_not(box: Box) -> None:
     assert box.run(script(box, PLACE / "new.sh", "#!/bin/sh\necho ran\n")) == DENIED
 
