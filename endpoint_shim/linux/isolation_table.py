@@ -55,8 +55,12 @@ def text(plan: Plan, groups: Mapping[str, str], *, bridges: bool) -> str:
 
 
 def removal(families: list[str]) -> str:
-    """What takes the tables of these families away, in one transaction."""
-    return "".join(f"delete table {family} {NAME}\n" for family in families)
+    """What takes the tables of these families away, in one transaction.
+
+    Each is added before: one that somebody took away meanwhile is no reason to leave the others.
+    """
+    lines = (f"add table {family} {NAME}\ndelete table {family} {NAME}\n" for family in families)
+    return "".join(lines)
 
 
 def services(plan: Plan) -> dict[str, str]:

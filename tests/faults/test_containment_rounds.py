@@ -37,6 +37,7 @@ ASKS = (
 )  # fmt: skip
 STRIKES = ("broker", "supervisor", "guard", "both", "cable", "flush", "nothing")
 SETTLE_S = 40.0
+BROKEN = Path(__file__).parent / "broken"
 
 
 class Rounds:
@@ -57,7 +58,7 @@ class Rounds:
         self._mend(strike)
         words = f"round {number}: {', '.join(asks)}; struck: {strike}"
         try:
-            until(f"both agree: {words}", self._agree, SETTLE_S)
+            until(f"both agree: {words}", self.agree, SETTLE_S)
         except AssertionError as error:
             last = [str(row) for row in self._rows()[:3]]
             for name in ("wanted.json", "contained.json"):
@@ -107,7 +108,7 @@ class Rounds:
         whole = ["ip", "netns", "exec", self.network.namespace, *argv]
         return subprocess.run(whole, capture_output=True, text=True, check=True).stdout
 
-    def _agree(self) -> bool:
+    def agree(self) -> bool:
         """Nothing is open, and the kernel has what the last wish that was recorded wants."""
         rows = self._rows()
         if any(row["state"] in ("Pending", "InProgress") for row in rows):
@@ -169,6 +170,19 @@ def test_at_the_end_both_ends_agree_and_the_journal_says_why(tmp_path: Path) -> 
         for number in range(ROUNDS):
             play.play(number, chance)
         _check_the_journal(play.house)
+
+
+def test_a_broker_that_forgets_what_was_wished_is_found(tmp_path: Path) -> None:
+    """Killed once with an isolation under way, it never tells of it again."""
+    with rounds(tmp_path, (str(BROKEN / "forgets_wishes.py"),)) as play:
+        play.house.kill_shim(DEVICE)
+        asked = play.house.run(f"on {DEVICE} isolate -comment broken")
+        assert asked.status == 0, asked.err
+        play.house.kill_broker()
+        play.house.start_broker()
+        play.house.start_shim(DEVICE)
+        with pytest.raises(AssertionError, match="in vain"):
+            until("both agree", play.agree, 5)
 
 
 @pytest.mark.soak
