@@ -17,5 +17,5 @@ def _without_wishes(
 
 
 if __name__ == "__main__":
-    actions.save = _without_wishes
+    actions.save = _without_wishes  # type: ignore[assignment]
     sys.exit(main())
