@@ -92,6 +92,8 @@ class Queue:
             await self._end(action, error, None)
             return True
         try:
+            if not any(one.id == action.id and one.runnable for one in self._ledger.opened()):
+                return True  # taken back while its session opened
             begun = msgspec.structs.replace(
                 action, state="InProgress", started_ms=now_ms(), ran_in=session.id
             )
