@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.windows import doubles
 from tests.windows.live import Live
 from tests.windows.rig import Rig
 from tests.windows.rig.frozen import frozen
@@ -49,7 +50,10 @@ def enrolled(exe: Path, windows: Rig, live: Live, state: Path) -> str:
 @pytest.fixture(scope="module")
 def online(enrolled: str, exe: Path, windows: Rig, live: Live, state: Path) -> Iterator[Live]:
     process = windows.python(
-        ["--state", windows.path(state), "run"], program=exe, stdout=subprocess.DEVNULL
+        ["--state", windows.path(state), "run"],
+        program=exe,
+        stdout=subprocess.DEVNULL,
+        env=doubles.in_place(windows),
     )
     assert process.stderr
     connected = threading.Event()
@@ -71,6 +75,7 @@ def online(enrolled: str, exe: Path, windows: Rig, live: Live, state: Path) -> I
 
 def test_it_is_one_folder_and_says_its_version(exe: Path, windows: Rig) -> None:
     assert (exe.parent / "_internal/python311.dll").exists()
+    assert (exe.parent / "_internal/endpoint_shim/windows/app_control.ps1").exists()
     done = windows.run(["--version"], program=exe)
     assert done.returncode == 0 and done.stdout.strip()
     assert not (windows.prefix / "drive_c/users/root/Temp/_MEI").exists()
@@ -89,6 +94,16 @@ def test_processes_show_its_own_worker(online: Live) -> None:
 def test_dir_answers(online: Live) -> None:
     found = {row["path"] for row in online.rows(f"on {NAME} dir C:\\windows")}
     assert "C:\\windows\\system32" in found
+
+
+def test_it_is_isolated_and_released_by_its_own_guard(online: Live) -> None:
+    """Against the double of the Filtering Platform: no packet is stopped."""
+    ran = online.on("isolate -comment INC-7")
+    assert ran.status == 0, ran.out + ran.err
+    (row,) = [one for one in online.rows("devices") if one["name"] == NAME]
+    assert row["isolated"], row
+    ran = online.on("release -comment INC-7")
+    assert ran.status == 0, ran.out + ran.err
 
 
 def test_its_folder_is_closed_to_every_word(online: Live, exe: Path, windows: Rig) -> None:

@@ -1,25 +1,37 @@
 """The guard on Windows, whole: a supervisor and its guard in Wine, and a real door here.
 
-The double of fwpuclnt.dll is where Windows has the real one. The probe is a real connection; no
-packet is stopped.
+The doubles of fwpuclnt.dll and of App Control's tools are where Windows has the real ones. The
+probe is a real connection; no packet is stopped, and no program.
 """
 
 import asyncio
+import hashlib
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from commands.language.wire_contain import Allowance, Contained, Isolate, Isolated, Want
+from commands.language.wire_contain import (
+    Allowance,
+    Contained,
+    Isolate,
+    Isolated,
+    Restrict,
+    Restricted,
+    Want,
+)
 from tests.endpoint_shim.authority import Authority
 from tests.endpoint_shim.door import Door, Peer
 from tests.windows import doubles
-from tests.windows.rig import Rig
+from tests.windows.rig import Rig, rig
 
 pytestmark = [pytest.mark.windows, pytest.mark.xdist_group("windows"), pytest.mark.timeout(120)]
 
 WAIT_S = 60.0
+Kind = TypeVar("Kind", Isolated, Restricted)
 
 
 class Device:
@@ -34,16 +46,41 @@ class Device:
         wanted = {"generation": self.generation, "scope": scope, "rules": rules}
         self.line.say(Want(isolation=Isolate(**wanted)))  # type: ignore[arg-type]
 
+    def restrict(self, on: bool) -> None:
+        self.generation += 1
+        self.line.say(Want(restriction=Restrict(generation=self.generation, on=on)))
+
     async def settled(self) -> Isolated:
+        return await self._settled(lambda said: said.isolation)
+
+    async def restricted(self) -> Restricted:
+        return await self._settled(lambda said: said.restriction)
+
+    async def _settled(self, of: Callable[[Contained], Kind | None]) -> Kind:
         async with asyncio.timeout(WAIT_S):
             while True:
-                now = (await self.line.next(Contained)).isolation
+                now = of(await self.line.next(Contained))
                 if now and now.generation == self.generation and now.stage != "converging":
                     return now
 
 
 @pytest.fixture
+async def own_windows() -> AsyncIterator[Rig]:
+    """Its tools are doubles, for the whole of its life."""
+    with rig() as started:
+        doubles.build(started)
+        doubles.app_control_in_place(started)
+        yield started
+
+
+@pytest.fixture
 async def device(windows: Rig, tmp_path: Path) -> AsyncIterator[Device]:
+    async with up(windows, tmp_path) as device:
+        yield device
+
+
+@asynccontextmanager
+async def up(windows: Rig, tmp_path: Path) -> AsyncIterator[Device]:
     door, authority = Door(), Authority()
     place = await door.listen(authority, tmp_path)
     authority.enrol(tmp_path / "state", place)
@@ -82,3 +119,18 @@ async def test_a_selective_one_says_what_has_nothing_here_to_be_for(device: Devi
     assert (now.stage, now.scope) == ("done", "selective"), now
     first = now.table.splitlines()[0]
     assert first == 'rule "mail": no program "outlook" on this device'
+
+
+async def test_it_restricts_by_a_policy_and_ends_it(own_windows: Rig, tmp_path: Path) -> None:
+    active = own_windows.prefix / "drive_c/windows/system32/CodeIntegrity/CiPolicies/Active"
+    async with up(own_windows, tmp_path) as device:
+        device.restrict(True)
+        now = await device.restricted()
+        assert (now.stage, now.on, now.broken, now.error) == ("done", True, False, ""), now
+        assert now.by.startswith("App Control, which knows ")
+        (policy,) = active.iterdir()
+        assert hashlib.sha256(policy.read_bytes()).hexdigest() == now.proof_sha256
+        device.restrict(False)
+        now = await device.restricted()
+        assert (now.stage, now.on, now.error) == ("done", False, "")
+        assert list(active.iterdir()) == []

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.windows import samples
 from tests.windows.rig import Rig
 from tests.windows.rig.build import CC, WINE
 
@@ -21,6 +22,25 @@ def in_place(rig: Rig) -> dict[str, str]:
     library.unlink()  # the build's own file has this name too
     shutil.copy(rig.executable.parent / FOLDER / DLL, library)
     return {"WINEDLLOVERRIDES": f"{WINE['WINEDLLOVERRIDES']};{DLL.removesuffix('.dll')}=n"}
+
+
+def app_control_in_place(rig: Rig) -> None:
+    """The doubles of App Control's tools, and samples, where Windows has them; for a run alone."""
+    windows, made = rig.prefix / "drive_c/windows", rig.executable.parent / FOLDER
+    system32 = windows / "system32"
+    (system32 / "CodeIntegrity/CiPolicies/Active").mkdir(parents=True)
+    for name, source in (
+        ("CiTool.exe", "citool.exe"),
+        ("wevtutil.exe", "wevtutil.exe"),
+        ("WindowsPowerShell/v1.0/powershell.exe", "powershell.exe"),
+    ):
+        (system32 / name).unlink(missing_ok=True)
+        shutil.copy(made / source, system32 / name)
+    (system32 / "events.xml").write_text("")
+    policies = windows / "schemas/CodeIntegrity/ExamplePolicies"
+    policies.mkdir(parents=True)
+    (policies / "AllowMicrosoft.xml").write_bytes(samples.ALLOW_MICROSOFT)
+    (policies / "AllowAll.xml").write_bytes(samples.ALLOW_ALL)
 
 
 def build(rig: Rig) -> None:
