@@ -25,6 +25,9 @@ async def reasoned(station: "Station", typed: TypedLine) -> TypedLine:
     command = typed.command
     if not command.spec.queued or typed.options.comment or station.here.comment:
         return typed
+    sessions = station.here.sessions
+    if sessions.permitted(station.here, command, "to be asked").error is not None:
+        return typed  # refused, and recorded, without being asked why first
     device = str(getattr(command, "device", "")) or station.device_name()
     comment = await station.action_comment(command.spec.word, device) if device else None
     if comment is None:
