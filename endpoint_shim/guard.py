@@ -27,7 +27,7 @@ from endpoint_shim.pipe import Pipe
 from endpoint_shim.reach import Reach
 from endpoint_shim.restriction import Restriction
 
-TURN_S, LEAST_S = 1.0, 0.05
+TURN_S, RESTRICTED_TURN_S, LEAST_S = 1.0, 0.4, 0.05
 IDLE_S = 60.0
 """So long with nothing wanted and nothing to say, and it ends by itself."""
 KEEP_S = 60.0
@@ -118,8 +118,9 @@ class Guard:
             elif now - needed_at > IDLE_S:
                 return
             await asyncio.sleep(LEAST_S)  # whoever changes the rules without pause
+            turn = RESTRICTED_TURN_S if self._record.kept.restriction.on else TURN_S
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TURN_S):
+                async with asyncio.timeout(turn):
                     await self._woken.wait()
 
     def _message(self, data: bytes) -> None:

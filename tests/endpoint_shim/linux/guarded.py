@@ -31,7 +31,7 @@ class Guarded:
         self.seen: list[Seen] = []
         self.place = ""
         self.generation = 0
-        self.prove_s = 3.0
+        self.prove_s = 1.0
         self.shims: list[subprocess.Popen[bytes]] = []
         """Whole shims that a test started in the device."""
         self._news = asyncio.Event()

@@ -151,6 +151,7 @@ async def test_behind_a_tunnel_its_far_end_stays_open_and_nothing_else(
         await door.close()
 
 
+@pytest.mark.soak  # the next one holds it as well, while isolated
 async def test_a_vpns_program_is_found_by_its_connected_socket(
     both: tuple[Guarded, Door], tmp_path: Path
 ) -> None:
