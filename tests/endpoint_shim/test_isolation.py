@@ -138,7 +138,7 @@ async def test_killed_between_any_two_steps_it_ends_as_it_is_wanted(
             # From the other state, which is settled, into this one: killed at that step.
             other = "none" if scope == "full" else "full"
             await lived(device, wish(next(generations), other), Steps())  # type: ignore[arg-type]
-            wanted = wish(next(generations), scope)  # type: ignore[arg-type]
+            wanted = wish(next(generations), scope)
             killed = await lived(device, wanted, Steps(last)) is None
             now = await lived(device, wanted, Steps())
             assert now is not None and (now.stage, now.scope) == ("done", scope), (last, now)
