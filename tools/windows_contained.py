@@ -215,15 +215,16 @@ def _everything() -> "Plan":
 
     rule = Allowance(
         name="all of it", direction="both", network="198.51.100.0/24", protocol="tcp",
-        ports=(443, 8443), process=sys.executable, service="Dhcp", package=CALCULATOR,
+        ports=(443, 8443), process=sys.executable, service="Dhcp",
     )  # fmt: skip
+    package = Allowance(name="package", package=CALCULATOR, ports=(443,))
     wide = Allowance(name="six", network="2001:db8::/32", protocol="udp")
     missing = Allowance(name="not here", process="no-such-program.exe")
     four, six = ip_address("192.0.2.7"), ip_address("2001:db8::7")
     return Plan(
         brokers=frozenset({(four, 443), (six, 443)}),
         resolvers=frozenset({four, six}),
-        rules=(rule, wide, missing),
+        rules=(rule, package, wide, missing),
         outer=frozenset({ip_address("203.0.113.1")}),
     )
 

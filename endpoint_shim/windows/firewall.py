@@ -7,9 +7,10 @@ there, with the shim's service or without. Nothing that others have in the engin
 import ctypes
 import hashlib
 import json
+import ntpath
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from commands.language.errors import Failed
 from commands.language.wire_contain import Allowance
@@ -66,14 +67,13 @@ class WindowsFirewall:
             account=filter_values.normal(MATCHED.format(sid=own_sid())),
             services=_named(engine, rf"{os.environ['SYSTEMROOT']}\System32\svchost.exe"),
         )
-        allowed, left_out = [], []
+        allowed: list[Allowed] = []
+        left_out = []
         for rule in plan.rules:
-            found = _meant(engine, rule)
-            if found is None:
-                name, program = json.dumps(rule.name), json.dumps(rule.process)
-                left_out.append(f"rule {name}: no program {program} on this device")
-            else:
-                allowed.append(found)
+            found, why = _meant(engine, rule)
+            allowed += found
+            if not found:
+                left_out.append(f"rule {json.dumps(rule.name)}: {json.dumps(why)}")
         return rules(plan, shim, allowed), left_out
 
     def cut(self, plan: Plan) -> int:
@@ -114,20 +114,34 @@ def _named(engine: Engine, path: str) -> str:
     return found
 
 
-def _meant(engine: Engine, rule: Allowance) -> Allowed | None:
-    """None where what the rule is for is not on this device: nothing is opened then."""
+def _meant(engine: Engine, rule: Allowance) -> tuple[list[Allowed], str]:
+    """What a rule is for on this device, or why there is nothing: nothing is opened then."""
     if rule.network:
         network(rule.name, rule.network)
-    programs: tuple[str, ...] = ()
+    account = ""
+    if rule.service:
+        account = filter_values.normal(MATCHED.format(sid=sids.of_service(rule.service)))
+    if not rule.process and not rule.package:
+        return [Allowed(rule, account=account)], ""
+    if not rule.package:
+        programs, why = _programs(engine, *known_programs.places(rule.process))
+        return [Allowed(rule, programs, account)] if programs else [], why
+    places, why = known_programs.of_package(rule.package)
     if rule.process:
-        found = map(engine.program, known_programs.places(rule.process))
-        programs = tuple(one for one in found if one is not None)
-        if not programs:
-            return None
-    account = MATCHED.format(sid=sids.of_service(rule.service)) if rule.service else ""
-    return Allowed(
-        rule,
-        programs=programs,
-        account=filter_values.normal(account) if account else "",
-        package=sids.of_package(rule.package) if rule.package else "",
+        file = ntpath.basename(rule.process).lower()
+        places = [one for one in places if ntpath.basename(one).lower() == file]
+        why = why or f"no program {rule.process} in the package {rule.package}"
+    programs, why = _programs(engine, places, why)
+    if not programs:
+        return [], why
+    # One that runs in the package's own container, and one that does not.
+    contained = Allowed(
+        rule, programs if rule.process else (), account, sids.of_package(rule.package)
     )
+    return [contained, Allowed(rule, programs, account)], ""
+
+
+def _programs(engine: Engine, places: Sequence[str], why: str) -> tuple[tuple[str, ...], str]:
+    found = map(engine.program, places)
+    known = tuple(one for one in found if one is not None)
+    return known, "" if known else why or f"no {' or '.join(places)} on this device"

@@ -118,7 +118,7 @@ async def test_a_selective_one_says_what_has_nothing_here_to_be_for(device: Devi
     now = await device.settled()
     assert (now.stage, now.scope) == ("done", "selective"), now
     first = now.table.splitlines()[0]
-    assert first == 'rule "mail": no program "outlook" on this device'
+    assert first == 'rule "mail": "no program outlook on this device"'
 
 
 async def test_it_restricts_by_a_policy_and_ends_it(own_windows: Rig, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ filter does is seen on no machine here.
 """
 
 import ctypes
+import os
+import shutil
 import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -18,6 +20,7 @@ from commands.language.wire_contain import Allowance
 from endpoint_shim.firewall import Plan
 from endpoint_shim.windows import filter_native as native
 from endpoint_shim.windows import filter_numbers as number
+from endpoint_shim.windows import sids
 from endpoint_shim.windows.accounts import own_sid
 from endpoint_shim.windows.filter_engine import Engine
 from endpoint_shim.windows.filter_rules import Rule
@@ -173,20 +176,66 @@ def test_dhcp_is_the_systems_client_and_needs_no_program_at_boot(double: Double)
     assert all(link in one for one in found if "IP_REMOTE_PORT=547" in one)
 
 
-def test_a_chosen_rule_has_all_its_conditions(double: Double) -> None:
+@pytest.fixture
+def packages() -> Iterator[Path]:
+    """Where Windows puts app packages; in Wine there are none."""
+    folder = Path(os.environ["PROGRAMFILES"], "WindowsApps")
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+def installed(folder: Path, package: str, program: str) -> str:
+    (folder / package).mkdir()
+    (folder / package / program).touch()
+    return "\\device\\harddiskvolume3" + str(folder / package / program)[2:].lower()
+
+
+def test_a_packages_programs_may_in_their_container_and_without_one(
+    double: Double, packages: Path
+) -> None:
+    program = installed(packages, "MSTeams_24.1.2.3_x64__8wekyb3d8bbwe", "ms-teams.exe")
+    installed(packages, "MSTeamsNot_1.0_x64__8wekyb3d8bbwe", "evil.exe")
+    installed(packages, "MSTeams_24.1_x64__other", "evil.exe")
+    rule = Allowance(name="teams", package="MSTeams_8wekyb3d8bbwe", protocol="tcp", ports=(443,))
+    double.firewall.apply(Plan(PLAN.brokers, PLAN.resolvers, (rule,)))
+    found = [one for one in double.filters() if one.endswith(": rule teams'")]
+    connect = sorted(one for one in found if one.startswith("ALE_AUTH_CONNECT_V4"))
+    ends = "ALE_AUTH_CONNECT_V4 PERMIT weight=15 flags=P IP_PROTOCOL=6 IP_REMOTE_PORT=443"
+    name = "'Fireline isolation: rule teams'"
+    assert connect == [
+        f"{ends} ALE_APP_ID={program} {name}",
+        f"{ends} ALE_PACKAGE_ID={sids.of_package('MSTeams_8wekyb3d8bbwe')} {name}",
+    ]
+
+
+def test_a_package_that_is_not_here_opens_nothing_and_is_told(double: Double) -> None:
+    rule = Allowance(name="teams", package="MSTeams_8wekyb3d8bbwe")
+    found = double.firewall.apply(Plan(PLAN.brokers, PLAN.resolvers, (rule,)))
+    assert found.table.splitlines()[0] == (
+        'rule "teams": "no package MSTeams_8wekyb3d8bbwe on this device"'
+    )
+    assert not [one for one in double.filters() if "rule teams" in one]
+
+
+def test_a_chosen_rule_has_all_its_conditions(double: Double, packages: Path) -> None:
+    calculator = "Microsoft.WindowsCalculator_11.2_x64__8wekyb3d8bbwe"
+    program = installed(packages, calculator, "CalculatorApp.exe")
     rule = Allowance(
         name="erp", direction="both", network="198.51.100.0/22", protocol="tcp", ports=(80, 443),
-        process=sys.executable, service="TrustedInstaller",
+        process="CalculatorApp.exe", service="TrustedInstaller",
         package="microsoft.windowscalculator_8wekyb3d8bbwe",
     )  # fmt: skip
     double.firewall.apply(Plan(PLAN.brokers, PLAN.resolvers, (rule,)))
     found = [one for one in double.filters() if one.endswith(": rule erp'")]
-    who = f"ALE_APP_ID={PYTHON} ALE_USER_ID=O:SYG:SYD:(A;;CCRC;;;{INSTALLER}) ALE_PACKAGE_ID={CALC}"
+    who = f"ALE_APP_ID={program} ALE_USER_ID=O:SYG:SYD:(A;;CCRC;;;{INSTALLER})"
     far = "IP_PROTOCOL=6 IP_REMOTE_ADDRESS=0xc6336400/0xfffffc00"
     out, into = "IP_REMOTE_PORT=80 IP_REMOTE_PORT=443", "IP_LOCAL_PORT=80 IP_LOCAL_PORT=443"
     assert sorted(one.split(" '")[0].replace(" PERMIT weight=15 flags=P", "") for one in found) == [
         f"ALE_AUTH_CONNECT_V4 {far} {out} {who}",
+        f"ALE_AUTH_CONNECT_V4 {far} {out} {who} ALE_PACKAGE_ID={CALC}",
         f"ALE_AUTH_RECV_ACCEPT_V4 {far} {into} {who}",
+        f"ALE_AUTH_RECV_ACCEPT_V4 {far} {into} {who} ALE_PACKAGE_ID={CALC}",
         f"INBOUND_TRANSPORT_V4 {far} {into}",
         f"INBOUND_TRANSPORT_V4 {far} {out}",
         f"OUTBOUND_TRANSPORT_V4 {far} {into}",
@@ -198,7 +247,7 @@ def test_a_rule_for_a_program_that_is_not_here_opens_nothing_and_is_told(double:
     rule = Allowance(name="mail", process="no-such-program.exe")
     found = double.firewall.apply(Plan(PLAN.brokers, PLAN.resolvers, (rule,)))
     assert found.table.splitlines()[0] == (
-        'rule "mail": no program "no-such-program.exe" on this device'
+        'rule "mail": "no program no-such-program.exe on this device"'
     )
     assert not [one for one in double.filters() if "rule mail" in one]
 

@@ -1,23 +1,33 @@
-"""A program that a rule names by its file: only from where administrators put it."""
+"""A program that a rule names by its file or its package: only from where administrators put it."""
 
+import shutil
 import sys
 import winreg
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from endpoint_shim.windows.known_programs import APP_PATHS, places
+from endpoint_shim import private
+from endpoint_shim.windows.known_programs import APP_PATHS, of_package, places
+from tests.windows.inside.access_lists import open_to_everyone
 
 NAME = "fireline-check-app.exe"
-WHOLE = rf"C:\Program Files\Check\{NAME}"
 
 
 @pytest.fixture
-def registered() -> Iterator[str]:
+def program(tmp_path: Path) -> Path:
+    private.make_folder(tmp_path / "app")
+    shutil.copy(sys.executable, tmp_path / "app" / NAME)
+    return tmp_path / "app" / NAME
+
+
+@pytest.fixture
+def registered(program: Path) -> Iterator[str]:
     path = rf"{APP_PATHS}\{NAME}"
     try:
         with winreg.CreateKey(winreg.HKEY_LOCAL_MACHINE, path) as key:
-            winreg.SetValueEx(key, "", 0, winreg.REG_SZ, f'"{WHOLE}"')
+            winreg.SetValueEx(key, "", 0, winreg.REG_SZ, f'"{program}"')
     except PermissionError:
         pytest.skip("needs an elevated prompt")
     yield path
@@ -25,31 +35,45 @@ def registered() -> Iterator[str]:
 
 
 def test_what_is_registered_for_the_machine_is_found_with_or_without_its_ending(
-    registered: str,
+    registered: str, program: Path
 ) -> None:
-    assert places(NAME) == places(NAME.removesuffix(".exe")) == [WHOLE]
+    assert places(NAME) == places(NAME.removesuffix(".exe")) == ([str(program)], "")
+
+
+def test_what_others_can_replace_is_left_out_with_the_reason(
+    registered: str, program: Path
+) -> None:
+    open_to_everyone(program.parent)
+    found, why = places(NAME)
+    assert found == [] and "can be changed by everyone" in why
 
 
 def test_a_registration_that_names_another_program_is_none(registered: str) -> None:
     with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, registered, 0, winreg.KEY_WRITE) as key:
-        winreg.SetValueEx(key, "", 0, winreg.REG_SZ, r"C:\Users\Public\evil.exe")
-    assert places(NAME) == []
+        winreg.SetValueEx(key, "", 0, winreg.REG_SZ, sys.executable)
+    assert places(NAME) == ([], f"no program {NAME} on this device")
 
 
-def test_what_a_user_registered_counts_for_nothing() -> None:
-    path = rf"{APP_PATHS}\fireline-check-user.exe"
+def test_what_a_user_registered_counts_for_nothing(program: Path) -> None:
+    path = rf"{APP_PATHS}\{NAME}"
     with winreg.CreateKey(winreg.HKEY_CURRENT_USER, path) as key:
-        winreg.SetValueEx(key, "", 0, winreg.REG_SZ, r"C:\Users\Public\fireline-check-user.exe")
+        winreg.SetValueEx(key, "", 0, winreg.REG_SZ, str(program))
     try:
-        assert places("fireline-check-user.exe") == []
+        assert places(NAME)[0] == []
     finally:
         winreg.DeleteKey(winreg.HKEY_CURRENT_USER, path)
 
 
 def test_a_whole_path_is_itself_and_a_running_program_no_place() -> None:
-    assert places(sys.executable) == [sys.executable]
-    assert places("python.exe") == []
+    assert places(sys.executable) == ([sys.executable], "")
+    assert places("python.exe")[0] == []
 
 
 def test_windows_own_programs_are_where_windows_has_them() -> None:
-    assert [one.lower() for one in places("svchost")] == [r"c:\windows\system32\svchost.exe"]
+    found, _ = places("svchost")
+    assert [one.lower() for one in found] == [r"c:\windows\system32\svchost.exe"]
+
+
+def test_a_package_that_is_not_here_says_so_whatever_its_name_is() -> None:
+    for family in ("Nobody.Made_8wekyb3d8bbwe", "no-publisher", "..\\.._x", ".*_.*"):
+        assert of_package(family) == ([], f"no package {family} on this device")
