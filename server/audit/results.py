@@ -63,6 +63,7 @@ class ResultFile:
         self._unsynced = 0
         self._syncing: asyncio.Future[None] | None = None
         self._digest: ResultDigest | None = None
+        self._failed: BaseException | None = None
 
     @classmethod
     def create(cls, path: Path, budget: Budget, pool: Executor | None = None) -> Self:
@@ -77,13 +78,24 @@ class ResultFile:
         for at in range(0, len(data), PIECE):
             self._append(kind, data[at : at + PIECE])
 
+    @property
+    def written(self) -> ResultDigest:
+        """Of all that was given to it."""
+        return ResultDigest(self._sum.hexdigest(), self.bytes)
+
     async def close(self) -> ResultDigest:
-        """Make it durable, name included."""
+        """Make it durable, name included; raises where that fails, at any of its syncs."""
         if self._digest is None:
-            self._digest = ResultDigest(self._sum.hexdigest(), self.bytes)
+            self._digest = self.written
             if self._syncing is not None:
                 await asyncio.wait([self._syncing])
-            await asyncio.get_running_loop().run_in_executor(self._pool, self._finish)
+                self._failed = self._syncing.exception()
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._pool, self._finish)
+            except OSError as error:
+                self._failed = self._failed or error
+        if self._failed is not None:
+            raise RecordingBroken(f"the result is not on the disk: {self._failed}")
         return self._digest
 
     def _append(self, kind: Kind, data: bytes) -> None:

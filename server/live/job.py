@@ -18,6 +18,7 @@ from commands.language.items import Item
 from commands.language.line import TypedLine
 from server.audit import clock
 from server.audit.chunks import Chunk, Kind, Reader
+from server.audit.errors import RecordingBroken
 from server.audit.records import Ended, FileTaken
 from server.audit.results import ResultFile
 from server.audit.session import SessionJournal
@@ -131,13 +132,17 @@ class Job:
         await asyncio.shield(self._finishing)
 
     async def _finished(self, error: FirelineError | None, exit_code: int | None) -> None:
-        self.error, self.exit_code = error, exit_code
+        digest, size = "", 0
         self.took = asyncio.get_running_loop().time() - self.began
+        if self._result is not None:
+            try:
+                await self._result.close()
+            except RecordingBroken as lost:
+                error = error or lost
+            digest, size = self._result.written  # lost or not: what verify shall find there
+        self.error, self.exit_code = error, exit_code
         self.message = "" if error is None else str(error)
         self.state = _state(error)
-        digest, size = "", 0
-        if self._result is not None:
-            digest, size = await self._result.close()
         await self.journal.append(
             Ended(
                 number=self.number,

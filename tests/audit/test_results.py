@@ -1,12 +1,15 @@
 """Result files: whole by digest, readable while they grow, within a budget."""
 
+import asyncio
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
 from server.audit.errors import RecordingBroken, RecordingFull
-from server.audit.results import Budget, Kind, ResultFile, read
+from server.audit.results import SYNC_EVERY, Budget, Kind, ResultFile, read
 
 
 @pytest.fixture
@@ -65,3 +68,26 @@ async def test_a_command_has_one_result(path: Path) -> None:
     await first.close()
     with pytest.raises(RecordingBroken, match="S1#12 is closed"):
         first.write(Kind.NOTE, b"late")
+
+
+@pytest.mark.parametrize("which", ["while it grows", "at its end"])
+async def test_a_result_of_which_a_sync_failed_is_not_said_to_be_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """The kernel tells of a lost page once: what a later sync says is not the whole truth."""
+    result = ResultFile.create(path, Budget(2 * SYNC_EVERY))
+    if which == "while it grows":
+        result.write(Kind.STDOUT, bytes(SYNC_EVERY - 1000))
+    monkeypatch.setattr(os, "fdatasync", _lost)
+    result.write(Kind.STDOUT, bytes(1000))
+    if which == "while it grows":
+        assert result._syncing is not None
+        await asyncio.wait([result._syncing])
+        monkeypatch.undo()
+    for _ in range(2):
+        with pytest.raises(RecordingBroken, match="the result is not on the disk: .*error"):
+            await result.close()
+
+
+def _lost(descriptor: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))

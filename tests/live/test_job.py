@@ -1,6 +1,8 @@
 """A command's kept result, read by any number of viewers."""
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -64,3 +66,25 @@ async def test_status_shows_what_a_running_command_gave_so_far_and_ends(
     assert shown == [b"the first half\n", Note(text="cat #90 still runs; fg 90 follows it")]
     assert status.state == "completed"
     await job.finish(None)
+
+
+async def test_a_command_whose_result_is_lost_has_failed_and_ends(
+    session: Session, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job.feed_bytes(b"told")
+    assert job._result is not None
+    descriptor, sync = job._result._descriptor, os.fdatasync
+
+    def lost(which: int) -> None:
+        if which == descriptor:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(which)
+
+    monkeypatch.setattr(os, "fdatasync", lost)
+    async with asyncio.timeout(10):
+        await job.finish(None)
+    monkeypatch.undo()
+    assert (job.state, job.running) == ("failed", False)
+    assert str(job.error).startswith("the result is not on the disk: ")
+    verdict = await session.sessions.broker.verify(session.id)
+    assert verdict.ok, verdict.lines
