@@ -68,7 +68,8 @@ class Answers:
         """Answers now, or when what has to be looked at is."""
         facts = os.fstat(question.handle)
         key = key_of(facts)
-        if (verdict := self._known.get(key)) is not None:
+        verdict = self._known.get(key)
+        if verdict is not None and (verdict.may or not self._judge.packages.stale()):
             self._file_is(question, verdict)
         elif (waiting := self._waiting.get(key)) is not None and waiting.questions:
             waiting.questions.append(question)

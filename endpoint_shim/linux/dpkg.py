@@ -9,11 +9,15 @@
 import hashlib
 import os
 import re
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 DATABASE = Path("/var/lib/dpkg")
+SETTLED_S = 0.5
+"""A file system's clock goes in steps: what changes right after a look may look the same."""
 NEVER_RUN = tuple(
     b"/usr/" + one
     for one in (
@@ -39,7 +43,8 @@ class Entry(NamedTuple):
 
 
 class _List(NamedTuple):
-    stamp: tuple[int, int, int]
+    stamp: tuple[int, int, int, tuple[int, int] | None]
+    """When dpkg wrote it first; the diversions that it was read with last."""
     files: dict[bytes, bytes]
 
 
@@ -51,6 +56,8 @@ class Dpkg:
     def __init__(self, database: Path = DATABASE) -> None:
         self._database = database
         self._stamp: tuple[object, ...] = ()
+        self._settled = 0.0
+        self._lock = threading.Lock()
         self._lists: dict[str, _List] = {}
         self._files: dict[bytes, Entry] = {}
         self.sha256 = ""
@@ -69,30 +76,41 @@ class Dpkg:
         return path.startswith(inside) and bool(_SCRIPTS.fullmatch(path, len(inside)))
 
     def stale(self) -> bool:
-        """Whether packages have changed since the last look; a few stats."""
-        return self._stamps() != self._stamp
+        """Whether packages may have changed since the last look; a few stats."""
+        return time.monotonic() < self._settled or self._stamps() != self._stamp
 
     def look(self) -> bool:
         """Reads what is new; whether anything was."""
-        stamp = self._stamps()
-        if stamp == self._stamp:
-            return False
-        links, diverted = _top_links(), _diversions(self._database / "diversions")
+        with self._lock:
+            stamp = self._stamps()
+            if stamp == self._stamp and time.monotonic() > self._settled:
+                return False
+            if stamp != self._stamp:
+                self._settled = time.monotonic() + SETTLED_S
+            lists, self._stamp = self._read(), stamp
+            same = lists.keys() == self._lists.keys()
+            if same and all(lists[name] is self._lists[name] for name in lists):
+                return False
+            self._lists = lists
+            self._merge()
+            return True
+
+    def _read(self) -> dict[str, _List]:
+        """All lists; one that is as it was, is the same object."""
+        diversions = self._database / "diversions"
+        links, diverted, about = _top_links(), _diversions(diversions), _stamp(diversions)
         lists = {}
         for path in self._sources():
             try:
                 facts = path.stat()
-                key = (facts.st_mtime_ns, facts.st_ino, facts.st_size)
+                key = (facts.st_mtime_ns, facts.st_ino, facts.st_size, about)
                 known = self._lists.get(str(path))
-                if known is None or known.stamp != key or path.name == "status":
-                    files = dict(_named(path, links, diverted))
-                    known = _List(key, files)
+                if known is None or known.stamp != key:
+                    known = _List(key, dict(_named(path, links, diverted)))
                 lists[str(path)] = known
             except FileNotFoundError:
                 continue  # dpkg took it away as we looked
-        self._lists, self._stamp = lists, stamp
-        self._merge()
-        return True
+        return lists
 
     def _merge(self) -> None:
         files: dict[bytes, Entry] = {}

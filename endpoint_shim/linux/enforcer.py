@@ -71,6 +71,7 @@ class Enforcer:
         self._mountinfo = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
         self._claim = Claim(Path(begin.claim))
         self._looking = self._sees_memory = False
+        self._told_sha256 = self._packages.sha256
         self._alone_since: float | None = None
         self._tick = self._told = 0.0
 
@@ -146,7 +147,8 @@ class Enforcer:
             return False
         if self._beside is not None and self._beside.has_ended():
             return False
-        if not self._looking and self._packages.stale():
+        packages = self._packages
+        if not self._looking and (packages.stale() or packages.sha256 != self._told_sha256):
             self._looking = self._cold.take(self._look_again, self._looked)
         if self._alone_since is None:
             with contextlib.suppress(OSError):
@@ -170,11 +172,13 @@ class Enforcer:
 
     def _looked(self, found: InForce) -> None:
         self._looking = False
-        self._answers.forget()
-        self._scripts.forget()
-        self._say_in_force(found)
+        if found.sha256 != self._told_sha256:
+            self._answers.forget()
+            self._scripts.forget()
+            self._say_in_force(found)
 
     def _say_in_force(self, found: InForce) -> None:
+        self._told_sha256 = found.sha256
         with contextlib.suppress(OSError):
             send(self._guard, found)
 

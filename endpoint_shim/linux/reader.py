@@ -11,15 +11,17 @@ import signal
 import socket
 import stat
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from endpoint_shim.linux import kernel
 from endpoint_shim.linux.priority import run_first
-from endpoint_shim.linux.script_words import script_of
+from endpoint_shim.linux.script_words import STANDARD, scripts_of
 
 PATIENCE_S = 0.5
 MOST_WORDS, LONGEST_WORD, LONGEST = 64, 4096, 65_536
-_QUESTION, _ANSWER = struct.Struct("=iQQ"), struct.Struct("=QQ")
+_QUESTION, _ONE = struct.Struct("=iQQ"), struct.Struct("=QQH")
+_READ = b"read "
 Identity = tuple[int, int]
 # Of execve: where the file name and the words stand; of execveat: one later. 32-bit callers too.
 _CALLS = {
@@ -34,13 +36,13 @@ class Unread(Exception):
 
 
 class Script(NamedTuple):
-    """A file that an interpreter is given; no path where it is given none."""
+    """A file that an interpreter is given."""
 
     path: bytes
     identity: Identity
 
 
-NO_SCRIPT = Script(b"", (0, 0))
+NOWHERE = (0, 0)
 
 
 class Reader:
@@ -62,7 +64,7 @@ class Reader:
         self._end.settimeout(PATIENCE_S)
         self.lost = False
 
-    def script(self, thread: int, interpreter: Identity) -> Script:
+    def scripts(self, thread: int, interpreter: Identity) -> list[Script]:
         """What the interpreter is given; raises Unread, and after `lost` always."""
         if self.lost:
             raise Unread
@@ -74,9 +76,21 @@ class Reader:
             self.lost = True
             os.kill(self.pid, signal.SIGKILL)
             raise Unread from None
-        if len(answer) < _ANSWER.size:
+        if not answer.startswith(_READ):
             raise Unread
-        return Script(answer[_ANSWER.size :], _ANSWER.unpack_from(answer))
+        return list(_unpacked(answer[len(_READ) :]))
+
+
+def _packed(scripts: list[Script]) -> bytes:
+    return b"".join(_ONE.pack(*one.identity, len(one.path)) + one.path for one in scripts)
+
+
+def _unpacked(data: bytes) -> Iterator[Script]:
+    at = 0
+    while at < len(data):
+        device, number, length = _ONE.unpack_from(data, at)
+        at += _ONE.size + length
+        yield Script(data[at - length : at], (device, number))
 
 
 def _serve(end: socket.socket) -> None:
@@ -85,9 +99,8 @@ def _serve(end: socket.socket) -> None:
     while question := end.recv(_QUESTION.size):
         thread, device, number = _QUESTION.unpack(question)
         try:
-            found = _script(thread, (device, number))
-            end.send(_ANSWER.pack(*found.identity) + found.path)
-        except (OSError, ValueError, IndexError, KeyError, OverflowError):
+            end.send(_READ + _packed(_scripts(thread, (device, number))))
+        except (OSError, ValueError, IndexError, KeyError, OverflowError, struct.error):
             end.send(b"?")
 
 
@@ -102,20 +115,22 @@ class _Found(NamedTuple):
     mode: int
 
 
-def _script(thread: int, interpreter: Identity) -> Script:
+def _scripts(thread: int, interpreter: Identity) -> list[Script]:
     asked = _asked(thread)
     named = _looked_at(thread, asked.name)
     if named is None:
-        return NO_SCRIPT
+        return [Script(asked.name, NOWHERE)]  # the kernel has just found it
     if named.identity != interpreter:
-        return Script(named.path, named.identity)  # its first line names this interpreter
-    script = script_of(named.path, asked.words)
-    if script is None:
-        return NO_SCRIPT
-    found = _looked_at(thread, script or b"/dev/fd/0")
-    if found is None or not (stat.S_ISREG(found.mode) or (script and stat.S_ISDIR(found.mode))):
-        return NO_SCRIPT  # a pipe, a terminal, or nothing
-    return Script(found.path, found.identity)
+        return [Script(named.path, named.identity)]  # its first line names this interpreter
+    found = []
+    for script in scripts_of(named.path, asked.words):
+        file = _looked_at(thread, script)
+        if file is None:
+            # Not where it was said to be; some look along PATH.
+            found.append(Script(script, NOWHERE))
+        elif stat.S_ISREG(file.mode) or (stat.S_ISDIR(file.mode) and script != STANDARD):
+            found.append(Script(file.path, file.identity))
+    return found
 
 
 def _asked(thread: int) -> _Asked:

@@ -5,7 +5,7 @@ whatever the script reads later.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -46,7 +46,7 @@ FAMILIES = (
     ),
 )
 _FAMILIES = [(re.compile(rf"(?:{names})".encode()), family) for names, family in FAMILIES]
-BUSYBOX = b"busybox"
+BUSYBOX, STANDARD = b"busybox", b"/dev/stdin"
 INLINE_WORDS = _words("--eval", "--print", "--command", "--version", "--help")
 
 
@@ -56,9 +56,9 @@ def is_interpreter(path: bytes) -> bool:
     return name == BUSYBOX or _family(name) is not None
 
 
-def script_of(program: bytes, words: Sequence[bytes]) -> bytes | None:
-    """The script as it was named; empty where it is read from standard input; None where the
-    program is in the words, or where this is no interpreter."""
+def scripts_of(program: bytes, words: Sequence[bytes]) -> list[bytes]:
+    """The scripts as they were named, STANDARD for standard input; none where the program is in
+    the words, or where this is no interpreter."""
     name, given = program.rpartition(b"/")[2], list(words)
     if name == BUSYBOX:
         # Called by the applet's name, or with it as the first word.
@@ -66,38 +66,36 @@ def script_of(program: bytes, words: Sequence[bytes]) -> bytes | None:
             del given[0]
         name = given[0].rpartition(b"/")[2] if given else b""
     family = _family(name)
-    return _named(family, given[1:]) if family is not None else None
+    return list(_named(family, given[1:])) if family is not None else []
 
 
 def _family(name: bytes) -> Family | None:
     return next((family for names, family in _FAMILIES if names.fullmatch(name)), None)
 
 
-def _named(family: Family, words: Sequence[bytes]) -> bytes | None:
+def _named(family: Family, words: Sequence[bytes]) -> Iterator[bytes]:
     rest = iter(words)
+    given = False
     for word in rest:
-        if word == b"--":
-            return _first(family, next(rest, b""))
-        if word == b"-" or not word:
-            return b""
-        if word[:1] not in b"-+" or len(word) == 1:
-            return _first(family, word)
         name, equals, value = word.partition(b"=")
+        cluster = word[1:] if word[:1] in b"-+" and not word.startswith(b"--") else b""
+        if word in (b"-", b"--") or not word.startswith((b"-", b"+")) or word == b"+":
+            word = next(rest, b"-") if word == b"--" else word
+            if family.bare and not given:
+                yield STANDARD if word == b"-" else word
+            return
         if name in family.file:
-            return value if equals else next(rest, b"")
-        if name in INLINE_WORDS:
-            return None
-        if name in family.valued:
-            if not equals:
-                next(rest, None)
-        elif not word.startswith(b"--") and any(letter in word[1:] for letter in family.inline):
-            return None
-        elif not word.startswith(b"--") and any(letter in word[1:] for letter in family.standard):
-            return b""
-        elif not word.startswith(b"--") and b"-" + word[-1:] in family.valued:
-            next(rest, None)
-    return b"" if family.bare else None
-
-
-def _first(family: Family, word: bytes) -> bytes | None:
-    return word if family.bare else None
+            given = True
+            yield value if equals else next(rest, b"")
+        elif family.file and word[:2] in family.file and len(word) > 2 and cluster:
+            given = True
+            yield word[2:]
+        elif name in INLINE_WORDS or any(letter in cluster for letter in family.inline):
+            return
+        elif any(letter in cluster for letter in family.standard):
+            yield STANDARD
+            return
+        elif name in family.valued or (cluster and b"-" + cluster[-1:] in family.valued):
+            next(iter(()) if equals else rest, None)
+    if family.bare and not given:
+        yield STANDARD

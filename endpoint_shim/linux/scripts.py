@@ -28,12 +28,14 @@ class Scripts:
         """`verdict`, that on the interpreter, unless it is given what is not known."""
         try:
             with self._reader() as reader:
-                script = reader.script(thread, interpreter)
+                scripts = reader.scripts(thread, interpreter)
         except Unread:
             return verdict._replace(why=UNSEEN)
-        if not script.path or self._is_known(script):
-            return verdict
-        return Verdict(False, f"it was given {line(script.path)}, which is none of a package's")
+        for script in scripts:
+            if not self._is_known(script):
+                why = f"it was given {line(script.path)}, which is none of a package's"
+                return Verdict(False, why)
+        return verdict
 
     def forget(self) -> None:
         """Packages have changed."""

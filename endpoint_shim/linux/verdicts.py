@@ -77,11 +77,14 @@ class Judge:
         if (verdict := self._by_name(path, facts, identity)) is not None:
             return verdict
         while True:
+            listed = self.packages.sha256
             if (entry := self._entry(path, identity)) is not None:
                 digest = digest or _md5(handle)
                 if entry.has(digest):
                     return _as_it_is(PACKAGED, path)
-            if not self.packages.look():
+            self.packages.look()
+            # Another thread may have looked, and found, meanwhile.
+            if self.packages.sha256 == listed:
                 return Verdict(False, NOT_PACKAGED if entry is None else CHANGED)
 
     def if_too_late(self, path: bytes, facts: os.stat_result) -> Verdict:

@@ -74,7 +74,7 @@ def test_names_are_as_the_kernel_says_them(database: Path) -> None:
 def test_changes_are_seen_and_read(database: Path) -> None:
     packages = Dpkg(database)
     before = packages.sha256
-    assert not packages.stale() and not packages.look()
+    assert not packages.look()
     (database / "info/late.md5sums").write_text(f"{md5('late')}  usr/bin/late\n")
     assert packages.stale() and packages.look()
     assert packages.entry(b"/usr/bin/late") is not None and packages.sha256 != before

@@ -80,6 +80,7 @@ def test_an_interpreter_given_a_new_script_does_not(box: Box) -> None:
         assert box.run(*words) == DENIED
     assert box.run("sh", "-c", f"cd {PLACE}; exec bash given.sh")[0] == 126
     assert box.run("sh", "-c", f"bash < {path}")[0] == 126
+    assert box.run("sh", "-c", f"PATH={PLACE}:$PATH; bash given.sh")[0] == 126, "along PATH"
     assert box.run("perl", path) == DENIED and box.run("awk", "-f", path) == DENIED
     box.wait_for("blocked", "it was given /place/given.sh")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from endpoint_shim.linux.script_words import is_interpreter, script_of
+from endpoint_shim.linux.script_words import STANDARD, is_interpreter, scripts_of
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,15 @@ from endpoint_shim.linux.script_words import is_interpreter, script_of
         ("php -f x.php", "x.php"),
         ("php --file=x.php", "x.php"),
         ("awk -f x.awk data", "x.awk"),
+        ("awk -fx.awk data", "x.awk"),
+        ("awk -f x.awk -v a=b -f y.awk data", "x.awk+y.awk"),
         ("mawk -F : -f x.awk data", "x.awk"),
         ("busybox sh x.sh", "x.sh"),
     ],
 )
 def test_the_first_word_that_is_no_option_is_the_script(line: str, script: str) -> None:
     words = line.encode().split()
-    assert script_of(b"/usr/bin/" + words[0], words) == script.encode()
+    assert scripts_of(b"/usr/bin/" + words[0], words) == script.encode().split(b"+")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_the_first_word_that_is_no_option_is_the_script(line: str, script: str) 
 )
 def test_a_program_in_the_words_or_by_name_is_no_file(line: str) -> None:
     words = line.encode().split()
-    assert script_of(b"/usr/bin/" + words[0], words) is None
+    assert scripts_of(b"/usr/bin/" + words[0], words) == []
 
 
 @pytest.mark.parametrize(
@@ -69,13 +71,13 @@ def test_a_program_in_the_words_or_by_name_is_no_file(line: str) -> None:
 )
 def test_without_one_it_is_standard_input(line: str) -> None:
     words = line.encode().split()
-    assert script_of(b"/usr/bin/" + words[0], words) == b""
+    assert scripts_of(b"/usr/bin/" + words[0], words) == [STANDARD]
 
 
 def test_an_applet_is_called_by_its_own_name() -> None:
-    assert script_of(b"/usr/bin/busybox", [b"sh", b"x.sh"]) == b"x.sh"
-    assert script_of(b"/usr/bin/busybox", [b"ls", b"x.sh"]) is None
-    assert script_of(b"/usr/bin/busybox", []) is None
+    assert scripts_of(b"/usr/bin/busybox", [b"sh", b"x.sh"]) == [b"x.sh"]
+    assert scripts_of(b"/usr/bin/busybox", [b"ls", b"x.sh"]) == []
+    assert scripts_of(b"/usr/bin/busybox", []) == []
 
 
 def test_what_may_run_scripts_is_known_by_name() -> None:
