@@ -24,7 +24,11 @@ LOGIN = "proxy.login"
 LONGEST_ANSWER = 16 * 1024
 LONGEST_LOGIN = 1024
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
-_SCHEME = re.compile(rb"^proxy-authenticate:[ \t]*([A-Za-z]+)", re.IGNORECASE | re.MULTILINE)
+_CHALLENGES = re.compile(r"^proxy-authenticate:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
+_SCHEME = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9._-]{0,31})(?:[ \t]+[^=\s]|[ \t]*$)")
+"""A scheme's name; a parameter has an equals sign behind its own."""
+MOST_SCHEMES = 8
 
 
 @dataclass(frozen=True)
@@ -96,13 +100,24 @@ def refusal(answer: bytes) -> str:
         # Whoever is behind it speaks second: what is here already is not theirs.
         return "spoke before the broker could" if rest else ""
     if number == 407:
-        scheme = _SCHEME.search(head)
-        asks = visible(scheme[1].decode()) if scheme else "Basic"
-        if asks.lower() != "basic":
+        offered = schemes(head)
+        if "basic" not in map(str.lower, offered):
+            asks = " or ".join(offered)
             return f"wants a login by {asks}; Basic is all that is spoken here"
-        return f"wants another login; write USER:PASSWORD into {LOGIN} of the state folder"
+        among = f" (it offers {', '.join(offered)})" if len(offered) > 1 else ""
+        return f"wants another login{among}; write USER:PASSWORD into {LOGIN} of the state folder"
     words = visible((status[2] or b"")[:200].decode("utf-8", "replace").strip())
     return f"refuses the way: {number}{' ' if words else ''}{words}"
+
+
+def schemes(head: bytes) -> list[str]:
+    """Every login that a 407 offers, in its order (RFC 9110, 11.6.1); Basic where it names none."""
+    found: dict[str, str] = {}
+    for challenges in _CHALLENGES.findall(head.decode("latin-1")):
+        for one in _QUOTED.sub('""', challenges).split(","):
+            if named := _SCHEME.match(one):
+                found.setdefault(named[1].lower(), named[1])
+    return list(found.values())[:MOST_SCHEMES] or ["Basic"]
 
 
 async def _connected(proxy: Proxy, state: Path | None) -> socket.socket:

@@ -109,6 +109,25 @@ async def test_what_is_no_honest_proxy_is_named(
             await dialled(tmp_path / "state")
 
 
+@pytest.mark.parametrize(
+    ("lines", "offered"),
+    [
+        (["NTLM", "Negotiate"], ["NTLM", "Negotiate"]),
+        (["Negotiate, NTLM"], ["Negotiate", "NTLM"]),
+        (
+            ["Negotiate YII=", 'Basic realm="a, Digest b\\", c", charset="UTF-8"'],
+            ["Negotiate", "Basic"],
+        ),
+        (['Digest realm = "x", nonce="1" , NTLM', "ntlm"], ["Digest", "NTLM"]),
+        ([], ["Basic"]),
+        (["", "=", '"', "\xff"], ["Basic"]),
+    ],
+)
+def test_every_login_that_a_proxy_offers_is_read(lines: list[str], offered: list[str]) -> None:
+    head = ["HTTP/1.1 407 No", *(f"Proxy-Authenticate: {one}" for one in lines)]
+    assert proxy.schemes("\r\n".join(head).encode("latin-1")) == offered
+
+
 async def test_a_proxy_that_is_not_there_is_told_from_the_broker(
     door: Door, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -28,6 +29,13 @@ class Host:
         self.name = f"fl{os.getpid()}-{next(_numbers)}-{word}"
         run("ip", "netns", "add", self.name)
         self.ip("link", "set", "lo", "up")
+
+    @classmethod
+    def there(cls, name: str) -> Self:
+        """One that somebody else made, and takes away."""
+        host = cls.__new__(cls)
+        host.name = name
+        return host
 
     def ip(self, *words: str) -> str:
         return run("ip", "-n", self.name, *words)
