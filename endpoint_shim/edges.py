@@ -29,6 +29,14 @@ def watch(rules: Callable[[], None], ways: Callable[[], None]) -> None:
         kernel_events.watch(rules, ways)
 
 
+def check(rules: tuple[Allowance, ...]) -> None:
+    """Raises Failed for a rule that this system cannot match, before anything is in force."""
+    if sys.platform != "win32":
+        from endpoint_shim.linux import firewall
+
+        firewall.check(rules)
+
+
 def left_out(rules: tuple[Allowance, ...]) -> str:
     """What of a selective isolation has nothing here to be for; Windows says it in its table."""
     if sys.platform == "win32":

@@ -73,8 +73,8 @@ class Guard:
         restriction = Restriction(record, lambda: edges.restrictor(state), known, check_word)
         edges.watch(self._woken.set, self._moved.set)
         try:
-            await _said(isolation.start())
-            await _said(restriction.start())
+            await self._step(isolation.start())
+            await self._step(restriction.start())
             self._say()
             await self._turns(settings, reach, isolation, restriction)
         finally:
@@ -100,10 +100,10 @@ class Guard:
                 line, self._line = self._line, None
                 if not line.place:
                     self._moved.set()
-                await _said(isolation.line(line.place, line.address, line.port))
-            await _said(contain.handle_token(settings, self._record, isolation))
-            await _said(isolation.turn(wanted.isolation))
-            await _said(restriction.turn(wanted.restriction))
+                await self._step(isolation.line(line.place, line.address, line.port))
+            await self._step(contain.handle_token(settings, self._record, isolation))
+            await self._step(isolation.turn(wanted.isolation))
+            await self._step(restriction.turn(wanted.restriction))
             now = loop.time()
             due = REFRESH_S if reach.on_line else LOST_REFRESH_S
             if self._moved.is_set() or now - looked_at > due:
@@ -122,6 +122,16 @@ class Guard:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(turn):
                     await self._woken.wait()
+
+    async def _step(self, step: Coroutine[None, None, None]) -> None:
+        """A part of a turn; what goes wrong is told, and tried again at the next turn."""
+        assert self._record is not None
+        try:
+            await step
+        except (FirelineError, OSError) as error:
+            if self._record.saw("unguarded", f"the guard could not do its work: {error}"):
+                log.error("%s", error)
+                self._record.say()
 
     def _message(self, data: bytes) -> None:
         match to_guard.decode(data):
@@ -166,14 +176,6 @@ async def _locked(state: Path) -> int:
             if asyncio.get_running_loop().time() > end:
                 raise
         await asyncio.sleep(0.1)
-
-
-async def _said(step: Coroutine[None, None, None]) -> None:
-    """A step of a turn; what goes wrong is said here, and tried again at the next."""
-    try:
-        await step
-    except (FirelineError, OSError) as error:
-        log.error("%s", error)
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ LOCK = "guard.lock"
 MAX_BROKERS = 16
 MAX_KEPT, LONGEST_SEEN = 40, 400
 """So that all of it fits into one message of the control line."""
-AGAIN_S = 10.0
+AGAIN_S = 60.0
 SeenKind = Literal["tampering", "blocked", "unguarded", "started", "token", "ttl", "note"]
 _Kind = TypeVar("_Kind", bound=msgspec.Struct)
 
@@ -114,15 +114,16 @@ class Record:
         self.save()
         self._on_say()
 
-    def saw(self, kind: SeenKind, text: str) -> None:
-        """One more thing to tell; one that goes on and on is one. The oldest go first."""
+    def saw(self, kind: SeenKind, text: str) -> bool:
+        """One more thing to tell, unless it was said just now. The oldest go first."""
         now = boot_clock.seconds()
         before, at = self._saw.get(kind, ("", 0.0))
         if before == text and now - at < AGAIN_S:
-            return
+            return False
         self._saw[kind] = (text, now)
         one = Seen(at_ms=facts.clock_ms(), kind=kind, text=_short(text))
         self.kept.seen = (*self.kept.seen, one)[-MAX_KEPT:]
+        return True
 
     def told(self, seen: tuple[Seen, ...]) -> None:
         """The broker has these now."""

@@ -84,7 +84,9 @@ class Isolation:
         elif self._plan_changed:
             await self._enforce()
         elif self._kept.force is not None:
-            await self._mend("somebody changed the isolation's rules; they were put back")
+            units = any(one.service for one in self._kept.force.rules)
+            or_unit = ", or a unit that they name was started anew" if units else ""
+            await self._mend(f"somebody changed the isolation's rules{or_unit}; they were put back")
 
     async def end_by_token(self, nonce: str, until_ms: int) -> None:
         """The token counts no more from here on, even if this is as far as it comes."""
@@ -149,6 +151,8 @@ class Isolation:
     async def _isolate(self, wanted: Isolate) -> None:
         if wanted.force and wanted.ttl_s is None:
             raise Failed("an isolation that stays without the broker needs a -ttl")
+        rules = wanted.rules if wanted.scope == "selective" else ()
+        await asyncio.to_thread(edges.check, rules)
         old = self._kept.force
         again = old is not None and old.generation == wanted.generation
         tries = old.tries + 1 if old is not None and again else 1
@@ -157,7 +161,7 @@ class Isolation:
         force = Force(
             generation=wanted.generation,
             scope=wanted.scope,
-            rules=wanted.rules if wanted.scope == "selective" else (),
+            rules=rules,
             forced=wanted.force,
             tries=tries,
         )
@@ -210,6 +214,8 @@ class Isolation:
         force = self._kept.force
         if force is None or self._plan is None:
             return False
+        if any(one.service for one in force.rules):
+            return True  # a unit may have been started since
         return await asyncio.to_thread(self._reach.plan, force.rules) != self._plan
 
     async def _put_in_force(self, changed: bool) -> None:
@@ -247,7 +253,8 @@ class Isolation:
             else:
                 await self._enforce()
         except FirelineError as error:
-            why = f"{why}; and what was before is not back yet: {error}"
+            if str(error) not in why:
+                why = f"{why}; and what was before is not back yet: {error}"
             self._plan_changed = self._kept.force is not None
         self._state("failed", generation, error=why[:LONGEST_ERROR])
 
@@ -292,11 +299,12 @@ class Isolation:
         return plan
 
     async def _remove(self) -> None:
-        self._unclean = True
         try:
             await asyncio.to_thread(self._firewall.remove)
         except FirelineError as error:
-            log.error("the isolation's rules could not be taken away: %s", error)
+            if not self._unclean:
+                log.error("the isolation's rules could not be taken away: %s", error)
+            self._unclean = True
             raise
         self._expected = None
         self._plan_changed = self._unclean = False

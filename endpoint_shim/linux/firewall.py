@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from commands.language.errors import Failed
+from commands.language.wire_contain import Allowance
 from endpoint_shim.firewall import InForce, Plan
 from endpoint_shim.linux import cut, isolation_table, nft
 
@@ -18,7 +19,10 @@ class LinuxFirewall:
     """`endpoint_shim.firewall.Firewall`."""
 
     def apply(self, plan: Plan) -> InForce:
-        groups = {unit: _group(unit, rule) for unit, rule in isolation_table.services(plan).items()}
+        units = isolation_table.services(plan.rules)
+        # Of a unit that does not run now there is nothing to let pass: its rules are left out, for
+        # what cannot be made whole must not stay undone.
+        groups = {unit: group for unit in units if (group := _group(unit))}
         # A bridge made later is noticed with the next plan; forwarding by routes always is dropped.
         nft.put(isolation_table.text(plan, groups, bridges=_bridges()))
         now = self.read()
@@ -45,14 +49,22 @@ def _bridges() -> bool:
     return any((INTERFACES / name / "bridge").is_dir() for name in os.listdir(INTERFACES))
 
 
-def _group(unit: str, rule: str) -> str:
+def check(rules: tuple[Allowance, ...]) -> None:
+    """Raises Failed for what cannot be let pass here; before anything is put in force."""
+    isolation_table.check(rules)
+    for unit, rule in isolation_table.services(rules).items():
+        if not (CGROUPS / "cgroup.controllers").exists():
+            raise Failed(f"the rule {rule} names a service, which takes cgroup v2 at {CGROUPS}")
+        if not _group(unit):
+            raise Failed(f"the rule {rule}: the unit {unit} does not run here; start it first")
+
+
+def _group(unit: str) -> str:
     """Where a unit's processes are, below cgroup v2's root, which nft looks for in one place."""
-    if not (CGROUPS / "cgroup.controllers").exists():
-        raise Failed(f"the rule {rule} names a service, which takes cgroup v2 at {CGROUPS}")
     root = CGROUPS / "system.slice"
     for folder, below, _ in os.walk(root):
         if unit in below:
             return str((Path(folder) / unit).relative_to(CGROUPS))
         if len(Path(folder).relative_to(root).parts) >= DEEP:
             below.clear()
-    raise Failed(f"the rule {rule}: the unit {unit} does not run here; start it and try again")
+    return ""

@@ -38,7 +38,8 @@ Network = IPv4Network | IPv6Network
 def text(plan: Plan, groups: Mapping[str, str], *, bridges: bool) -> str:
     """What nft is given: the table anew, whole, in one transaction.
 
-    `groups` is where the named services run, below cgroup v2's root. `bridges`: what this device
+    `groups` is where the named services run, below cgroup v2's root; the rules of others are left
+    out. `bridges`: what this device
     only passes on from one port of a bridge to another is dropped as well.
     """
     inward: list[str] = []
@@ -63,9 +64,18 @@ def removal(families: list[str]) -> str:
     return "".join(lines)
 
 
-def services(plan: Plan) -> dict[str, str]:
-    """The units that the plan's rules name, each with the rule's name."""
-    return {_unit(rule): rule.name for rule in plan.rules if rule.service}
+def services(rules: tuple[Allowance, ...]) -> dict[str, str]:
+    """The units that the rules name, each with the rule's name."""
+    return {_unit(rule): rule.name for rule in rules if rule.service}
+
+
+def check(rules: tuple[Allowance, ...]) -> None:
+    """Raises Failed for a rule that cannot be matched here."""
+    for rule in rules:
+        if not _of_windows(rule):
+            _network(rule)
+            if rule.service:
+                _unit(rule)
 
 
 def left_out(rules: tuple[Allowance, ...]) -> str:
@@ -107,7 +117,7 @@ def _rules(plan: Plan, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "out", f"{_family(address)} daddr {address}"
     yield from _of_the_link()
     for rule in plan.rules:
-        if not _of_windows(rule):
+        if not _of_windows(rule) and (not rule.service or _unit(rule) in groups):
             yield from _allowed(rule, groups)
 
 

@@ -74,11 +74,11 @@ def test_an_order_of_sets_makes_no_other_table() -> None:
     ],
 )
 def test_what_cannot_be_matched_is_refused_by_name(rule: Allowance, says: str) -> None:
-    plan = Plan(BROKER, frozenset(), (rule,))
     with pytest.raises(Failed, match="rule web") as refused:
-        groups = dict.fromkeys(isolation_table.services(plan), "system.slice/x.service")
-        isolation_table.text(plan, groups, bridges=False)
+        isolation_table.check((rule,))
     assert says in str(refused.value)
+    with pytest.raises(Failed, match="rule web"):
+        text(rule)
 
 
 def test_a_program_of_windows_is_left_out_and_said() -> None:
@@ -100,6 +100,11 @@ def test_a_service_is_its_control_group() -> None:
     assert f"{group} ip saddr 203.0.113.0/24 tcp sport {{ 25 }} ct direction reply accept" in (
         chain(whole, "input")
     )
+
+
+def test_a_service_that_does_not_run_opens_nothing_and_holds_nothing_up() -> None:
+    rule = Allowance(name="mail", service="postfix", network="203.0.113.0/24", ports=(25,))
+    assert text(rule, groups={}) == text()
 
 
 def test_a_rule_for_one_family_says_nothing_of_the_other() -> None:
