@@ -18,7 +18,8 @@ switch ($Work) {
     'status' {
         $found = Get-CimInstance -Namespace 'root\Microsoft\Windows\DeviceGuard' `
             -ClassName 'Win32_DeviceGuard'
-        [Console]::Out.Write($found.UsermodeCodeIntegrityPolicyEnforcementStatus)
+        # Under the policy itself this script runs in the constrained language: no method calls.
+        Write-Output $found.UsermodeCodeIntegrityPolicyEnforcementStatus
     }
     default { throw 'nothing to do' }
 }

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from commands.language.errors import Failed
+from commands.language.visible import visible
 from commands.language.wire_contain import Allowance
 from endpoint_shim.firewall import Address, Plan
 
@@ -28,6 +29,7 @@ Value = int | str | Network
 PASS, REST = 15, 0
 ICMP, TCP, UDP, ICMP6 = 1, 6, 17, 58
 DNS = 53
+LONGEST_NAME = 150
 CONNECT, ACCEPT, SENT, RECEIVED, FORWARDED, TOLD = (
     *("connect", "accept", "sent", "received", "forwarded", "told"),
 )
@@ -214,7 +216,7 @@ def _chosen(allowed: Sequence[Allowed]) -> Iterator[Pass]:
         # Ports are those of TCP and UDP: in an ICMP message its type stands there.
         protocols = PROTOCOLS.get(rule.protocol, (TCP, UDP) if rule.ports else ())
         chosen = Pass(
-            *(f"rule {rule.name}", (), (4, 6), protocols, _far(rule)),
+            *(visible(f"rule {rule.name}")[:LONGEST_NAME], (), (4, 6), protocols, _far(rule)),
             programs=one.programs,
             account=one.account,
             package=one.package,

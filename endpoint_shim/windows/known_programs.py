@@ -16,7 +16,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from commands.language.errors import FirelineError
+from commands.language.names import Name, typed
+from commands.language.visible import visible
 from endpoint_shim.windows import changers
+from endpoint_shim.windows.drives import refuse_network
+from endpoint_shim.windows.paths import joined
 
 assert sys.platform == "win32"
 
@@ -24,14 +29,27 @@ APP_PATHS = r"SOFTWARE\Microsoft\Windows\CurrentVersion\App Paths"
 VIEWS = (winreg.KEY_WOW64_64KEY, winreg.KEY_WOW64_32KEY)
 MOST = 50
 """Programs of one package."""
+_FILE = re.compile(r'[^\x00-\x1f<>:"/\\|?*]{1,255}')
 
 
 def places(name: str) -> tuple[list[str], str]:
     """Whole paths of a program, or why there is none; a path is itself, whoever can change it."""
     if "\\" in name or "/" in name:
-        return [name], ""
+        return _on_a_drive(name)
+    if not _FILE.fullmatch(name):
+        return [], f"{visible(name)} is no program's name"
     file = name if name.lower().endswith(".exe") else f"{name}.exe"
     return _safe([*_registered(file), *_in_system(file)], f"no program {name} on this device")
+
+
+def _on_a_drive(path: str) -> tuple[list[str], str]:
+    """Never on the network: the device would sign in there as itself."""
+    try:
+        whole = joined(Name("C:\\"), typed(path))
+        refuse_network(whole)
+    except FirelineError as error:
+        return [], str(error)
+    return [whole], ""
 
 
 def of_package(family: str) -> tuple[list[str], str]:

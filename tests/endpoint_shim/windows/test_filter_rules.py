@@ -220,6 +220,12 @@ def test_no_filter_comes_twice_and_the_order_of_sets_changes_nothing() -> None:
     assert len(found) == len(set(found))
 
 
+def test_a_rules_name_is_shown_whatever_is_in_it_and_never_longer_than_the_engine_takes() -> None:
+    rule = Allowed(Allowance(name="a\0b\n" + "c" * 250))
+    (name,) = {one.name for one in rules(PLAN, SHIM, [rule]) if one.name.startswith("rule")}
+    assert name.startswith(r"rule a\x00b\x0ac") and len(name) == 150
+
+
 def test_a_name_with_a_line_end_stays_on_its_line() -> None:
     (line,) = {Rule("sent4", True, 15, name='a"\nsent4 block').line()}
     assert line == r'sent4 permit 15 kept () "a\"\nsent4 block"'

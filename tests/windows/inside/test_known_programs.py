@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from commands.language.visible import visible
 from endpoint_shim import private
 from endpoint_shim.windows.known_programs import APP_PATHS, of_package, places
 from tests.windows.inside.access_lists import open_to_everyone
@@ -69,11 +70,19 @@ def test_a_whole_path_is_itself_and_a_running_program_no_place() -> None:
     assert places("python.exe")[0] == []
 
 
+def test_a_program_on_the_network_is_none_and_nobody_signs_in_there() -> None:
+    for path in (r"\\server\share\x.exe", "//server/share/x.exe", r"\\.\pipe\x", "a\\\0"):
+        found, why = places(path)
+        assert found == [] and why
+
+
 def test_windows_own_programs_are_where_windows_has_them() -> None:
     found, _ = places("svchost")
     assert [one.lower() for one in found] == [r"c:\windows\system32\svchost.exe"]
 
 
-def test_a_package_that_is_not_here_says_so_whatever_its_name_is() -> None:
+def test_what_is_no_name_and_a_package_that_is_not_here_say_so() -> None:
+    for name in ("a\0b", "con:", "a|b", "*.exe"):
+        assert places(name) == ([], f"{visible(name)} is no program's name")
     for family in ("Nobody.Made_8wekyb3d8bbwe", "no-publisher", "..\\.._x", ".*_.*"):
         assert of_package(family) == ([], f"no package {family} on this device")
