@@ -20,6 +20,7 @@ from bench.echo import echo
 from bench.fireline import Fireline, fireline
 from bench.flood import flood
 from bench.idle import idle
+from bench.isolation import isolation
 from bench.mesh import mesh
 from bench.peers import Peers, peers
 from bench.plot import plot
@@ -78,6 +79,7 @@ FIGURES: dict[str, Figure] = {
     "records": lambda ours, other, folder, quick: records(folder, quick),
     "devices": lambda ours, other, folder, quick: devices(folder, quick),
     "restrict": lambda _, other, folder, quick: restrict(folder, quick),
+    "isolation": lambda _, other, folder, quick: isolation(folder, quick),
     "idle": lambda ours, other, folder, quick: idle(ours, quick),
 }
 

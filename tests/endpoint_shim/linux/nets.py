@@ -43,15 +43,9 @@ class Host:
     def run(self, *words: str, given: str = "") -> str:
         return run("ip", "netns", "exec", self.name, *words, given=given)
 
-    @contextlib.contextmanager
-    def inside(self) -> Iterator[None]:
+    def inside(self) -> "contextlib.AbstractContextManager[None]":
         """This thread is in the namespace: its sockets, and the programs that it starts."""
-        with open("/proc/thread-self/ns/net") as back, open(f"/run/netns/{self.name}") as there:
-            _enter(there.fileno())
-            try:
-                yield
-            finally:
-                _enter(back.fileno())
+        return inside(self.name)
 
     def listens(self, address: str, port: int = 0) -> socket.socket:
         """A server's socket in it."""
@@ -108,6 +102,17 @@ class Host:
 
     def remove(self) -> None:
         run("ip", "netns", "del", self.name)
+
+
+@contextlib.contextmanager
+def inside(name: str) -> Iterator[None]:
+    """This thread is in the network namespace of that name, and then back."""
+    with open("/proc/thread-self/ns/net") as back, open(f"/run/netns/{name}") as there:
+        _enter(there.fileno())
+        try:
+            yield
+        finally:
+            _enter(back.fileno())
 
 
 def _checksum(data: bytes) -> bytes:
