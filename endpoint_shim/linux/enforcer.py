@@ -45,6 +45,7 @@ LONGEST_TEXT = 1000
 TICK_S = 0.25
 TELL_S = 0.05
 LINGER_S = 10.0
+AROUND_S = 5.0
 MAX_RUNNING = 1000
 _STACK = 256 * 1024
 
@@ -74,10 +75,16 @@ class Enforcer:
         self._told_sha256 = self._packages.sha256
         self._alone_since: float | None = None
         self._tick = self._told = 0.0
+        self._around = time.monotonic() + AROUND_S
+        self._ran: set[bytes] = set()
+        """What runs from no package, and was told of."""
+        self._before: set[tuple[int, int]] = set()
 
     def run(self) -> None:
         """Marks, says so, answers."""
-        before = [one for one in self._starters.running() if not one.known]
+        before = self._unknown()
+        self._ran = {one.path for one in before}
+        self._before = {(one.pid, one.start) for one in before}
         self._mark()
         self._sees_memory = self._mark_memory()
         self._cold.take(partial(self._settle, before), self._say_in_force)
@@ -109,6 +116,7 @@ class Enforcer:
         started: list[Running] = []
         if (moment := self._begin.since_ns) is not None:
             started = since(self._starters.running(), moment, set(self._begin.baseline))
+            self._ran.update(one.path for one in started if not one.known)
         return self._in_force(before, started)
 
     def _mark(self) -> None:
@@ -150,6 +158,9 @@ class Enforcer:
         packages = self._packages
         if not self._looking and (packages.stale() or packages.sha256 != self._told_sha256):
             self._looking = self._cold.take(self._look_again, self._looked)
+        elif not self._looking and now > self._around:
+            self._around = now + AROUND_S
+            self._looking = self._cold.take(self._unknown, self._looked_around)
         if self._alone_since is None:
             with contextlib.suppress(OSError):
                 send(self._guard, Beat())
@@ -166,9 +177,21 @@ class Enforcer:
         return bool(self._reports) and self._alone_since is None
 
     def _look_again(self) -> InForce:
-        self._packages.look()
-        unknown = [one for one in self._starters.running() if not one.known]
-        return self._in_force(unknown, [])
+        with contextlib.suppress(OSError):
+            self._packages.look()
+        return self._in_force(self._unknown(), [])
+
+    def _unknown(self) -> list[Running]:
+        return [one for one in self._starters.running() if not one.known]
+
+    def _looked_around(self, found: list[Running]) -> None:
+        """What was not asked about, and so was not held back, is told at least."""
+        self._looking = False
+        for one in found:
+            is_new = one.path not in self._ran and (one.pid, one.start) not in self._before
+            if is_new and len(self._ran) < MAX_RUNNING:
+                self._ran.add(one.path)
+                self._reports.started(one.path, f"nobody was asked about it (pid {one.pid})")
 
     def _looked(self, found: InForce) -> None:
         self._looking = False
@@ -219,6 +242,12 @@ def refuse_unless_supported(begin: Begin) -> None:
             )
 
 
+def _end(failed: threading.ExceptHookArgs) -> None:
+    """A thread that ends would leave less and less that looks: rather anew, and told."""
+    sys.excepthook(failed.exc_type, failed.exc_value or failed.exc_type(), failed.exc_traceback)
+    os._exit(1)
+
+
 def main() -> int:
     """The process: its end of the guard's socket is its one argument."""
     guard = socket.socket(fileno=int(sys.argv[1]))
@@ -226,6 +255,7 @@ def main() -> int:
     begin = to_enforcer.decode(guard.recv(LONGEST))
     guard.setblocking(False)
     threading.stack_size(_STACK)
+    threading.excepthook = _end
     sys.setswitchinterval(0.0005)
     try:
         # Forked off first: while there is no group, no thread and no list of packages.

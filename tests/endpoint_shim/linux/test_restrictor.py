@@ -150,6 +150,17 @@ def test_what_ran_before_from_no_package_starts_nothing(tmp_path: Path) -> None:
         box.close()
 
 
+def test_what_the_kernel_did_not_ask_about_is_told_of_at_least(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    try:
+        box.ask("keep_in_memory", STATIC)
+        box.ask("start")
+        pid = box.ask("begin_from_memory", "-N", "-X", "-f", "/proc/self/fd/0")
+        assert f"(pid {pid})" in box.wait_for("started", "nobody was asked about it")
+    finally:
+        box.close()
+
+
 def test_packages_are_installed_upgraded_and_removed_meanwhile(box: Box) -> None:
     for version in ("1", "2"):
         assert box.run("sh", "-c", MAKE_PACKAGE, "make", version) == [0, ""]
