@@ -11,6 +11,7 @@ MAY: dict[tuple[str, str], tuple[int, str]] = {
     ("wall_clock", "server/actions/ledger.py"): (1, "when an action was asked, and its last day"),
     ("wall_clock", "server/audit/clock.py"): (1, "the date in a record, for people"),
     ("wall_clock", "server/identity/device_ca.py"): (1, "a certificate's validity"),
+    ("wall_clock", "server/live/blast_radius.py"): (1, "a day that outlives the broker"),
     ("wall_clock", "server/live/desk_devices.py"): (1, "when a device was last seen, for people"),
     ("wall_clock", "server/live/device_line.py"): (1, "how far a device's clock is off"),
     ("wall_clock", "server/live/enrolment.py"): (4, "a token's expiry outlives the broker"),

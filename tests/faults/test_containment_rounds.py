@@ -7,6 +7,7 @@
 3. The rig is trusted because a broker that forgets its wishes when it is killed fails it.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -81,8 +82,9 @@ class Rounds:
             self.house.kill_shim(DEVICE)
         if what == "guard":
             for child in psutil.Process(self._shim().pid).children():
-                if any("guard" in word for word in child.cmdline()):
-                    child.kill()
+                with contextlib.suppress(psutil.Error):  # it may just end by itself
+                    if any("guard" in word for word in child.cmdline()):
+                        child.kill()
         if what == "cable":
             self._cable("down")
         if what == "flush":
