@@ -50,9 +50,7 @@ class WindowsRestrictor:
         self._control.refuse_anothers(self._folder)
         by_path = here >= WITH_PATHS
         own = own_programs.found(known.own, by_path=by_path)
-        self._made(
-            "inactive", control_policy.inactive(self._sample("AllowAll"), self._control.name)
-        )
+        self._inactive()
         sample = self._sample("AllowMicrosoft")
         text = control_policy.restricting(sample, own, self._control.name)
         restrict = self._made("restrict", text)
@@ -65,8 +63,14 @@ class WindowsRestrictor:
     def stop(self) -> None:
         self._blocked.end()
         self._was = False
+        if not self._control.place.exists():
+            return
         inactive = self._folder / "inactive.bin"
-        if not inactive.exists() or not self._control.place.exists():
+        if self._control.many and not inactive.exists():
+            # The policy's name is ours alone, whatever became of the state folder.
+            private.keep_folder(self._folder)
+            inactive = self._inactive()
+        if not inactive.exists():
             return
         self._control.refuse_anothers(self._folder)
         self._control.take(inactive)
@@ -101,6 +105,10 @@ class WindowsRestrictor:
             self.stop()
             raise
         self._asked_at, self._was = time.monotonic(), True
+
+    def _inactive(self) -> Path:
+        text = control_policy.inactive(self._sample("AllowAll"), self._control.name)
+        return self._made("inactive", text)
 
     def _made(self, name: str, text: bytes) -> Path:
         source, target = (self._folder / f"{name}{ending}" for ending in (".xml", ".new.bin"))

@@ -145,6 +145,13 @@ def test_another_process_of_the_shim_finds_it_and_can_end_it(windows: Windows) -
     assert list(windows.active.iterdir()) == []
 
 
+def test_its_end_needs_nothing_of_the_state_folder(windows: Windows) -> None:
+    windows.start()
+    shutil.rmtree(windows.state / "app-control")
+    windows.made().stop()
+    assert list(windows.active.iterdir()) == []
+
+
 def test_a_policy_that_somebody_took_away_or_changed_is_missed(windows: Windows) -> None:
     windows.start()
     kept = windows.policy.read_bytes()
