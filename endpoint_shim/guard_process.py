@@ -78,7 +78,8 @@ class GuardProcess:
         try:
             while self._asked_for():
                 await self._once()
-                await asyncio.sleep(AGAIN_S)
+                if self._asked_for():
+                    await asyncio.sleep(AGAIN_S)
         finally:
             self._life = None
 
