@@ -1,6 +1,7 @@
 """Many devices with real TLS lines: what each costs the broker idle, and when it comes back."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
@@ -13,8 +14,53 @@ from tests.journeys.rig import House
 
 KIB, WAIT_S, SETTLE_S = 1 << 10, 180.0, 5.0
 AIM_KIB, FLOOR_KIB = 64, 53
+AT_ONCE = 50
 A_CORE = 500.0
 """Handshakes a second that a core does: design.md section 6."""
+
+
+def many(folder: Path, quick: bool) -> list[Row]:
+    """One command on all of them, each with a stream of its own: beside their handshakes alone."""
+    count, rounds = (200, 2) if quick else (1000, 3)
+    limits = {
+        "reserve_bytes": 1 << 20, "lines_per_minute": 100_000, "devices_at_once": AT_ONCE,
+    }  # fmt: skip
+    house = House(folder / "house", limits)
+    house.make()
+    asyncio.run(fleet.make(house.home, folder / "fleet", count))
+    house.start_broker()
+    all_of_them = Fleet(house, folder / "fleet", count)
+    try:
+        all_of_them.start()
+        _until(all_of_them, count)
+        time.sleep(SETTLE_S)
+        took = [_on_all(house, count) for _ in range(rounds)]
+        grown = _broker(house).memory_info().rss
+        took.append(_on_all(house, count))
+        grown = _broker(house).memory_info().rss - grown
+    finally:
+        all_of_them.stop()
+        house.__exit__()
+    spent, wall = min(took)
+    floor = count / A_CORE
+    return [
+        Row(
+            f"`on all processes` on {count:,} devices ({wall:.1f} s, memory +{grown >> 20} MiB), "
+            "processor time of the broker",
+            f"{spent:.2f} s", "a handshake of each", f"{floor:.2f} s", spent / floor, 2.0,
+        )
+    ]  # fmt: skip
+
+
+def _on_all(house: House, count: int) -> tuple[float, float]:
+    """The broker's processor time, and the client's own."""
+    spent, began = _cpu(house), time.monotonic()
+    ran = house.run("on all processes -output json", limit=WAIT_S)
+    took = time.monotonic() - began
+    rows = json.loads(ran.out)
+    if ran.status != 0 or len({row["device"] for row in rows}) != count:
+        raise SystemExit(f"{len(rows):,} rows of {count:,}, status {ran.status}: {ran.err[:500]}")
+    return _cpu(house) - spent, took
 
 
 def devices(folder: Path, quick: bool) -> list[Row]:

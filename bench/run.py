@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.busy import busy
-from bench.devices import devices
+from bench.devices import devices, many
 from bench.echo import echo
 from bench.fireline import Fireline, fireline
 from bench.flood import flood
@@ -80,6 +80,7 @@ FIGURES: dict[str, Figure] = {
     "devices": lambda ours, other, folder, quick: devices(folder, quick),
     "restrict": lambda _, other, folder, quick: restrict(folder, quick),
     "isolation": lambda _, other, folder, quick: isolation(folder, quick),
+    "many": lambda ours, other, folder, quick: many(folder, quick),
     "idle": lambda ours, other, folder, quick: idle(ours, quick),
 }
 

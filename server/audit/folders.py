@@ -47,11 +47,31 @@ class Folders(NamedTuple):
 
 def make_folder(path: Path) -> None:
     """A folder that only the broker reads, durable in its parent."""
+    if make_name(path):
+        sync_folder(path.parent)
+
+
+def make_name(path: Path) -> bool:
+    """The folder; whether it is new, and so has to be made durable in its parent."""
     try:
         path.mkdir(mode=FOLDER_MODE)
     except FileExistsError:
-        return
-    sync_folder(path.parent)
+        return False
+    return True
+
+
+class NewFolder:
+    """A folder's name that is still to be made durable, by whoever needs it first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._durable = False
+
+    def make_durable(self) -> None:
+        """Blocks; a second call does nothing."""
+        if not self._durable:
+            sync_folder(self._folder.parent)
+            self._durable = True
 
 
 def create(path: Path) -> int:

@@ -19,7 +19,8 @@ from server.audit.ballast import Ballast
 from server.audit.chain import envelope
 from server.audit.decoding import Unknown, decode_body
 from server.audit.errors import NoSpace, RecordingBroken
-from server.audit.folders import Folders, sync_folder
+from server.audit.folder_sync import FolderSync
+from server.audit.folders import Folders
 from server.audit.recording import Recording
 from server.audit.records import Body, SessionBegun, SessionOpened
 from server.audit.results import Budget
@@ -38,6 +39,7 @@ RESERVE: Final = 512 << 20
 NO_DEVICE: Final = "-"
 READING_NEEDS: Final = 1 << 20
 BALLAST: Final = 16 << 20
+SEEN_S: Final = 0.1
 RECORDING_BUDGET: Final = 1 << 30
 RESULTS_BUDGET: Final = 1 << 30
 
@@ -71,6 +73,9 @@ class Journal:
     ) -> None:
         self.store = store
         self.folders = Folders(folder)
+        self._recordings = FolderSync(folder / "recordings")
+        self._look: asyncio.Task[int] | None = None
+        self._looked = 0.0
         self.strict = strict
         self.reserve = reserve
         self.floor = min(READING_NEEDS, reserve // 16)
@@ -145,7 +150,7 @@ class Journal:
         queued = False
         try:
             # Before its record: a power cut between the two would show a recording as missing.
-            await asyncio.to_thread(sync_folder, recording.path.parent)
+            await self._recordings.sync()
             begun, durable = self.broker.submit(SessionBegun(session, opened.device, opened.person))
             queued = True
             _, first = journal.submit(
@@ -183,6 +188,13 @@ class Journal:
         """What is free where the journal lies."""
         return await asyncio.to_thread(_free, self.folders.state)
 
+    async def _free_lately(self) -> int:
+        """As it was at most SEEN_S ago: many sessions that open at once look once."""
+        now = asyncio.get_running_loop().time()
+        if self._look is None or now - self._looked >= SEEN_S:
+            self._look, self._looked = asyncio.create_task(self.free_bytes()), now
+        return await asyncio.shield(self._look)
+
     async def look_at_space(self) -> int:
         """What is free; the ballast is held where there is room, and given back at the floor."""
         free = await self.free_bytes()
@@ -204,7 +216,7 @@ class Journal:
 
     async def _need_space(self, *, at_device: bool) -> None:
         """A session that only reads here writes little: it may have most of the reserve."""
-        free = await (self.free_bytes() if at_device else self.look_at_space())
+        free = await (self._free_lately() if at_device else self.look_at_space())
         # Not also where the store waits: the next record would wait behind those.
         if self.store.out_of_space or free < (self.reserve if at_device else self.floor):
             raise NoSpace(

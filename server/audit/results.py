@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Self
 
 from server.audit.chunks import Chunk, Kind, Reader, genesis, name_of, pack
 from server.audit.errors import RecordingBroken, RecordingFull
-from server.audit.folders import create, sync_folder
+from server.audit.folders import NewFolder, create, sync_folder
 
 __all__ = ["Budget", "Chunk", "Kind", "ResultDigest", "ResultFile", "read"]
 
@@ -50,9 +50,15 @@ class ResultFile:
     """The growing result of one command."""
 
     def __init__(
-        self, path: Path, descriptor: int, budget: Budget, pool: Executor | None = None
+        self,
+        path: Path,
+        descriptor: int,
+        budget: Budget,
+        pool: Executor | None = None,
+        folder: NewFolder | None = None,
     ) -> None:
         self.path = path
+        self._folder = folder
         self.bytes = 0
         self._descriptor = descriptor
         self._budget = budget
@@ -66,9 +72,15 @@ class ResultFile:
         self._failed: BaseException | None = None
 
     @classmethod
-    def create(cls, path: Path, budget: Budget, pool: Executor | None = None) -> Self:
-        """A new file; a command has one."""
-        return cls(path, create(path), budget, pool)
+    def create(
+        cls,
+        path: Path,
+        budget: Budget,
+        pool: Executor | None = None,
+        folder: NewFolder | None = None,
+    ) -> Self:
+        """A new file; a command has one. A new folder's name is made durable with the file's."""
+        return cls(path, create(path), budget, pool, folder)
 
     def write(self, kind: Kind, data: bytes) -> None:
         """Append; raises when it is not all in the file."""
@@ -126,6 +138,8 @@ class ResultFile:
         finally:
             os.close(self._descriptor)
         sync_folder(self.path.parent)
+        if self._folder is not None:
+            self._folder.make_durable()
 
 
 def read(path: Path) -> Iterator[Chunk]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 
 from server.audit.errors import RecordingBroken
-from server.audit.folders import Folders, make_folder
+from server.audit.folders import Folders, NewFolder, make_folder, make_name
 from server.audit.recording import Recording
 from server.audit.records import Body, Ended, SessionEnded, SessionSealed, Started
 from server.audit.results import Budget, ResultFile
@@ -33,6 +33,7 @@ class SessionJournal(JournalWriter):
         self._broker = broker
         self._folders = folders
         self._results = results
+        self._results_name: NewFolder | None = None
         self._pool = pool
         self._began = monotonic()
         self._ending: asyncio.Task[None] | None = None
@@ -62,8 +63,9 @@ class SessionJournal(JournalWriter):
         """Start the result file of a command."""
         path = self._folders.result(self.id, number)
         try:
-            make_folder(path.parent)
-            return ResultFile.create(path, self._results, self._pool)
+            if make_name(path.parent):
+                self._results_name = NewFolder(path.parent)
+            return ResultFile.create(path, self._results, self._pool, self._results_name)
         except OSError as error:
             raise RecordingBroken(f"the result cannot be kept: {error.strerror}") from error
 

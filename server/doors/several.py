@@ -8,6 +8,7 @@
 """
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 A_RECORD = 500
 """So many devices in each."""
+READ_AFTER_S = 0.2
 TICK_S = 0.1
 DRAW_EVERY, DRAW_AFTER = 0.25, 0.5
 
@@ -178,6 +180,10 @@ class Several:
         ))  # fmt: skip
 
     async def _items(self, part: Part, job: Job) -> None:
+        # Most have ended by then, and are read once and whole.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READ_AFTER_S):
+                await job.wait()
         async for item in job.items():
             await self._put(part.item(item))
 

@@ -189,7 +189,9 @@ class Job:
                 reader = Reader(self.result_path)
             if reader is not None:
                 chunks = iter(reader)
-                while batch := await asyncio.to_thread(_some, chunks):
+                more = True
+                while more:
+                    batch, more = await asyncio.to_thread(_some, chunks)
                     for chunk in batch:
                         yield self._item(chunk)
             if ended:
@@ -219,15 +221,16 @@ class Job:
         self._grew.set()
 
 
-def _some(chunks: Iterator[Chunk]) -> list[Chunk]:
+def _some(chunks: Iterator[Chunk]) -> tuple[list[Chunk], bool]:
+    """The next ones, and whether there may be more."""
     batch: list[Chunk] = []
     size = 0
     for chunk in chunks:
         batch.append(chunk)
         size += len(chunk.data)
         if len(batch) >= READ_AHEAD or size >= 1 << 20:
-            break
-    return batch
+            return batch, True
+    return batch, False
 
 
 def _state(error: FirelineError | None) -> State:

@@ -1,23 +1,29 @@
-"""Many devices in one process: real identities, real TLS and the shim's own line, no workers.
+"""Many devices in one process: real identities, real TLS, the shim's own line and streams.
 
     python -I fleet.py FOLDER HOST:PORT FIRST COUNT
 
 Each keeps its control line as the supervisor does: dials, says Hello, beats, waits and dials again.
+For a session it dials a stream as a worker does. The one thing that it can do there is `processes`:
+a row of this process, for a thousand lists of this machine would measure this machine.
 `make` enrols them, straight into a store that no broker has open.
 """
 
 import asyncio
 import contextlib
+import os
 import ssl
 import sys
 from functools import partial
 from pathlib import Path
 
-from commands.language import wire
+from commands.language import items, wire
 from commands.language.errors import Unreachable
+from commands.language.host.processes import ProcessRow
+from commands.language.names import Name
 from endpoint_shim import VERSION, config, dial, facts, identity
 from endpoint_shim.backoff import Backoff
 from endpoint_shim.line import ControlLine
+from endpoint_shim.stream import Stream
 
 STARTS_A_S = 100
 """How they come the first time; what is measured is their return."""
@@ -39,6 +45,9 @@ class Device:
         self._way = dial.way(found)
         self._place, self._hello = place, hello
         self._backoff = Backoff()
+        self._control: ControlLine | None = None
+        self._streams: dict[str, Stream] = {}
+        self._working: set[asyncio.Task[None]] = set()
 
     async def run(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
@@ -51,14 +60,53 @@ class Device:
         socket = await dial.connect(
             self._way, self._place, dial.CONTROL, wire.MAX_CONTROL, patient=True
         )
-        line = ControlLine(socket, lambda _: None, self._told, lambda: False)
+        line = ControlLine(socket, lambda _: None, self._told, lambda: bool(self._streams))
         welcome = await line.hello(self._hello)
+        self._control = line
         self._backoff.reset()
         await line.beat(welcome.beat_s)
 
     def _told(self, message: wire.Down) -> None:
-        if isinstance(message, wire.Later):
-            self._backoff.told(message.after_s)
+        match message:
+            case wire.Later():
+                self._backoff.told(message.after_s)
+            case wire.Open():
+                work = asyncio.create_task(self._work(message))
+                self._working.add(work)
+                work.add_done_callback(self._working.discard)
+            case wire.Close(stream=stream) if stream in self._streams:
+                self._streams[stream].close("it was asked to")
+            case wire.End(session=session):
+                for name, of_session in self._streams.items():
+                    if name.startswith(f"{session}."):
+                        of_session.close("it was asked to")
+                self._say(wire.Ended(session=session))
+
+    def _say(self, message: wire.Up) -> None:
+        if self._control is not None and not self._control.lost.done():
+            self._control.send(message)
+
+    async def _work(self, opening: wire.Open) -> None:
+        """One worker's life."""
+        stream = Stream(
+            self._way, [self._place], opening, lambda order: _answer(stream, order),
+            lambda _: None, lambda: False,
+        )  # fmt: skip
+        try:
+            await stream.open()
+            self._streams[opening.stream] = stream
+            reason = await stream.keep()
+        except Unreachable as error:
+            reason = str(error)
+        self._streams.pop(opening.stream, None)
+        self._say(wire.Gone(stream=opening.stream, how="ended", message=reason[:200]))
+
+
+def _answer(stream: Stream, order: wire.StreamDown) -> None:
+    if isinstance(order, wire.Start):
+        row = ProcessRow(name=Name("fleet"), pid=os.getpid(), parent_id=os.getppid())
+        stream.send_text(items.encode(row))
+        stream.send_text(items.encode(items.Done()))
 
 
 async def fleet(folder: Path, place: str, first: int, count: int) -> None:
