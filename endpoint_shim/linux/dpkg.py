@@ -15,31 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from endpoint_shim.linux.packages import NEVER_RUN, Entry, real_name, stamp_of, top_links
+
 DATABASE = Path("/var/lib/dpkg")
 SETTLED_S = 0.5
 """A file system's clock goes in steps: what changes right after a look may look the same."""
-NEVER_RUN = tuple(
-    b"/usr/" + one
-    for one in (
-        *(b"include/", b"share/doc/", b"share/fonts/", b"share/help/", b"share/i18n/"),
-        *(b"share/icons/", b"share/info/", b"share/locale/", b"share/man/", b"share/zoneinfo/"),
-    )
-)
-"""Half of all files, and none a program."""
+MD5 = 16
 _SUM = re.compile(rb"^([0-9a-f]{32})  (.+)$", re.M)
 _CONFFILE = re.compile(rb"^ (/.+) ([0-9a-f]{32})(?: obsolete)?$", re.M)
 _SCRIPTS = re.compile(rb"(?:info/[^/]+\.|tmp\.ci/)(?:preinst|postinst|prerm|postrm|config)")
-
-
-class Entry(NamedTuple):
-    """A file as its package has it; `listed_ns` is when dpkg wrote the list."""
-
-    digests: bytes
-    """One MD5 after another: an older package may still list a file that a newer one took."""
-    listed_ns: int
-
-    def has(self, digest: bytes) -> bool:
-        return any(self.digests[at : at + 16] == digest for at in range(0, len(self.digests), 16))
 
 
 class _List(NamedTuple):
@@ -98,7 +82,7 @@ class Dpkg:
     def _read(self) -> dict[str, _List]:
         """All lists; one that is as it was, is the same object."""
         diversions = self._database / "diversions"
-        links, diverted, about = _top_links(), _diversions(diversions), _stamp(diversions)
+        links, diverted, about = top_links(), _diversions(diversions), stamp_of(diversions)
         lists = {}
         for path in self._sources():
             try:
@@ -120,7 +104,7 @@ class Dpkg:
             for path, digest in listed.items():
                 whole.update(path + b"\0" + digest)
                 before = files.get(path)
-                files[path] = Entry(before.digests + digest if before else digest, stamp[0])
+                files[path] = Entry(before.digests + digest if before else digest, MD5, stamp[0])
         self._files, self.sha256 = files, whole.hexdigest()
 
     def _sources(self) -> list[Path]:
@@ -129,16 +113,8 @@ class Dpkg:
 
     def _stamps(self) -> tuple[object, ...]:
         return tuple(
-            _stamp(self._database / name) for name in ("info", "status", "diversions", "tmp.ci")
+            stamp_of(self._database / name) for name in ("info", "status", "diversions", "tmp.ci")
         )
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        facts = path.stat()
-    except FileNotFoundError:
-        return None
-    return facts.st_mtime_ns, facts.st_ino
 
 
 def _named(
@@ -153,18 +129,9 @@ def _named(
     package = path.name.removesuffix(".md5sums").partition(":")[0]
     for name, digest in pairs:
         by, other = diverted.get(name, ("", name))
-        real = other if by != package else name
-        top, slash, rest = real[1:].partition(b"/")
-        if top in links and slash:
-            real = links[top] + b"/" + rest
+        real = real_name(other if by != package else name, links)
         if not real.startswith(NEVER_RUN):
             yield real, bytes.fromhex(digest.decode("ascii"))
-
-
-def _top_links() -> dict[bytes, bytes]:
-    """`bin` -> `/usr/bin`, where those are links."""
-    with os.scandir(b"/") as entries:
-        return {one.name: os.path.realpath(one.path) for one in entries if one.is_symlink()}
 
 
 def _diversions(path: Path) -> dict[bytes, tuple[str, bytes]]:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from commands.language.errors import FirelineError, Refused
-from endpoint_shim.linux import mounts
+from endpoint_shim.linux import mounts, rpm
 from endpoint_shim.linux.answers import Answers
 from endpoint_shim.linux.claim import Claim
 from endpoint_shim.linux.cold import THREADS, Cold
@@ -33,9 +33,11 @@ from endpoint_shim.linux.enforcement import (
 )
 from endpoint_shim.linux.fanotify import Group
 from endpoint_shim.linux.outer import Beside
+from endpoint_shim.linux.packages import Packages
 from endpoint_shim.linux.priority import be_first
 from endpoint_shim.linux.reader import Reader
 from endpoint_shim.linux.reports import Reports
+from endpoint_shim.linux.rpm import Asker, Rpm
 from endpoint_shim.linux.running import since, told
 from endpoint_shim.linux.scripts import Scripts
 from endpoint_shim.linux.starters import Running, Starters
@@ -54,13 +56,18 @@ class Enforcer:
     """Answers until it may no longer."""
 
     def __init__(
-        self, begin: Begin, guard: socket.socket, readers: list[Reader], beside: Beside | None
+        self,
+        begin: Begin,
+        guard: socket.socket,
+        readers: list[Reader],
+        asker: Asker | None,
+        beside: Beside | None,
     ) -> None:
         self._guard = guard
         self._missed = be_first()
         self._beside = beside
         self._begin = begin
-        self._packages = Dpkg()
+        self._packages = packages_here(asker)
         self._judge = Judge(self._packages, [os.fsencode(path) for path in begin.own])
         self._cold, self._quick = Cold(), Cold(first=True)
         self._starters = Starters(self._judge, beside.look if beside is not None else None)
@@ -224,12 +231,22 @@ class Enforcer:
         )
 
 
+def is_dpkg() -> bool:
+    """Whether this device's packages are dpkg's."""
+    return (DATABASE / "status").exists()
+
+
+def packages_here(asker: Asker | None) -> Packages:
+    """Whose lists say which programs are known."""
+    return Dpkg() if asker is None else Rpm(asker)
+
+
 def refuse_unless_supported(begin: Begin) -> None:
     """Where nothing says which programs are known, everything would be unknown."""
-    if not (DATABASE / "status").exists():
+    if not (is_dpkg() or rpm.is_here()):
         raise Refused(
-            f"this device has no dpkg ({DATABASE}), whose lists say which programs are known; "
-            "one with rpm needs fapolicyd"
+            f"this device has neither dpkg ({DATABASE}) nor rpm ({rpm.PROGRAM}), whose lists would "
+            "say which programs are known; it needs fapolicyd"
         )
     here = mounts.read_mounts()
     own = [os.path.realpath(os.fsencode(path)) for path in (*begin.own, begin.claim)]
@@ -261,8 +278,9 @@ def main() -> int:
         # Forked off first: while there is no group, no thread and no list of packages.
         refuse_unless_supported(begin)
         readers = [Reader() for _ in range(THREADS)]
+        asker = Asker() if not is_dpkg() else None
         beside = Beside(guard) if begin.mounts is None else None
-        Enforcer(begin, guard, readers, beside).run()
+        Enforcer(begin, guard, readers, asker, beside).run()
     except (FirelineError, OSError) as error:
         with contextlib.suppress(OSError):
             send(guard, Broken(text=f"{error}"[:LONGEST_TEXT]))

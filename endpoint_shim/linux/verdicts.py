@@ -6,18 +6,16 @@
    here, a packaged program by its digest.
 """
 
-import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from endpoint_shim.linux.dpkg import Dpkg, Entry
 from endpoint_shim.linux.kernel import Inode
+from endpoint_shim.linux.packages import Entry, Packages
 from endpoint_shim.linux.script_words import is_interpreter
 
-PIECE = 256 * 1024
 DELETED = b" (deleted)"
 NOT_PACKAGED = "no package of this device holds it"
 CHANGED = "it is not as its package installed it"
@@ -55,7 +53,7 @@ def key_of(facts: os.stat_result) -> Key:
 class Judge:
     """Knows the packages and what is the shim's own."""
 
-    def __init__(self, packages: Dpkg, own: list[bytes]) -> None:
+    def __init__(self, packages: Packages, own: list[bytes]) -> None:
         self.packages = packages
         self._own = frozenset(os.path.realpath(path) for path in own)
         self._below = tuple(path + b"/" for path in self._own)
@@ -72,16 +70,14 @@ class Judge:
 
     def by_content(self, path: bytes, handle: int) -> Verdict:
         """Reads all of it; and once more in the packages' lists where they have changed."""
-        facts, digest = os.fstat(handle), b""
+        facts = os.fstat(handle)
         identity = facts.st_dev, facts.st_ino
         if (verdict := self._by_name(path, facts, identity)) is not None:
             return verdict
         while True:
             listed = self.packages.sha256
-            if (entry := self._entry(path, identity)) is not None:
-                digest = digest or _md5(handle)
-                if entry.has(digest):
-                    return _as_it_is(PACKAGED, path)
+            if (entry := self._entry(path, identity)) is not None and entry.holds(handle):
+                return _as_it_is(PACKAGED, path)
             self.packages.look()
             # Another thread may have looked, and found, meanwhile.
             if self.packages.sha256 == listed:
@@ -157,13 +153,3 @@ def _here(path: bytes) -> Identity | None:
 
 def _is_roots(facts: os.stat_result) -> bool:
     return facts.st_uid == 0 and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def _md5(handle: int) -> bytes:
-    """By offset: the handle's own place is shared with whoever else has it."""
-    whole = hashlib.md5(usedforsecurity=False)
-    at = 0
-    while piece := os.pread(handle, PIECE, at):
-        whole.update(piece)
-        at += len(piece)
-    return whole.digest()

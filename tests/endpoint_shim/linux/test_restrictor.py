@@ -267,7 +267,7 @@ def test_a_device_without_lists_of_programs_is_refused_by_name(tmp_path: Path) -
     box = Box(tmp_path)
     try:
         box.run("mv", "/var/lib/dpkg", "/var/lib/none")
-        assert "has no dpkg (/var/lib/dpkg)" in box.ask("refused")
+        assert "neither dpkg (/var/lib/dpkg) nor rpm" in box.ask("refused")
         assert box.run("/usr/bin/true") == [0, ""]
     finally:
         box.close()
