@@ -114,7 +114,7 @@ def an_app_control_policy_is_made(folder: Path) -> str:
     from endpoint_shim.windows.versions import build
 
     system32 = tools.system32()
-    control = AppControl(system32)
+    control = AppControl(system32, folder)
     own = own_programs.found(known(folder).own, by_path=build() >= WITH_PATHS)
     samples = system32.parent / SAMPLES
     texts = {

@@ -27,10 +27,12 @@ ENFORCED = "2"
 
 
 class AppControl:
-    """One device's; `system32` is where its tools and its policies lie."""
+    """One device's; `system32` is where its tools and its policies lie, `folder` is the shim's."""
 
-    def __init__(self, system32: Path) -> None:
+    def __init__(self, system32: Path, folder: Path) -> None:
         self._system32 = system32
+        self._put = folder / "put"
+        """The digests of what was ever put there, each durable before it was."""
         self._tool = system32 / "CiTool.exe"
         self.many = self._tool.is_file()
         self.name = OURS if self.many else ONLY_ONE
@@ -44,12 +46,9 @@ class AppControl:
         if not target.is_file():
             raise Failed("ConvertFrom-CIPolicy made no policy")
 
-    def refuse_anothers(self, ours: Path) -> None:
+    def refuse_anothers(self) -> None:
         """Raises Refused where Windows knows one policy alone, and that is somebody else's."""
-        if self.many or not self.place.exists():
-            return
-        mine = (ours / name for name in ("restrict.bin", "inactive.bin"))
-        if digest(self.place) not in {digest(one) for one in mine if one.exists()}:
+        if not self.many and self.place.exists() and digest(self.place) not in self._ours():
             raise Refused(
                 "this device has an App Control policy of its own (SiPolicy.p7b), and its Windows "
                 "knows only one; it was not replaced"
@@ -60,7 +59,9 @@ class AppControl:
         if self.many:
             self._told("--update-policy", str(policy))
             return
-        durable.save(self.place, policy.read_bytes())
+        data = policy.read_bytes()
+        durable.save(self._put, "\n".join({*self._ours(), digest(policy)}).encode())
+        durable.save(self.place, data)
         self._script(TOOL_S, "-Work", "refresh", "-From", str(self.place))
 
     def take(self, inactive: Path) -> None:
@@ -70,6 +71,7 @@ class AppControl:
             self._told("--remove-policy", self.name)
         else:
             self.place.unlink(missing_ok=True)
+            self._put.unlink(missing_ok=True)
 
     def is_enforced(self) -> bool:
         """As the system itself says."""
@@ -80,6 +82,9 @@ class AppControl:
             if str(one.get("PolicyID")).strip("{}").lower() == wanted:
                 return str(one.get("IsEnforced")).lower() == "true"
         return False
+
+    def _ours(self) -> set[str]:
+        return set(self._put.read_text().split()) if self._put.exists() else set()
 
     def _told(self, *words: str) -> dict[str, Any]:
         said = tools.text(tools.ran(self._tool, [*words, "-json"], TOOL_S))

@@ -38,7 +38,7 @@ class WindowsRestrictor:
         self._folder = state / FOLDER
         self._system32 = system32 or tools.system32()
         self._here = here
-        self._control = AppControl(self._system32)
+        self._control = AppControl(self._system32, self._folder)
         self._blocked = Blocked(self._system32 / "wevtutil.exe", self._control.name)
         self._asked_at = float("-inf")
         self._was = False
@@ -47,7 +47,7 @@ class WindowsRestrictor:
         here = self._here()
         need(LEAST, "the restriction of programs", here)
         private.keep_folder(self._folder)
-        self._control.refuse_anothers(self._folder)
+        self._control.refuse_anothers()
         by_path = here >= WITH_PATHS
         own = own_programs.found(known.own, by_path=by_path)
         self._inactive()
@@ -72,7 +72,7 @@ class WindowsRestrictor:
             inactive = self._inactive()
         if not inactive.exists():
             return
-        self._control.refuse_anothers(self._folder)
+        self._control.refuse_anothers()
         self._control.take(inactive)
         for name in ("restrict", "inactive"):
             for ending in (".bin", ".xml"):

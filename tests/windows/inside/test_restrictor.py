@@ -235,6 +235,22 @@ def test_where_there_is_one_policy_it_is_put_in_its_place_and_refreshed(older: W
     assert not older.policy.exists() and list(folder.iterdir()) == []
 
 
+def test_where_there_is_one_policy_ours_is_known_after_a_start_that_was_cut_off(
+    older: Windows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older.start()
+    shutil.copy(DOUBLES / "citool.exe", older.own / "newer.exe")
+    with monkeypatch.context() as cut:
+        cut.setattr(older.restrictor, "_put", lambda _: None)
+        older.start()
+    assert not older.restrictor.alive()
+    again = older.made()
+    again.start(Known((older.own,)))
+    assert again.alive() and "newer.exe" in older.policy.read_text()
+    again.stop()
+    assert not older.policy.exists()
+
+
 def test_where_there_is_one_policy_anothers_is_not_replaced(older: Windows) -> None:
     older.policy.write_bytes(b"an organisation's")
     with pytest.raises(Refused, match="has an App Control policy of its own"):
