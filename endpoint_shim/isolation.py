@@ -144,6 +144,8 @@ class Isolation:
                 self._state("done", wanted.generation)
             else:
                 self._check_word("isolate")
+                if self._kept.back is not None and _opens(self._kept.back, wanted):
+                    self._check_word("release")
                 await self._isolate(wanted)
         except (FirelineError, OSError) as error:
             await self._back(wanted.generation, str(error))
@@ -346,3 +348,13 @@ class Isolation:
         if force is None or force.countdown is None:
             return False
         return force.countdown.left(boot_clock.seconds()) <= 0
+
+
+def _opens(before: Force, wanted: Isolate) -> bool:
+    """Whether it would end, or open, what is in force: then it is a release by another name."""
+    if wanted.scope != "full" and (before.scope, before.rules) != (wanted.scope, wanted.rules):
+        return True
+    if wanted.ttl_s is None:
+        return False
+    left = before.countdown
+    return left is None or wanted.ttl_s < left.left(boot_clock.seconds())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from commands.language.errors import Refused
+from commands.language.errors import Failed, NotUnderstood, Refused
 from server.actions.action import Action, State
 from server.actions.asked import Asked
 from server.actions.containment import Containment
@@ -79,6 +79,8 @@ class Center:
             for open_one in self.ledger.opened(asked.device.id):
                 if open_one.word == word:
                     return open_one, False
+        else:
+            await self.containment.value(asked.command)  # so that what cannot be has no row
         limits = self._broker.config.limits
         lasts_s = limits.approval_s if asked.second else None if word in WHAT else limits.queue_s
         action = Action(
@@ -115,6 +117,7 @@ class Center:
         return await self._whole(self._approve(action, by))
 
     async def _approve(self, action: Action, by: str) -> Action:
+        await self._still_waiting(action)
         limits = self._broker.config.limits
         expires = None if action.word in WHAT else now_ms() + int(limits.queue_s * 1000)
         yes = msgspec.structs.replace(action, approval="given", by=by)
@@ -127,10 +130,25 @@ class Center:
             gone = ended(begun, "Failed", error=f"{action.name} is not enrolled any more")
             await self.ledger.save([gone])
             return gone
-        return await self._begin(begun, device)
+        try:
+            return await self._begin(begun, device)
+        except NotUnderstood as error:  # what it names is no more, such as its set of rules
+            gone = ended(begun, "Failed", error=str(error))
+            await self.ledger.save([gone])
+            return gone
+
+    async def _still_waiting(self, action: Action) -> None:
+        """Of two that answer at once the second one answers nothing."""
+        now = await self.ledger.one(action.id)
+        if now is None or now.sha256 != action.sha256 or now.approval != "needed" or not now.open:
+            raise Failed(f"{action.label} waits for nobody any more")
 
     async def deny(self, action: Action, by: str, reason: str) -> Action:
         """The second person's no."""
+        return await self._whole(self._deny(action, by, reason))
+
+    async def _deny(self, action: Action, by: str, reason: str) -> Action:
+        await self._still_waiting(action)
         words = f"rejected by {by}" + (f": {reason}" if reason else "")
         no = msgspec.structs.replace(
             ended(action, "Cancelled", error=words), approval="denied", by=by
@@ -143,6 +161,9 @@ class Center:
         return await self._whole(self._cancel(action, by))
 
     async def _cancel(self, action: Action, by: str) -> tuple[Action, str]:
+        action = await self.ledger.one(action.id) or action
+        if not action.open:
+            return action, ""
         if action.word in WHAT and action.generation:
             return await self.containment.withdraw(action, by), ""
         if action.state == "InProgress":

@@ -15,13 +15,13 @@ import msgspec
 from commands.isolate import Isolate
 from commands.language import actions as lengths
 from commands.language import wire_contain as wire
-from commands.language.command import decode
+from commands.language.command import Command, decode
 from commands.language.errors import NotUnderstood
 from commands.language.visible import visible
 from commands.restrict import Restrict
 from server.actions import desired
 from server.actions.action import Action
-from server.actions.desired import WHAT, What
+from server.actions.desired import WHAT, What, Wish
 from server.actions.ledger import Ledger, ended, now_ms
 from server.actions.selective import rules_named
 from server.audit.action_records import DeviceSaw
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
 HOUR_S = 3600.0
+MOST_GENERATION = 1 << 48
+"""A device that names a higher one has not heard it from a broker."""
+MOST_RAISED = 10
 MOST_WISH = 48_000
 """Of one message of the control line, with room for the rest of it."""
 NOTICE = "This device was isolated from the network by your security team."
@@ -44,14 +47,22 @@ class Containment:
     def __init__(self, broker: "Rooms", ledger: Ledger) -> None:
         self._broker, self._ledger = broker, ledger
         self._seen = Budget(broker.config.limits.violations_per_hour, HOUR_S)
+        self._raised = Budget(MOST_RAISED, HOUR_S)
         self._turns: dict[str, asyncio.Lock] = {}
         """One thing at a time for a device: nothing is sent or answered that is not durable."""
 
     async def wish(self, action: Action) -> Action:
         """Makes the action's wish, or joins the one there is; durable, and sent, on return."""
-        value = await asyncio.to_thread(self._value, action)
+        value = await self.value(decode(msgspec.json.encode(action.value)))
         async with self._turn(action.device):
             return await self._wish(action, value)
+
+    async def loosens(self, device: Device, command: Command) -> bool:
+        """Whether it would end or open an isolation that is to hold, as `release` does."""
+        if not isinstance(command, Isolate):
+            return False
+        wish = self._ledger.wish(device.id, "isolation")
+        return desired.loosens(wish, await self.value(command))
 
     def _turn(self, device: str) -> asyncio.Lock:
         return self._turns.setdefault(device, asyncio.Lock())
@@ -59,7 +70,12 @@ class Containment:
     async def _wish(self, action: Action, value: dict[str, object]) -> Action:
         what, on = WHAT[action.word], action.word in ("isolate", "restrict")
         before = self._ledger.wish(action.device, what)
-        asked = desired.ask(before, action.id, value, on=on, by=action.person)
+        device = self._broker.inventory.by_id(action.device)
+        asked = desired.ask(
+            before, action.id, value, on=on, by=action.person,
+            denied=_denied(device, what, str(value.get("scope", "none")), on),
+            above=_highest(device, what),
+        )  # fmt: skip
         over = [
             ended(other, "Cancelled", outcome=f"superseded by {action.label}")
             for other in self._ledger.opened(action.device)
@@ -71,7 +87,6 @@ class Containment:
         if asked.already:
             action = ended(action, "Succeeded", outcome="already so")
         await self._ledger.save([action, *over], [(action.device, what, asked.wish)])
-        device = self._broker.inventory.by_id(action.device)
         if device is not None and not asked.already:
             await self._tell(device)
         return await self._ledger.one(action.id) or action
@@ -83,10 +98,14 @@ class Containment:
 
     async def _withdraw(self, action: Action, by: str) -> Action:
         what = WHAT[action.word]
-        wish = desired.withdraw(self._ledger.wish(action.device, what), action.id)
+        action = await self._ledger.one(action.id) or action
+        if not action.open:
+            return action  # its device answered while this waited for its turn
+        device = self._broker.inventory.by_id(action.device)
+        wish = self._ledger.wish(action.device, what)
+        wish = desired.withdraw(wish, action.id, _highest(device, what))
         over = msgspec.structs.replace(ended(action, "Cancelled", outcome=f"by {by}"), by=by)
         await self._ledger.save([over], [(action.device, what, wish)])
-        device = self._broker.inventory.by_id(action.device)
         if device is not None:
             await self._tell(device)
         return over
@@ -153,7 +172,7 @@ class Containment:
     async def _isolated(self, device: Device, now: wire.Isolated) -> None:
         if now.stage == "converging":
             return
-        wish = self._ledger.wish(device.id, "isolation")
+        wish = await self._above(device, "isolation", now.generation)
         wanted = str(wish.value.get("scope", "none")) if wish.on else "none"
         kind: desired.Answer = "failed" if now.stage == "failed" else "done"
         error = now.error
@@ -176,7 +195,7 @@ class Containment:
     async def _restricted(self, device: Device, now: wire.Restricted) -> None:
         if now.stage == "converging":
             return
-        wish = self._ledger.wish(device.id, "restriction")
+        wish = await self._above(device, "restriction", now.generation)
         kind: desired.Answer = "failed" if now.stage == "failed" else "done"
         error = now.error
         if kind == "done" and now.on != wish.on:
@@ -187,6 +206,24 @@ class Containment:
         await self._answered(
             device, "restriction", now.generation, kind, now.on, said, error, now.proof_sha256, ""
         )
+
+    async def _above(self, device: Device, what: What, named: int) -> Wish:
+        """The wish; with a higher generation where somebody waits for it and the device has heard
+        of a higher one: this broker's store came from a backup."""
+        wish = self._ledger.wish(device.id, what)
+        if not wish.waiting or not wish.generation < named <= MOST_GENERATION:
+            return wish
+        if self._raised.spend(device.id, asyncio.get_running_loop().time()) <= 0:
+            return wish
+        higher = msgspec.structs.replace(wish, generation=named + 1)
+        waiting = [
+            msgspec.structs.replace(action, generation=named + 1)
+            for action in self._ledger.opened(device.id)
+            if action.id in wish.waiting
+        ]
+        await self._ledger.save(waiting, [(device.id, what, higher)])
+        self._send(device)
+        return higher
 
     async def _answered(
         self, device: Device, what: What, generation: int, kind: desired.Answer,
@@ -212,12 +249,14 @@ class Containment:
             await self._note(device, ended_by, text, now_ms())
 
     async def _record(self, device: Device, seen: wire.Seen) -> None:
-        left = self._seen.spend(device.id, asyncio.get_running_loop().time())
+        # Of each kind: programs that are blocked without end must not hide who flushes the rules.
+        spent = f"{device.id} {seen.kind}"
+        left = self._seen.spend(spent, asyncio.get_running_loop().time())
         if left <= 0:
             return
         text = visible(seen.text)[:1000]
         if left == 1:
-            text = "more of this hour are not recorded"
+            text = f"more of this hour are not recorded ({seen.kind})"
         await self._note(device, seen.kind, text, seen.at_ms)
 
     async def _note(self, device: Device, what: str, text: str, at_ms: int) -> None:
@@ -228,9 +267,12 @@ class Containment:
             DeviceSaw(device=device.id, name=device.name, what=what, text=text, at_ms=at_ms)
         )
 
-    def _value(self, action: Action) -> dict[str, object]:
-        """The wish in the wire's form, without its generation."""
-        command = decode(msgspec.json.encode(action.value))
+    async def value(self, command: Command) -> dict[str, object]:
+        """The wish in the wire's form, without its generation; NotUnderstood where there is none
+        of such a form."""
+        return await asyncio.to_thread(self._value, command)
+
+    def _value(self, command: Command) -> dict[str, object]:
         if not isinstance(command, Isolate):
             return {"on": True} if isinstance(command, Restrict) else {}
         rules: tuple[wire.Allowance, ...] = ()
@@ -257,8 +299,31 @@ class Containment:
         return sorted({f"[{h}]:{port}" if ":" in h else f"{h}:{port}" for h in hosts})
 
 
+def _denied(device: Device | None, what: What, scope: str, on: bool) -> bool:
+    """Whether the device's last word is that it is not so."""
+    if device is None:
+        return False
+    if what == "isolation":
+        isolation = device.isolation
+        settled = isolation is not None and isolation.stage != "converging"
+        return isolation is not None and settled and isolation.scope != scope
+    restriction = device.restriction
+    settled = restriction is not None and restriction.stage != "converging"
+    return restriction is not None and settled and restriction.on != on
+
+
+def _highest(device: Device | None, what: What) -> int:
+    """The generation that the device itself named last, within reason."""
+    now = getattr(device, what, None)
+    return min(now.generation, MOST_GENERATION) if now is not None else 0
+
+
 def _lie(message: wire.Contained) -> str | None:
     """What cannot be true of it; None where nothing speaks against it."""
+    restriction = message.restriction
+    restricted = restriction is not None and restriction.stage == "done" and restriction.on
+    if restriction is not None and restricted and not restriction.proof_sha256:
+        return "said to be restricted, without the digest of what may start"
     now = message.isolation
     if now is None or now.stage != "done":
         return None

@@ -4,6 +4,8 @@
 2. Asking for what is wished already makes no new wish: the action joins the one there is.
 3. A wish that comes later takes the place of one that is still open: its actions end as superseded.
 4. A device's answer counts for the generation that it names, and only if that is the last one.
+5. "Already so" is said only where the device does not say otherwise, and never of a time to live:
+   asked again, that begins anew.
 """
 
 from typing import Literal
@@ -61,19 +63,27 @@ class Asked(msgspec.Struct, frozen=True):
     superseded: tuple[int, ...]
 
 
-def ask(wish: Wish, action: int, value: dict[str, object], *, on: bool, by: str = "") -> Asked:
-    """Somebody wants `value`; never a lower generation, never two wishes of one."""
+def ask(
+    wish: Wish, action: int, value: dict[str, object], *,
+    on: bool, by: str = "", denied: bool = False, above: int = 0,
+) -> Asked:  # fmt: skip
+    """Somebody wants `value`; never a lower generation, never two wishes of one.
+
+    `denied`: the device's last word is that it is something else. `above`: the highest generation
+    that it named, which is higher than ours where the broker's store came from a backup.
+    """
     same = wish.on == on and (not on or wish.value == value)
-    if same and wish.answered == "done":
+    renews = on and value.get("ttl_s") is not None
+    if same and wish.answered == "done" and not denied and not renews:
         return Asked(wish, already=True, joined=False, superseded=())
     if same and wish.answered == "":
         joined = msgspec.structs.replace(wish, waiting=(*wish.waiting, action))
         return Asked(joined, already=False, joined=True, superseded=())
-    if not on and not wish.holds and wish.answered in ("failed", "over"):
+    if not on and not wish.holds and wish.answered in ("failed", "over") and not denied:
         # Nothing is in force: the device said so itself.
         return Asked(wish, already=True, joined=False, superseded=())
     new = Wish(
-        generation=wish.generation + 1,
+        generation=max(wish.generation, above) + 1,
         value=value,
         by=by,
         on=on,
@@ -111,7 +121,26 @@ def answer(wish: Wish, generation: int, said: Answer, *, contained: bool) -> Ans
     return Answered(now, ended, news=True)
 
 
-def withdraw(wish: Wish, action: int) -> Wish:
+def loosens(wish: Wish, value: dict[str, object]) -> bool:
+    """Whether an isolation of `value` would end, or open, one that is to hold: who asks for that
+    asks for a release, whatever word he types."""
+    holding = []
+    if wish.on and wish.answered in ("", "done"):
+        holding.append(wish.value)
+    if wish.fallback and wish.kept_on:
+        holding.append(wish.kept)
+    return any(_opens(one, value) for one in holding)
+
+
+def _opens(old: dict[str, object], new: dict[str, object]) -> bool:
+    before, after = old.get("ttl_s"), new.get("ttl_s")
+    if isinstance(after, int | float) and (not isinstance(before, int | float) or after < before):
+        return True
+    rules = old.get("scope"), old.get("rules")
+    return new.get("scope") != "full" and rules != (new.get("scope"), new.get("rules"))
+
+
+def withdraw(wish: Wish, action: int, above: int = 0) -> Wish:
     """The action is taken back: where nobody else waits for its wish, what was before is wished.
 
     With a generation of its own: the device may have heard of the one that is taken back.
@@ -120,7 +149,7 @@ def withdraw(wish: Wish, action: int) -> Wish:
     if left or action not in wish.waiting:
         return msgspec.structs.replace(wish, waiting=left)
     return Wish(
-        generation=wish.generation + 1,
+        generation=max(wish.generation, above) + 1,
         value=wish.kept,
         on=wish.kept_on,
         answered="",

@@ -17,6 +17,7 @@ from commands.language.errors import (
 )
 from commands.language.items import Item, Note, Time
 from commands.language.visible import visible
+from commands.release import Release
 from server.actions.action import Action, number_of
 from server.actions.asked import Asked
 from server.actions.desired import WHAT
@@ -48,6 +49,13 @@ class DeskActions:
     async def carry_out(self, command: Command) -> AsyncIterator[Item]:
         device = self._device(command)
         rule = rule_on(self._broker.access.rules, self._session.person, device.ref)
+        needs = {command.spec.word}
+        if await self._center.containment.loosens(device, command):
+            # A time to live, or wider rules, over one that holds is no way round `release`.
+            needs.add("release")
+            judged = self._session.sessions.decide(self._session, Release.spec, device)
+            if judged.error is not None:
+                raise judged.error
         action, new = await self._center.ask(
             Asked(
                 device=device,
@@ -57,7 +65,7 @@ class DeskActions:
                 comment=self._comment,
                 door=self._session.responder.door,
                 where=self._where,
-                second=(rule is not None and command.spec.word in rule.second_person)
+                second=(rule is not None and not needs.isdisjoint(rule.second_person))
                 or self._broker.radius.over(self._session.person, device),
             )
         )
@@ -166,6 +174,8 @@ class DeskActions:
         if not found.open:
             return f"{found.label} was too late to stop: it is {found.state}"
         over, answered = await self._center.cancel(found, self._session.person)
+        if not answered and over.state != "Cancelled":
+            return f"{over.label} was too late to stop: it is {over.state}"
         return answered or f"{over.label} cancelled: {visible(over.text)} on {over.name}"
 
     async def approve(self, action: str, digest: str | None) -> str:

@@ -181,3 +181,55 @@ def test_a_failed_change_of_an_isolation_leaves_the_one_before() -> None:
     released = desired.ask(failed.wish, 3, NONE, on=False)
     assert not released.already
     assert released.wish.generation == 3
+
+
+def isolated(value: dict[str, object]) -> Wish:
+    asked = desired.ask(Wish(), 1, value, on=True)
+    return desired.answer(asked.wish, 1, "done", contained=True).wish
+
+
+def test_a_time_to_live_that_is_asked_again_begins_anew() -> None:
+    hour: dict[str, object] = {"scope": "full", "ttl_s": 3600.0}
+    again = desired.ask(isolated(hour), 2, hour, on=True)
+    assert not again.already
+    assert again.wish.generation == 2
+    assert desired.ask(isolated(FULL), 2, FULL, on=True).already
+
+
+def test_what_the_device_itself_denies_is_not_already_so() -> None:
+    again = desired.ask(isolated(FULL), 2, FULL, on=True, denied=True)
+    assert (again.already, again.wish.generation) == (False, 2)
+    released = desired.ask(Wish(), 1, NONE, on=False, denied=True)
+    assert (released.already, released.wish.generation) == (False, 1)
+
+
+def test_a_wish_is_above_what_the_device_has_heard() -> None:
+    """The broker's store came from a backup: the device knows later wishes than it does."""
+    assert desired.ask(isolated(FULL), 2, NONE, on=False, above=9).wish.generation == 10
+    asked = desired.ask(isolated(FULL), 2, NONE, on=False)
+    assert desired.withdraw(asked.wish, 2, above=9).generation == 10
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "loosens"),
+    [
+        ({"scope": "full"}, {"scope": "full", "ttl_s": 1.0}, True),
+        ({"scope": "full", "ttl_s": 60.0}, {"scope": "full", "ttl_s": 1.0}, True),
+        ({"scope": "full", "ttl_s": 60.0}, {"scope": "full", "ttl_s": 90.0}, False),
+        ({"scope": "full", "ttl_s": 60.0}, {"scope": "full"}, False),
+        ({"scope": "full"}, {"scope": "selective", "rules": ["all"]}, True),
+        ({"scope": "selective", "rules": ["a"]}, {"scope": "selective", "rules": ["b"]}, True),
+        ({"scope": "selective", "rules": ["a"]}, {"scope": "selective", "rules": ["a"]}, False),
+        ({"scope": "selective", "rules": ["a"]}, {"scope": "full"}, False),
+    ],
+)
+def test_an_isolation_that_opens_or_ends_another_is_a_release(
+    held: dict[str, object], asked: dict[str, object], loosens: bool
+) -> None:
+    assert desired.loosens(isolated(held), asked) is loosens
+    assert not desired.loosens(Wish(), asked)
+    waiting = desired.ask(Wish(), 1, held, on=True).wish
+    assert desired.loosens(waiting, asked) is loosens
+    failing = desired.ask(isolated(held), 2, {"scope": "full", "force": True}, on=True).wish
+    failed = desired.answer(failing, 2, "failed", contained=True).wish
+    assert desired.loosens(failed, asked) is loosens

@@ -9,8 +9,10 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from commands.language.errors import Refused
 from commands.language.wire_contain import Isolate, Isolated, Scope
@@ -173,3 +175,18 @@ async def test_a_wish_that_the_devices_policy_refuses_changes_nothing(device: Gu
     now = await life.until_settled(wish(1, "full"))
     assert now.stage == "failed"  # it was answered; what is allowed later is another wish's
     assert TABLE not in device.rules()
+
+
+@pytest.mark.parametrize("opened", [{"ttl_s": 60.0}, {"scope": "selective"}])
+async def test_a_policy_that_denies_release_denies_what_opens_an_isolation(
+    opened: dict[str, Any], device: Guarded
+) -> None:
+    """A stolen broker: one that may isolate must not end it by a time to live, or wider rules."""
+    life = Life(device, Steps(), refuses="release")
+    assert (await life.until_settled(wish(1, "full"))).stage == "done"
+    now = await life.until_settled(replace(wish(2, "full"), **opened))
+    assert (now.stage, now.scope) == ("failed", "full") and "release on web-01" in now.error
+    force = guard_state.load(device.state).force
+    assert force is not None and (force.scope, force.countdown) == ("full", None)
+    assert TABLE in device.rules()
+    await life.isolation.close()

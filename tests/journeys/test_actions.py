@@ -18,10 +18,11 @@ pytestmark = [
     pytest.mark.xdist_group("clamd"),
 ]
 
-DEVICE, AWAY, BOTH = "act-01", "act-02", "act-03"
+DEVICE, AWAY, BOTH, HELD = "act-01", "act-02", "act-03", "act-04"
 RULES = """\
   - {{name: careful, people: [alice], role: advanced, devices: [act-03],
      second_person: [scan, isolate], rights: {{approve: allow}}}}
+  - {{name: held, people: [alice], role: advanced, devices: [act-04], second_person: [release]}}
   - {{name: second, people: [bob], role: basic, devices: [act-03], rights: {{approve: allow}}}}
 """
 
@@ -38,6 +39,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         (shim.state / "shim.toml").chmod(0o600)
         house.start_shim(DEVICE)
         house.enrol(AWAY)
+        house.enrol(HELD)
         house.start_shim(BOTH)
         until("the rules are read", lambda: "careful" in house.run(f"why scan {BOTH}").out)
         yield house
@@ -192,6 +194,39 @@ def test_a_second_person_may_say_no(house: House) -> None:
     assert row["generation"] == 0  # nothing was wished
 
 
+def test_rules_that_are_not_there_are_said_before_anything_waits(house: House) -> None:
+    before = actions(house)
+    line = f"on {BOTH} isolate -type selective -rules nosuch -comment INC-6"
+    status, said = asked(house, line)
+    assert (status, "no set of rules is called nosuch" in said) == (2, True), said
+    assert actions(house) == before
+
+
+def test_rules_that_are_gone_at_the_approval_end_the_action(house: House) -> None:
+    rules = house.home / "isolation.yaml"
+    rules.write_text("office: [{name: mail, network: 192.0.2.1/32}]\n", "utf-8")
+    line = f"on {BOTH} isolate -type selective -rules office -comment INC-7"
+    status, said = asked(house, line)
+    assert status == 0, said
+    rules.unlink()
+    label = actions(house, f"-device {BOTH}")[0]["id"]
+    asked(house, f"approve {label}", "fireline-basic")
+    row = actions(house, f"-device {BOTH}")[0]
+    assert (row["id"], row["state"]) == (label, "Failed"), row
+    assert "no set of rules is called office" in row["said"]
+
+
+def test_who_needs_another_for_release_needs_one_for_a_time_to_live_too(house: House) -> None:
+    asked(house, f"on {HELD} isolate -comment INC-8")
+    held = actions(house, f"-device {HELD}")[0]
+    assert (held["approval"], held["generation"]) == ("", 1)
+    for opens in ("-ttl 1s", "-type selective"):
+        status, said = asked(house, f"on {HELD} isolate {opens} -comment INC-8")
+        assert (status, "waits for a second person" in said) == (0, True), said
+        row = actions(house, f"-device {HELD}")[0]
+        assert (row["approval"], row["generation"]) == ("needed", 0)
+
+
 def test_an_action_of_a_device_that_one_may_not_see_does_not_exist(house: House) -> None:
     status, said = asked(house, "actions show A999999")
     assert status == 1
@@ -203,6 +238,7 @@ def test_what_nobody_answers_and_no_device_takes_ends_by_itself(tmp_path: Path) 
     with House(tmp_path / "house", limits) as house:
         _careful(house)
         house.enrol(AWAY)
+        house.enrol(HELD)
         house.enrol(BOTH)
         for device, word in ((AWAY, "scan"), (BOTH, "isolate"), (AWAY, "isolate")):
             status, said = asked(house, f"on {device} {word} -comment INC-7")
