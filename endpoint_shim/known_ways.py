@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from commands.language.enrolment import written_place
 from endpoint_shim import durable
 from endpoint_shim.firewall import Address
 from endpoint_shim.own_mark import mark
@@ -36,14 +37,9 @@ def to(state: Path, host: str, port: int) -> list[Way]:
         with (state / NAME).open("rb") as file:
             data = file.read(LONGEST)
         found = msgspec.json.decode(data, type=dict[str, list[tuple[str, int]]])
-        return [(ip_address(one), at) for one, at in found.get(place(host, port), [])]
+        return [(ip_address(one), at) for one, at in found.get(written_place(host, port), [])]
     except (OSError, ValueError, msgspec.DecodeError):
         return []
-
-
-def place(host: str, port: int) -> str:
-    """As an entry of the dial list is written."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def connected(ways: list[Way]) -> socket.socket:

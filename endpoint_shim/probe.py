@@ -9,6 +9,7 @@ import contextlib
 import socket
 
 from commands.language import wire
+from commands.language.enrolment import written_place
 from commands.language.errors import Unreachable
 from endpoint_shim import dial
 from endpoint_shim.firewall import Address
@@ -19,7 +20,7 @@ PROBE_S = 5.0
 
 async def reach(way: dial.Way, place: str, address: Address, port: int) -> None:
     """Returns if it does; raises Unreachable with what was seen, by which way."""
-    shown = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+    shown = written_place(str(address), port)
     try:
         async with asyncio.timeout(PROBE_S):
             one = await connected(address, port)

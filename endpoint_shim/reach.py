@@ -10,7 +10,7 @@ import asyncio
 import sys
 from ipaddress import ip_address
 
-from commands.language.enrolment import enrolment_place
+from commands.language.enrolment import enrolment_place, written_place
 from commands.language.errors import Unreachable
 from commands.language.wire_contain import Allowance
 from endpoint_shim import dial, known_ways, probe, resolve
@@ -77,7 +77,7 @@ class Reach:
         ways: dict[str, list[known_ways.Way]] = {}
         if (by := self._settings.proxy) is not None:
             if self._proxies:
-                ways[known_ways.place(by.host, by.port)] = [
+                ways[written_place(by.host, by.port)] = [
                     (one, by.port) for one in sorted(self._proxies, key=str)
                 ]
         else:
@@ -126,7 +126,9 @@ class Reach:
                 self._keep(one)
                 self._said.discard(one)
         good = [
-            f"{one.address}:{one.port}" for one, why in zip(tried, whys, strict=True) if not why
+            written_place(one.address, one.port)
+            for one, why in zip(tried, whys, strict=True)
+            if not why
         ]
         seen = "; ".join(dict.fromkeys(why for why in whys if why).keys())
         return (good or [""])[0], self._plan_places() != before, seen
@@ -177,7 +179,7 @@ class Reach:
             for one in self._proven
             if dial.place(one.place)[0] == host
         ]
-        return {known_ways.place(host, port): found} if found else {}
+        return {written_place(host, port): found} if found else {}
 
 
 def _host(named: str) -> str:

@@ -149,6 +149,11 @@ def parse_token(text: str) -> Token:
     return token
 
 
+def written_place(host: str, port: int) -> str:
+    """`HOST:PORT`, an address of version 6 in brackets (RFC 3986, 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def enrolment_place(url: str) -> tuple[str, int]:
     """Host and port of `https://HOST:PORT`, the only form a token's URL has."""
     try:

@@ -16,6 +16,7 @@ from commands.isolate import Isolate
 from commands.language import actions as lengths
 from commands.language import wire_contain as wire
 from commands.language.command import Command, decode
+from commands.language.enrolment import written_place
 from commands.language.errors import NotUnderstood
 from commands.language.visible import visible
 from commands.restrict import Restrict
@@ -296,7 +297,7 @@ class Containment:
         """Where devices reach this broker, as the operator named it."""
         port = self._broker.ports.devices
         hosts = self._broker.config.names
-        return sorted({f"[{h}]:{port}" if ":" in h else f"{h}:{port}" for h in hosts})
+        return sorted({written_place(host, port) for host in hosts})
 
 
 def _denied(device: Device | None, what: What, scope: str, on: bool) -> bool:

@@ -13,6 +13,7 @@ from commands.language.enrolment import (
     EnrolRequest,
     RenewRequest,
     Request,
+    written_place,
 )
 from commands.language.errors import FirelineError, NotUnderstood, Unreachable
 from commands.language.release_token import Release
@@ -55,11 +56,11 @@ class Enrolment:
     async def new_token(self, person: str, names: str, tags: list[str], hours: float) -> MadeToken:
         """A token, shown this once."""
         broker = self._broker
-        config = broker.config
         if not names or len(names) > 64:
             raise NotUnderstood("token new takes -names of 1 to 64 characters")
         tags = [checked(tag) for tag in tags]
-        made = make_token(f"https://{config.names[0]}:{broker.ports.enrolment}", self._ca.pin)
+        place = written_place(broker.config.names[0], broker.ports.enrolment)
+        made = make_token(f"https://{place}", self._ca.pin)
         expires = time.time() + hours * 3600
         await tokens.add(broker.store, made.hash, names, tags, expires, person)
         shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expires))
@@ -128,7 +129,7 @@ class Enrolment:
             name=device.name,
             certificate_pem=issued.pem,
             ca_pem=self._ca.pem,
-            dial=[f"{name}:{broker.ports.devices}" for name in broker.config.names],
+            dial=[written_place(name, broker.ports.devices) for name in broker.config.names],
         )
 
     async def release_token(self, person: str, name: str, hours: float) -> MadeToken:

@@ -41,6 +41,10 @@ class Network:
         return f"{self.net}.1"
 
     @property
+    def broker6(self) -> str:
+        return f"{self._net6}1"
+
+    @property
     def outside(self) -> str:
         return f"{self.net}.2"
 
@@ -48,20 +52,23 @@ class Network:
     def device(self) -> str:
         return f"{self.net}.3"
 
+    @property
+    def _net6(self) -> str:
+        return f"fd13:{self.key[:4]}:{self.key[4:]}::"
+
     def make(self) -> None:
         """The namespace and its cable; raises Failed, naming what did not work."""
         inside = ("ip", "-n", self.namespace)
-        v6 = f"fd13:{self.key[:4]}:{self.key[4:]}::"
         for argv in (
             ("ip", "netns", "add", self.namespace),
             ("ip", "link", "add", self.near, "type", "veth", "peer", "name", self.far),
             ("ip", "link", "set", self.far, "netns", self.namespace),
             ("ip", "addr", "add", f"{self.broker}/24", "dev", self.near),
             ("ip", "addr", "add", f"{self.outside}/24", "dev", self.near),
-            ("ip", "addr", "add", f"{v6}1/64", "dev", self.near, "nodad"),
+            ("ip", "addr", "add", f"{self.broker6}/64", "dev", self.near, "nodad"),
             ("ip", "link", "set", self.near, "up"),
             (*inside, "addr", "add", f"{self.device}/24", "dev", self.far),
-            (*inside, "addr", "add", f"{v6}3/64", "dev", self.far, "nodad"),
+            (*inside, "addr", "add", f"{self._net6}3/64", "dev", self.far, "nodad"),
             (*inside, "link", "set", "lo", "up"),
             (*inside, "link", "set", self.far, "up"),
             (*inside, "route", "add", "default", "via", self.outside),

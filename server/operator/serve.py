@@ -10,6 +10,7 @@ from typing import Any
 
 import uvloop
 
+from commands.language.enrolment import written_place
 from commands.language.errors import Failed
 from server.broker import Broker
 from server.config import load
@@ -70,8 +71,8 @@ def _ready(broker: Broker, state: Path) -> None:
             ready.write(line)
     print(
         f"serving ssh at {config.ssh_host}:{ports.ssh}, devices at "
-        f"{config.device_host}:{ports.devices}, enrolment at {config.device_host}:"
-        f"{ports.enrolment} while a token is unused\n"
+        f"{written_place(config.device_host, ports.devices)}, enrolment at "
+        f"{written_place(config.device_host, ports.enrolment)} while a token is unused\n"
         f"next, in another terminal: fireline --state {shlex.quote(str(state))} token new > FILE",
         file=sys.stderr,
         flush=True,
