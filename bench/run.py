@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.busy import busy
+from bench.collect import collect
 from bench.devices import devices, many
 from bench.echo import echo
 from bench.fireline import Fireline, fireline
@@ -78,6 +79,7 @@ FIGURES: dict[str, Figure] = {
     "mesh": lambda ours, other, folder, quick: mesh(ours, folder, quick),
     "records": lambda ours, other, folder, quick: records(folder, quick),
     "devices": lambda ours, other, folder, quick: devices(folder, quick),
+    "collect": collect,
     "restrict": lambda _, other, folder, quick: restrict(folder, quick),
     "isolation": lambda _, other, folder, quick: isolation(folder, quick),
     "many": lambda ours, other, folder, quick: many(folder, quick),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # isolated Pythons do not look beside a script
 
-from tools import windows_contained  # noqa: E402
+from tools import windows_collected, windows_contained  # noqa: E402
 from tools.windows_report import MOST_TOLD, PROGRAM_S, NotHere, elevated, ran  # noqa: E402
 
 REPORT = "windows-report.txt"
@@ -183,6 +183,7 @@ PARTS: tuple[Callable[[Path], str], ...] = (
     the_service_lives,
     no_ordinary_user_can_change_it,
     the_exe_is_built,
+    *windows_collected.PARTS,
     *windows_contained.PARTS,
 )
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import psutil
 
 from commands.language.errors import FirelineError
-from commands.language.host.connections import ConnectionRow
+from commands.language.host.connections import ConnectionRow, Connections
 from commands.language.host.files import FileRow, Files
 from commands.language.host.processes import ProcessRow
 from commands.language.items import Row
@@ -24,7 +24,6 @@ from endpoint_shim.collecting.tables import moment
 from endpoint_shim.windows import registry_text as registry
 from endpoint_shim.windows.accounts import Accounts, sid_bytes, text_of
 from endpoint_shim.windows.collected_rows import ProgramRow, ServiceRow, TaskRow
-from endpoint_shim.windows.connections import WindowsConnections
 from endpoint_shim.windows.login import system_folder, windows_folder
 from endpoint_shim.windows.net_api import NetApi
 from endpoint_shim.windows.paths import NotThere
@@ -47,8 +46,9 @@ Made = TypeVar("Made")
 class Lists:
     """By the names that a recipe has for them."""
 
-    def __init__(self, files: Files, net: NetApi) -> None:
-        self._files, self._net = files, net
+    def __init__(self, files: Files, net: NetApi, sockets: Connections) -> None:
+        self._files, self._net, self._sockets = files, net, sockets
+        self._to_servers: list[str] | None = None
         self._by_name: dict[str, Callable[[], AsyncIterator[List]]] = {
             "processes": self._processes,
             "connections": self._connections,
@@ -71,7 +71,19 @@ class Lists:
         yield List(_rows(WindowsProcesses().list()), ProcessRow)
 
     async def _connections(self) -> AsyncIterator[List]:
-        yield List(_rows(WindowsConnections().list()), ConnectionRow)
+        yield List(self._connection_rows(), ConnectionRow)
+
+    async def _connection_rows(self) -> AsyncIterator[Row]:
+        """Of each connection to a file server it is noted: the list is not read twice."""
+        found: list[str] = []
+        async for row in self._sockets.list():
+            if not isinstance(row, ConnectionRow):
+                continue
+            if row.remote_port in SMB_PORTS:
+                who = "-" if row.process is None else shown(row.process)
+                found.append(f"{who} {row.pid}\t{row.remote_ip}:{row.remote_port}\t{row.status}")
+            yield row
+        self._to_servers = found
 
     async def _programs(self) -> AsyncIterator[List]:
         yield List(_rows(in_batches(_installed())), ProgramRow)
@@ -134,10 +146,11 @@ class Lists:
             missed = error
         async for line in in_batches(_mapped()):
             yield line
-        async for row in WindowsConnections().list():
-            if isinstance(row, ConnectionRow) and row.remote_port in SMB_PORTS:
-                who = "-" if row.process is None else shown(row.process)
-                yield f"{who} {row.pid}\t{row.remote_ip}:{row.remote_port}\t{row.status}"
+        if self._to_servers is None:
+            async for _ in self._connection_rows():
+                pass
+        for line in self._to_servers or []:
+            yield line
         if missed is not None:
             raise missed
 

@@ -17,6 +17,7 @@ from endpoint_shim.batches import in_batches
 from endpoint_shim.collecting.side import List
 from endpoint_shim.windows import registry_text as registry
 from endpoint_shim.windows.collected_lists import Lists, profiles
+from endpoint_shim.windows.connections import WindowsConnections
 from endpoint_shim.windows.drives import refuse_network
 from endpoint_shim.windows.login import environment, system_folder, windows_folder
 from endpoint_shim.windows.net_api import NetApi
@@ -38,7 +39,7 @@ class WindowsSide:
     def __init__(self, files: Files, programs: WindowsPrograms) -> None:
         self.files = files
         self._programs = programs
-        self._lists = Lists(files, NetApi())
+        self._lists = Lists(files, NetApi(), WindowsConnections())
 
     # Programs.
     def program(self, name: str) -> str | None:

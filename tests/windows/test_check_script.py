@@ -44,3 +44,11 @@ def test_the_parts_about_containment_run_against_the_doubles_and_say_what_is_not
     assert "this device has no Microsoft Defender" in lines[1]
     assert "needs FIRELINE_CHECK_BROKER=HOST:PORT" in lines[2]
     assert done.returncode == 0
+
+
+def test_a_whole_package_is_collected_here_and_told(windows: Rig, tmp_path: Path) -> None:
+    script = windows.path(ROOT / "tools/windows_check.py")
+    done = windows.run(["-I", script, "a_package_is_collected"], cwd=tmp_path)
+    said = done.stdout.decode()
+    # Eleven folders are a real Windows'; Wine lacks some, and says which it has.
+    assert said.startswith("FAILED") and "AssertionError: only ['Autoruns'" in said, said
