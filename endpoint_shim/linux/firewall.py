@@ -11,6 +11,8 @@ from endpoint_shim.linux import cut, isolation_table, nft
 
 CGROUPS = Path("/sys/fs/cgroup")
 INTERFACES = Path("/sys/class/net")
+TRIES = 5
+"""How often rules that somebody takes away at once are put in force before that is a failure."""
 DEEP = 4
 """How far below system.slice a unit's group may lie."""
 
@@ -24,21 +26,30 @@ class LinuxFirewall:
         # what cannot be made whole must not stay undone.
         groups = {unit: group for unit in units if (group := _group(unit))}
         # A bridge made later is noticed with the next plan; forwarding by routes always is dropped.
-        nft.put(isolation_table.text(plan, groups, bridges=_bridges()))
-        now = self.read()
-        if now is None:
-            raise Failed("nft said nothing, and the table is not there")
-        return now
+        rules = isolation_table.text(plan, groups, bridges=_bridges())
+        for _ in range(TRIES):
+            nft.put(rules)
+            if (now := self.read()) is not None:
+                return now
+        raise Failed(f"the rules were gone {TRIES} times as soon as they were there")
 
     def cut(self, plan: Plan) -> int:
         return cut.end(plan)
 
     def read(self) -> InForce | None:
         there = nft.families(isolation_table.NAME)
-        if "inet" not in there:
-            return None
-        table = "".join(nft.listed(one, isolation_table.NAME) for one in sorted(there)[::-1])
-        return InForce(table, hashlib.sha256(table.encode()).hexdigest())
+        while "inet" in there:
+            try:
+                table = "".join(
+                    nft.listed(one, isolation_table.NAME) for one in sorted(there)[::-1]
+                )
+            except Failed:
+                before, there = there, nft.families(isolation_table.NAME)
+                if there == before:
+                    raise
+                continue  # somebody took one away between the two looks
+            return InForce(table, hashlib.sha256(table.encode()).hexdigest())
+        return None
 
     def remove(self) -> None:
         if there := nft.families(isolation_table.NAME):
