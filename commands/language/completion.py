@@ -23,6 +23,7 @@ class Candidates(Protocol):
     """What the caller knows by name; each may give nothing."""
 
     def devices(self) -> Found: ...
+    def selectors(self) -> Found: ...
     def jobs(self) -> Found: ...
     def library(self) -> Found: ...
     def sessions(self) -> Found: ...
@@ -52,7 +53,7 @@ class Completion:
 SOURCES = {
     "device": "devices",
     "connect name": "devices",
-    "on selector": "devices",
+    "selector": "selectors",
     "revoke name": "devices",
     "number": "jobs",
     "script": "library",

@@ -4,6 +4,7 @@ A device is asked only by `remote_words`, and not waited for longer than a menu 
 that comes after the next key is none.
 """
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,6 +46,16 @@ class Known:
     def devices(self) -> Iterable[tuple[str, str]]:
         for device in self._broker.sessions.seen_by(self._session.person):
             yield device.name, "online" if device.online else "offline"
+
+    def selectors(self) -> Iterable[tuple[str, str]]:
+        """Devices first, then what means several."""
+        yield from self.devices()
+        seen = self._session.sessions.seen_by(self._session.person)
+        counts = Counter(tag.casefold() for device in seen for tag in device.tags)
+        for tag, count in sorted(counts.items()):
+            yield f"tag:{tag}", "1 device" if count == 1 else f"{count:,} devices"
+        for word in ("all", "isolated", "platform:linux", "platform:windows"):
+            yield word, ""
 
     def jobs(self) -> Iterable[tuple[str, str]]:
         for number, job in sorted(self._session.jobs.items(), reverse=True):

@@ -36,7 +36,7 @@ rules:
     people: [alice]
     role: advanced
     devices: all
-    rights: {{library: write}}
+    rights: {{library: write, tags: write}}
   - name: demo-basic
     people: [bob]
     role: basic

@@ -22,6 +22,9 @@ class Known(Candidates):
     def devices(self) -> Found:
         return [("web-01", "Windows 2022"), ("web-02", "Windows 2022"), ("db-02", "Debian 12")]
 
+    def selectors(self) -> Found:
+        return [*self.devices(), ("tag:web", "2 devices"), ("all", "")]
+
     def jobs(self) -> Found:
         return [("12", "findfile *.dat")]
 
@@ -58,6 +61,9 @@ def offered(line: str, not_here: tuple[str, ...] = ()) -> list[str]:
         ("getf", ["getfile"]),
         ("connect web", ["web-01", "web-02"]),
         ("connect WEB-01", ["web-01"]),
+        ("on ", ["web-01", "web-02", "db-02", "tag:web", "all"]),
+        ("on tag:", ["tag:web"]),
+        ("devices t", ["tag:web"]),
         ("on db-02 proc", ["processes"]),
         ("on db-02 run tri", ["triage.sh"]),
         ("processes 79", ["79", "796"]),

@@ -35,6 +35,12 @@ class Fleet:
             process.kill()
             process.wait()
 
+    def kill_one(self) -> None:
+        """One process of them, and all its devices."""
+        process = self._processes.pop()
+        process.kill()
+        process.wait()
+
     def lines(self) -> int:
         """How many lines there were ever."""
         place = f"file:{self.house.home}/fireline.db?mode=ro"

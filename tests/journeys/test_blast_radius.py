@@ -17,6 +17,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with House(tmp_path_factory.mktemp("radius") / "h", limits) as house:
         for name in ("web-01", "web-02"):
             house.start_shim(name)
+        house.enrol("db-01")  # never started: an action on it never begins
         added = house.run("library add fine.sh", stdin=b"#!/bin/sh\necho fine\n")
         assert added.status == 0, added.err
         assert house.run("on web-01 run fine.sh").status == 0
@@ -59,7 +60,7 @@ def test_a_selector_over_the_number_is_refused_before_the_first_device(house: Ho
 
 
 def test_an_action_over_the_number_waits_for_a_second_person(house: House) -> None:
-    ran = house.run("on web-02 isolate -comment INC-1")
+    ran = house.run("on db-01 isolate -comment INC-1")
     assert ran.status == 0 and "waits for a second person: approve A" in ran.err + ran.out
     assert house.run("on isolated dir /").status == 4
     assert house.run("cancel A1").status == 0

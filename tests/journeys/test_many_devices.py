@@ -228,6 +228,44 @@ def test_tags_are_set_on_many_and_on_who_is_offline(house: House) -> None:
     assert house.run("on tag:fleet dir /").status == 4
 
 
+def test_an_action_waits_for_who_is_offline_and_wants_its_comment_once(house: House) -> None:
+    ran = house.run("on db-* isolate -devices 1")
+    assert ran.status == 3
+    assert ran.err == (
+        "refused: isolate on 1 device needs a comment; add -comment 'case and reason'\n"
+    )
+    ran = house.run("on db-* isolate -devices 1 -comment INC-7")
+    assert ran.status == 0 and "db-01: A1 pending: isolate, db-01 is offline" in ran.err
+    assert [outcome for *_, outcome in chosen(house)["outcomes"]] == ["queued"]
+    [row] = json.loads(house.run("actions -output json").out)
+    assert (row["device"], row["state"], row["comment"]) == ("db-01", "Pending", "INC-7")
+    assert house.run("cancel A1").status == 0
+
+
+def test_all_devices_run_the_version_that_was_named_first(house: House) -> None:
+    """What is prepared once stays that version, however often it is prepared again."""
+    house.run("library add twice.sh", stdin=b"#!/bin/sh\necho one\n")
+    with Screen(house.ssh("", "-tt")[:-1], columns=100, rows=40) as s:
+        s.until(r"^fireline>$")
+        s.enter("on web-01,web-02 run twice.sh")
+        s.until(r"\(Enter: no\):$")
+        house.run("library add twice.sh", stdin=b"#!/bin/sh\necho two\n")
+        s.enter("2")
+        s.until(r"^of 2 devices 2 answered, ")
+        assert "web-01: one" in s.text and "web-02: one" in s.text
+        s.enter("cls")
+        s.enter("on web-01,web-02 run twice.sh")  # its change is part of the one question
+        s.until(r"twice.sh changed since you last ran it: now v2")
+        s.enter("2")
+        s.until(r"^of 2 devices 2 answered, ")
+        assert "web-01: two" in s.text
+        s.type("\x04")
+        s.status()
+    house.run("library add twice.sh", stdin=b"#!/bin/sh\necho three\n")
+    ran = house.run("on web-01,web-02 run twice.sh -devices 2")
+    assert ran.status == 3 and "changed since you last ran it" in ran.err
+
+
 def test_who_may_only_look_is_refused_device_by_device(house: House) -> None:
     ran = house.run("on web-* run fine.sh -devices 3", host="fireline-basic")
     assert ran.status == 1
