@@ -66,7 +66,7 @@ class Restriction:
     async def close(self) -> None:
         """Nothing is held back by what nobody watches."""
         if self._record.kept.restriction.on:
-            await asyncio.to_thread(self._restrictor.stop)
+            await asyncio.to_thread(self._restrictor.leave)
 
     async def _begin(self, wanted: Restrict) -> None:
         before = self._record.kept.restriction

@@ -49,6 +49,12 @@ class Restrictor(Protocol):
         """Nothing is held back any more when it returns; nothing to do where nothing was."""
         ...
 
+    def leave(self) -> None:
+        """The guard ends, the restriction does not: what needs a guard holds nothing back any more,
+        and the next `start` tells what started meanwhile; what the system enforces by itself stays.
+        """
+        ...
+
     def alive(self) -> bool:
         """Whether it is enforced at this moment; cheap, for a look every half second."""
         ...

@@ -107,14 +107,7 @@ class FanotifyRestrictor:
         return proof
 
     def stop(self) -> None:
-        process, end = self._process, self._end
-        self._process = self._end = None
-        if end is not None:
-            end.close()
-        if not claim.end(self._state / CLAIM, END_S) and process is not None:
-            process.kill()
-        if process is not None:
-            _reap(process)
+        self.leave()
         before = self._before()
         was = before.memfd if before is not None else None
         if was is not None and not memfd.restore(was):
@@ -122,6 +115,17 @@ class FanotifyRestrictor:
         self._in_force_ns = 0
         for name in (MOMENT, BEFORE):
             (self._state / name).unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        process, end = self._process, self._end
+        self._process = self._end = None
+        if end is not None:
+            self._note_moment()
+            end.close()
+        if not claim.end(self._state / CLAIM, END_S) and process is not None:
+            process.kill()
+        if process is not None:
+            _reap(process)
 
     def alive(self) -> bool:
         if self._process is None:

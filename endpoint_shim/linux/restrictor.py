@@ -39,6 +39,9 @@ class LinuxRestrictor:
         self._fanotify.stop()
         self._fapolicyd.stop()
 
+    def leave(self) -> None:
+        self._fanotify.leave()
+
     def alive(self) -> bool:
         return self._by.alive()
 

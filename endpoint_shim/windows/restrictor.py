@@ -78,6 +78,10 @@ class WindowsRestrictor:
             for ending in (".bin", ".xml"):
                 (self._folder / f"{name}{ending}").unlink(missing_ok=True)
 
+    def leave(self) -> None:
+        """The kernel enforces it with the shim or without."""
+        self._blocked.end()
+
     def alive(self) -> bool:
         """The policy's own file each time; the system's word for it once a minute."""
         try:

@@ -34,6 +34,9 @@ class Double:
     def stop(self) -> None:
         self.on = False
 
+    def leave(self) -> None:
+        self.on = False
+
     def alive(self) -> bool:
         return self.on
 

@@ -121,6 +121,11 @@ def test_restricted_an_unknown_program_does_not_start(here: Range) -> None:
     try:
         copied = "cp /bin/true /opt/unknown && /opt/unknown; echo status $?"
         assert "status 126" in here.ask(f"on range exec {copied}")
+        until("it is told", lambda: "/opt/unknown was not started" in here.ask("timeline range"))
+        here.ran("on range exec pkill -KILL -o -f linux.enforcer; /opt/unknown")
+        again = "on range exec /opt/unknown; echo status $?"
+        until("it is held again", lambda: "status 126" in here.ask(again))
+        until("so is that", lambda: "the enforcer ended" in here.ask("timeline range"))
     finally:
         here.ask("on range unrestrict -comment INC-1")
     assert "status 0" in here.ask("on range exec /opt/unknown; echo status $?")

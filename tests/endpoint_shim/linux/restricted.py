@@ -58,6 +58,11 @@ class Device:
         end.close()
         self.restrictor = LinuxRestrictor(STATE)
 
+    def leave(self) -> None:
+        """The guard ends, and another begins."""
+        self.restrictor.leave()
+        self.restrictor = LinuxRestrictor(STATE)
+
     def stop(self) -> None:
         self.restrictor.stop()
 

@@ -217,6 +217,17 @@ def test_a_guard_that_dies_leaves_it_in_force_for_the_next_one(box: Box) -> None
     box.until_gone(old)
 
 
+def test_what_started_between_two_guards_is_told_by_the_second(box: Box) -> None:
+    box.ask("leave")
+    assert box.run(PLACE / "copied") == [0, ""], "nobody watches"
+    box.run("cp", "/usr/bin/bash", PLACE / "between")
+    pid = box.ask("begin", str(PLACE / "between"), "-c", "read x")
+    box.ask("start")
+    assert f"(pid {pid}) started" in box.wait_for("started", "/place/between")
+    assert box.run(PLACE / "copied") == DENIED
+    box.ask("tell", "\n")
+
+
 def test_another_guard_ends_what_a_dead_one_left(box: Box) -> None:
     box.ask("forget_guard")
     assert box.run(PLACE / "copied") == DENIED
