@@ -30,6 +30,8 @@ async def contain(state: Path) -> str:
         if record.kept.force is None:
             return f"{settings.identity.name} is not isolated"
         await isolation(settings, record).restore()
+        if record.kept.force is None:
+            return f"{settings.identity.name} is released: its time had run out"
         return f"{settings.identity.name} is isolated, as it was"
 
 

@@ -46,6 +46,7 @@ class Guard:
         self._guarding: asyncio.Future[Guarding | None] = loop.create_future()
         self._over = asyncio.Event()
         self._woken = asyncio.Event()
+        self._wished = asyncio.Event()
         self._moved = asyncio.Event()
         """The ways of packets, or the control line, are others now."""
         self._line: Line | None = None
@@ -74,9 +75,12 @@ class Guard:
         edges.watch(self._woken.set, self._moved.set)
         try:
             await self._step(isolation.start())
-            await self._step(restriction.start())
             self._say()
-            await self._turns(settings, reach, isolation, restriction)
+            async with asyncio.TaskGroup() as group:
+                # Apart: what reads all packages' lists must not hold up what mends the rules.
+                group.create_task(self._restrict(settings.state, restriction))
+                await self._turns(settings, reach, isolation)
+                self._lost()
         finally:
             await isolation.close()
             await restriction.close()
@@ -87,7 +91,6 @@ class Guard:
         settings: config.Config,
         reach: Reach,
         isolation: Isolation,
-        restriction: Restriction,
     ) -> None:
         assert self._record is not None
         loop = asyncio.get_running_loop()
@@ -103,7 +106,6 @@ class Guard:
                 await self._step(isolation.line(line.place, line.address, line.port))
             await self._step(contain.handle_token(settings, self._record, isolation))
             await self._step(isolation.turn(wanted.isolation))
-            await self._step(restriction.turn(wanted.restriction))
             now = loop.time()
             due = REFRESH_S if reach.on_line else LOST_REFRESH_S
             if self._moved.is_set() or now - looked_at > due:
@@ -118,10 +120,21 @@ class Guard:
             elif now - needed_at > IDLE_S:
                 return
             await asyncio.sleep(LEAST_S)  # whoever changes the rules without pause
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TURN_S):
+                    await self._woken.wait()
+
+    async def _restrict(self, state: Path, restriction: Restriction) -> None:
+        """The same for the restriction; what it began is waited for."""
+        await self._step(restriction.start())
+        while not self._over.is_set():
+            self._wished.clear()
+            await self._step(restriction.turn(guard_state.wanted(state).restriction))
+            assert self._record is not None
             turn = RESTRICTED_TURN_S if self._record.kept.restriction.on else TURN_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(turn):
-                    await self._woken.wait()
+                    await self._wished.wait()
 
     async def _step(self, step: Coroutine[None, None, None]) -> None:
         """A part of a turn; what goes wrong is told, and tried again at the next turn."""
@@ -146,7 +159,7 @@ class Guard:
                 if self._record is not None and seen:
                     self._record.told(seen)
             case Want():
-                pass  # it stands in wanted.json already
+                self._wished.set()  # it stands in wanted.json already
         self._woken.set()
 
     def _say(self) -> None:
@@ -162,6 +175,7 @@ class Guard:
     def _lost(self) -> None:
         self._over.set()
         self._woken.set()
+        self._wished.set()
         if not self._guarding.done():
             self._guarding.set_result(None)
 

@@ -107,6 +107,7 @@ class Record:
         if kept.force is not None and kept.force.countdown is not None:
             kept.force = replace(kept.force, countdown=kept.force.countdown.kept(now))
         kept.clock = Clock(kept.clock.now_ms(facts.clock_ms(), now), now)
+        kept.used = {one: until for one, until in kept.used.items() if until > kept.clock.wall_ms}
         durable.save(self._state / CONTAINED, msgspec.json.encode(kept))
 
     def say(self) -> None:

@@ -89,11 +89,17 @@ class Isolation:
             await self._mend(f"somebody changed the isolation's rules{or_unit}; they were put back")
 
     async def end_by_token(self, nonce: str, until_ms: int) -> None:
-        """The token counts no more from here on, even if this is as far as it comes."""
+        """The token counts no more from here on, even if the guard comes no further."""
         self._kept.used[nonce] = until_ms
         self._record.save()
-        if self._kept.force is not None:
+        if self._kept.force is None:
+            return
+        try:
             await self._over("token")
+        except FirelineError as error:
+            del self._kept.used[nonce]
+            self._record.save()
+            raise Failed(f"{error}; the token was not used up") from None
 
     async def restore(self) -> None:
         """Before the network is up: what was in force, proven or not, as the state has it."""
@@ -218,7 +224,7 @@ class Isolation:
             return False
         if any(one.service for one in force.rules):
             return True  # a unit may have been started since
-        return await asyncio.to_thread(self._reach.plan, force.rules) != self._plan
+        return await self._reach.plan(force.rules) != self._plan
 
     async def _put_in_force(self, changed: bool) -> None:
         """By the next turn: two tasks must not change the rules at once."""
@@ -267,7 +273,7 @@ class Isolation:
         self._kept.force = self._kept.back = None
         self._state("done", self._kept.isolation.generation, ended_by=by)
 
-    async def _mend(self, what: str, kind: str = "tampering") -> None:
+    async def _mend(self, what: str, kind: Literal["tampering", "note"] = "tampering") -> None:
         """Puts the rules back where they are not as they were put."""
         now = await asyncio.to_thread(self._firewall.read)
         if now is not None and self._expected is not None and now.sha256 == self._expected.sha256:
@@ -279,15 +285,16 @@ class Isolation:
             if kind == "tampering":
                 mended = self._kept.isolation.mended + 1
                 self._kept.isolation = replace(self._kept.isolation, mended=mended)
-            self._record.saw("tampering" if kind == "tampering" else "note", what)
-            self._record.say()
+            # Who does it without pause is told of once a minute, and counted.
+            if self._record.saw(kind, what):
+                self._record.say()
 
     async def _enforce(self) -> Plan:
         """The rules as everything known now asks for them."""
         force = self._kept.force
         assert force is not None
         self._plan_changed = False
-        plan = self._plan = await asyncio.to_thread(self._reach.plan, force.rules)
+        plan = self._plan = await self._reach.plan(force.rules)
         self._expected = await asyncio.to_thread(self._firewall.apply, plan)
         self._put.set()
         self._reach.keep_ways()

@@ -20,7 +20,7 @@ from endpoint_shim.guard_state import MAX_BROKERS, Place
 
 LOOK_UP_S = 6.0
 MAX_SAID = 32
-MAX_WHYS = 4
+MAX_NAMED = 24
 
 
 class Reach:
@@ -56,21 +56,17 @@ class Reach:
         if self._line is not None:
             if self._settings.proxy is None:
                 self._keep(self._line)
-            else:
+            elif len(self._proxies) < MAX_BROKERS:
                 self._proxies.add(ip_address(address))
         return self._plan_places() != before
 
-    def plan(self, rules: tuple[Allowance, ...]) -> Plan:
+    async def plan(self, rules: tuple[Allowance, ...]) -> Plan:
         """Everything that may pass now."""
-        places = self._plan_places()
-        addresses = {one for ways in places for one, _ in ways}
-        return Plan(
-            brokers=places[0],
-            own=places[1],
-            resolvers=frozenset(resolve.servers()),
-            rules=rules,
-            outer=_outer(frozenset(addresses)),
+        brokers, own = self._plan_places()
+        resolvers, outer = await asyncio.to_thread(
+            _surroundings, frozenset(one for one, _ in brokers | own)
         )
+        return Plan(brokers=brokers, own=own, resolvers=resolvers, rules=rules, outer=outer)
 
     def keep_ways(self) -> None:
         """Leaves to the shim's other processes where the broker is, for they cannot ask."""
@@ -92,16 +88,22 @@ class Reach:
         known_ways.keep(self._settings.state, {})
 
     async def look_up(self) -> bool:
-        """Asks for the names again; whether the plan is another."""
+        """Asks for the names again, all at once; whether the plan is another."""
         before = self._plan_places()
-        try:
-            async with asyncio.timeout(LOOK_UP_S):
-                if (by := self._settings.proxy) is not None:
-                    self._proxies |= set(await resolve.addresses(by.host))
-                else:
-                    self._hear([one for place in self._named() for one in await self._of(*place)])
-        except TimeoutError:
-            return False
+        if (by := self._settings.proxy) is not None:
+            found = [*await _asked(by.host), *self._proxies]
+            self._proxies = set(found[:MAX_BROKERS])
+            return self._plan_places() != before
+        named = self._named()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_asked(dial.place(one)[0])) for one, _ in named]
+        self._hear(
+            [
+                Place(str(address), dial.place(one)[1], place)
+                for (one, place), task in zip(named, tasks, strict=True)
+                for address in task.result()
+            ]
+        )
         return self._plan_places() != before
 
     async def prove(self) -> tuple[str, bool, str]:
@@ -145,17 +147,19 @@ class Reach:
         hosts = {dial.place(one)[0]: one for one in self._pinned}
         more = [one for one in self.more if one not in self._pinned]
         own = [(one, one) for one in self._pinned]
-        return own + [(one, hosts.get(_host(one), self._pinned[0])) for one in more if _host(one)]
-
-    async def _of(self, named: str, place: str) -> list[Place]:
-        host, port = dial.place(named)
-        return [Place(str(one), port, place) for one in await resolve.addresses(host)]
+        named = own + [(one, hosts.get(_host(one), self._pinned[0])) for one in more if _host(one)]
+        return named[:MAX_NAMED]
 
     def _hear(self, heard: list[Place]) -> None:
-        """What the names say now; of what they no longer say only the line's address stays."""
+        """What the names say now; of what they no longer say only the line's address stays, once
+        something of what they do say has proved itself."""
         self._said = set(heard[:MAX_SAID]) - set(self._proven)
-        if any(one in self._proven for one in heard):
-            self._proven = [one for one in self._proven if one in heard or one == self._line]
+        moved = {one.place for one in heard if one in self._proven}
+        self._proven = [
+            one
+            for one in self._proven
+            if one.place not in moved or one in heard or one == self._line
+        ]
 
     def _keep(self, one: Place) -> None:
         self._proven = [one, *(old for old in self._proven if old != one)][:MAX_BROKERS]
@@ -188,9 +192,20 @@ def _host(named: str) -> str:
     return host.strip("[]") if port.isdecimal() and 0 < int(port) < 65_536 else ""
 
 
-def _outer(brokers: frozenset[Address]) -> frozenset[Address]:
+async def _asked(host: str) -> list[Address]:
+    """A name's addresses; nothing where nobody answers in time."""
+    try:
+        async with asyncio.timeout(LOOK_UP_S):
+            return await resolve.addresses(host)
+    except TimeoutError:
+        return []
+
+
+def _surroundings(brokers: frozenset[Address]) -> tuple[frozenset[Address], frozenset[Address]]:
+    """The name servers, and the far ends of tunnels on the way to the broker."""
+    resolvers = frozenset(resolve.servers())
     if sys.platform == "win32":
-        return frozenset()
+        return resolvers, frozenset()
     from endpoint_shim.linux import tunnels
 
-    return tunnels.outer(brokers)
+    return resolvers, tunnels.outer(brokers)

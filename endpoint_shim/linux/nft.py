@@ -44,6 +44,8 @@ def _run(words: list[str], rules: str) -> str:
         )
     except subprocess.TimeoutExpired:
         raise Failed(f"nft did not end within {LIMIT_S:g} s") from None
+    except OSError as error:
+        raise Failed(f"nft could not be started: {error.strerror}") from None
     if done.returncode:
         said = " ".join(done.stderr.split())[:500] or f"status {done.returncode}"
         raise Failed(f"nft refused: {said}")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from commands.language.errors import Refused
+from commands.language.errors import Failed, Refused
 from commands.language.wire_contain import Isolate, Isolated, Scope
 from endpoint_shim import config, guard_state
 from endpoint_shim.firewall import InForce, Plan
@@ -190,3 +190,21 @@ async def test_a_policy_that_denies_release_denies_what_opens_an_isolation(
     assert force is not None and (force.scope, force.countdown) == ("full", None)
     assert TABLE in device.rules()
     await life.isolation.close()
+
+
+async def test_a_token_that_could_not_be_carried_out_is_not_used_up(device: Guarded) -> None:
+    await Life(device, Steps()).until_settled(wish(1, "full"))
+    life = Life(device, Steps())
+    life.isolation._firewall = Stuck()
+    with pytest.raises(Failed, match="the token was not used up"):
+        await life.isolation.end_by_token("n" * 32, 2**50)
+    assert guard_state.load(device.state).used == {} and TABLE in device.rules()
+    await Life(device, Steps()).isolation.end_by_token("n" * 32, 2**50)
+    assert list(guard_state.load(device.state).used) == ["n" * 32] and TABLE not in device.rules()
+
+
+class Stuck(LinuxFirewall):
+    """nft is gone."""
+
+    def remove(self) -> None:
+        raise Failed("the program nft is not installed here")
