@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from commands.language import actions
-from commands.language.command import ANY, NAMED, DeskCommand
+from commands.language.command import ANY, NAMED, DeskCommand, find
 from commands.language.desk import Desk
 from commands.language.desk.actions import ActionRow
 from commands.language.errors import NotUnderstood
 from commands.language.items import Item
+from commands.language.visible import visible
+
+STATES = ("open", "pending", "inprogress", "succeeded", "failed", "timeout", "cancelled")
 
 
 class Actions(DeskCommand, role=ANY, group="broker", rows=ActionRow, limit=None):
@@ -35,6 +38,14 @@ class Actions(DeskCommand, role=ANY, group="broker", rows=ActionRow, limit=None)
             return
         if self.id:
             raise NotUnderstood(f"actions list takes no ID; actions show {self.id}")
+        if self.state is not None and self.state.lower() not in STATES:
+            raise NotUnderstood(f"{visible(self.state)[:40]} is no state: {', '.join(STATES)}")
+        kind = None if self.type is None else find(self.type.lower())
+        if self.type is not None and (kind is None or not kind.spec.queued):
+            raise NotUnderstood(
+                f"{visible(self.type)[:40]} is no action: isolate, release, restrict, unrestrict, "
+                "scan, collect"
+            )
         seconds = actions.seconds(self.since)
         hours = None if seconds is None else seconds / 3600
         async for row in desk.actions.rows(self.device, self.person, self.type, self.state, hours):

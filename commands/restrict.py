@@ -14,12 +14,13 @@ from commands.language.visible import visible
 
 
 class Restrict(DeskCommand, role=ADVANCED, group="change", changes=True, queued=True, limit=None):
-    """Let only known programs start: what the package manager installed and is unchanged since
-    (Linux), what Microsoft signed (Windows), and Fireline's own.
+    """Let only known programs start.
 
-    What runs already goes on; on Linux what no package installed cannot start others. Not seen
-    there, and so not stopped: libraries (LD_PRELOAD, dlopen), code in an interpreter's words or
-    from a pipe (`bash -c`, `curl | sh`), scripts that a script reads. unrestrict takes it back.
+    Known is what the package manager installed and is unchanged since (Linux), what Microsoft
+    signed (Windows), and Fireline's own. What runs already goes on; on Linux what no package
+    installed cannot start others. Not seen there, and so not stopped: libraries (LD_PRELOAD,
+    dlopen), code in an interpreter's words or from a pipe (`bash -c`, `curl | sh`), scripts that a
+    script reads. unrestrict takes it back.
     """
 
     device: Annotated[str, HIDDEN] = ""

@@ -143,7 +143,9 @@ def _options(spec: Spec) -> list[tuple[str, str]]:
     rows = [("-output", ", ".join(OUTPUTS))] if spec.rows or spec.text else []
     if spec.text:
         rows.append(("-raw", "the bytes as they are, not made visible"))
-    if spec.changes or spec.word in OPENS:
+    if spec.queued:
+        rows.append(("-comment", "case and reason; no action without one"))
+    elif spec.changes or spec.word in OPENS:
         rows.append(("-comment", "case and reason, where a rule wants them"))
     return rows
 

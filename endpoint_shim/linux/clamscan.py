@@ -9,14 +9,17 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Generator
 from pathlib import Path
+from typing import IO
 
 from commands.language.errors import Failed
 from endpoint_shim.groups import Group
 from endpoint_shim.linux.clamd import Verdict
 
 PLACES = os.pathsep.join(("/usr/local/bin", "/usr/bin", "/bin"))
+ERROR = b"LibClamAV Error: "
 MOST = 20_000
 """Files of one start."""
 
@@ -62,11 +65,15 @@ def _answers(
     environment = {"PATH": PLACES, "LC_ALL": "C.UTF-8"}
     with group.inside():
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=environment, start_new_session=True,
         )  # fmt: skip
     group.add(process.pid)
-    assert process.stdout is not None
+    assert process.stdout is not None and process.stderr is not None
+    why: list[bytes] = []
+    # Beside its answers, never between them: a line of one must not break one of the other.
+    listening = threading.Thread(target=_hear, args=(process.stderr, why), daemon=True)
+    listening.start()
     at = 0
     try:
         for line in process.stdout:
@@ -84,8 +91,20 @@ def _answers(
             process.kill()
         process.stdout.close()
         process.wait()
+        listening.join()
+        process.stderr.close()
     if status not in (0, 1) and at < len(paths):
-        raise Failed(f"clamscan ended with status {status} after {at:,} of {len(paths):,} files")
+        raise Failed(
+            f"clamscan ended with status {status} after {at:,} of {len(paths):,} files"
+            + "".join(f": {line.decode('utf-8', 'replace')}" for line in why)
+        )
+
+
+def _hear(stream: IO[bytes], why: list[bytes]) -> None:
+    """The first error that it tells of itself; the rest is read and let go."""
+    for line in iter(lambda: stream.readline(4096), b""):
+        if line.startswith(ERROR) and not why:
+            why.append(line.removeprefix(ERROR).strip()[:300])
 
 
 def _verdict(words: bytes) -> Verdict:

@@ -185,7 +185,8 @@ class Containment:
         if kind == "done" and wish.on:
             reached = "broker reached anew" if now.reached else "broker not reached"
             cut = "1 connection" if now.cut == 1 else f"{now.cut:,} connections"
-            said = f"{device.name} isolated, {reached}; {cut} ended; undo: release"
+            scope = "isolated but for its rules" if now.scope == "selective" else "isolated"
+            said = f"{device.name} {scope}, {reached}; {cut} ended; undo: release"
         elif kind == "done":
             said = f"{device.name} released"
         await self._answered(

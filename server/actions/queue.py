@@ -154,7 +154,7 @@ class Queue:
         over = ended(
             action,
             state,
-            error=str(error) if error is not None and state != "Cancelled" else "",
+            error=_why(action, error) if error is not None and state != "Cancelled" else "",
             outcome=(f"by {by}: {error}" if by else str(error)) if state == "Cancelled" else last,
         )
         files = [_named(f, action.ran_in) for f in job.files] if job else []
@@ -163,6 +163,11 @@ class Queue:
         )
         proof = job.files[0].sha256 if job is not None and job.files else ""
         await self._ledger.save([over], proof=proof)
+
+
+def _why(action: Action, error: FirelineError) -> str:
+    """What the command said, without what its row says already."""
+    return str(error).removeprefix(f"{action.word} on {action.name}: ")
 
 
 def _named(file: FileTaken, session: str) -> str:

@@ -105,7 +105,11 @@ async def _session(
             case records.CommandTyped():
                 lines[body.number] = body.line
             case records.Decided() if not body.allowed:
-                told = ("refusal", f"{lines.get(body.number, '')}: {body.reason}", str(body.number))
+                told = (
+                    _kind(body.reason),
+                    f"{lines.get(body.number, '')}: {body.reason}",
+                    str(body.number),
+                )
             case records.Ended():
                 said = f": {body.message}" if body.message else ""
                 line = lines.get(body.number, "")
@@ -119,6 +123,14 @@ async def _session(
             where = f"{begun.session}#{number}" if number else begun.session
             found.append((at_ms, _row(at_ms, kind, begun.person, what, where)))
     return found
+
+
+def _kind(reason: str) -> str:
+    """Of what did not begin: only what somebody may not do is a refusal."""
+    first = reason.partition(":")[0]
+    return {"asked": "question", "not understood": "command", "failed": "command"}.get(
+        first, "refusal"
+    )
 
 
 def _row(at_ms: int, kind: str, person: str, what: str, where: str) -> TimelineRow:

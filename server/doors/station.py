@@ -186,8 +186,11 @@ class Station(ABC):
         try:
             return await self.started(typed)
         except NeedsAnswer as asked:
-            if not await says_yes(self, asked, typed.command.spec.word):
+            if not self.asks:
                 raise
+            word = typed.command.spec.word
+            if not await says_yes(self, asked, word):
+                raise Refused(f"{word} was not confirmed; nothing was done") from None
         options = dataclasses.replace(typed.options, yes=True)
         return await self.started(dataclasses.replace(typed, options=options))
 

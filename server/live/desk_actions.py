@@ -16,6 +16,7 @@ from commands.language.errors import (
     TimedOut,
 )
 from commands.language.items import Item, Note, Time
+from commands.language.line import quoted
 from commands.language.visible import visible
 from commands.release import Release
 from server.actions.action import Action, number_of
@@ -297,9 +298,9 @@ def said(command: Command) -> str:
         if parameter.flag:
             words.append(f"-{parameter.name}")
         elif parameter.positional:
-            words.append(str(value))
+            words.append(quoted(value))
         else:
-            words.append(f"-{parameter.name} {value}")
+            words.append(f"-{parameter.name} {quoted(value)}")
     return " ".join(words)
 
 

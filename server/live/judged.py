@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from commands.language.errors import FirelineError, Refused, Unreachable
+from commands.language.errors import FirelineError, NeedsAnswer, Refused, Unreachable
 from server.identity.access import Decision
 
 
@@ -23,3 +23,8 @@ class Judged:
         error = kind(decision.sentence)
         error.rule = rule
         return cls(error, rule)
+
+
+def recorded(refusal: FirelineError) -> str:
+    """Why a command did not begin: a question that stands before its effect is no refusal."""
+    return f"asked: {refusal.question}" if isinstance(refusal, NeedsAnswer) else refusal.shown()

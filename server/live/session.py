@@ -35,6 +35,7 @@ from server.live.device_words import lacks_device, to_device
 from server.live.door_line import DoorLine
 from server.live.inventory import Device
 from server.live.job import Job
+from server.live.judged import recorded
 from server.live.kept_output import keep
 from server.live.responder import Responder
 from server.live.terminal_job import TerminalJob
@@ -174,7 +175,7 @@ class Session:
             number=number,
             allowed=refusal is None,
             rule=rule,
-            reason="" if refusal is None else refusal.shown()[:2000],
+            reason="" if refusal is None else recorded(refusal)[:2000],
         )
         stream = self.streams.id
         changes = command.spec.changes and not command.spec.queued  # that is its action's

@@ -137,10 +137,10 @@ def no_end_between() -> Iterator[None]:
         signal.raise_signal(late)
 
 
-def start_broker(state: Path, device_host: str = "127.0.0.1") -> Started:
+def start_broker(state: Path, device_host: str = "127.0.0.1", device: str = "") -> Started:
     """Another program may take a port between the look and the broker's own bind: look again."""
     for left in (2, 1, 0):
-        for sentence in prepare(state, device_host):
+        for sentence in prepare(state, device_host, device):
             print(sentence, file=sys.stderr)
         try:
             return _start_broker(state)

@@ -72,7 +72,7 @@ def _up(state: Path) -> None:
 def _start(state: Path, network: Network) -> None:
     private_folder(state)
     network.make()
-    started = [start_broker(state, network.broker)]
+    started = [start_broker(state, network.broker, NAME)]
     remember(state / "running.json", started)
     web, attacker = _start_outside(state, network, started)
     token = _token(state)

@@ -36,11 +36,13 @@ rules:
     people: [alice]
     role: advanced
     devices: all
-    rights: {{library: write, tags: write}}
+    rights: {{library: write, tags: write, approve: allow}}
+    # What a second person has to approve (bob may): second_person: [isolate, collect]
   - name: demo-basic
     people: [bob]
     role: basic
     devices: all
+    rights: {{approve: allow}}
   - name: demo-auditor
     people: [carol]
     role: auditor
@@ -75,7 +77,7 @@ def need_programs() -> None:
         raise Failed(f"the demo needs ssh; install it with: apt-get install {packages}")
 
 
-def prepare(state: Path, device_host: str = "127.0.0.1") -> list[str]:
+def prepare(state: Path, device_host: str = "127.0.0.1", device: str = "") -> list[str]:
     """Makes or mends the demo's state; sentences about ports that had to change."""
     need_programs()
     broker = state / "broker"
@@ -97,7 +99,7 @@ def prepare(state: Path, device_host: str = "127.0.0.1") -> list[str]:
     else:
         wanted = _ports(broker)
     said = _settle_ports(broker, wanted, device_host)
-    _write_ssh_config(state)
+    _write_ssh_config(state, device or device_name())
     return said
 
 
@@ -162,12 +164,12 @@ def _key(state: Path, person: str) -> str:
     return path.with_name(path.name + ".pub").read_text("ascii").strip()
 
 
-def _write_ssh_config(state: Path) -> None:
+def _write_ssh_config(state: Path, device: str) -> None:
     config = load(state / "broker")
     known = state / "known_hosts"
     line = known_hosts_line("127.0.0.1", config.ssh_port, load_host_key(state / "broker"))
     replace_private(known, f"{line.strip()}\n".encode())
-    people = {**PEOPLE, DEVICE: f"alice~{device_name()}"}
+    people = {**PEOPLE, DEVICE: f"alice~{device}"}
     blocks = [
         HOST.format(
             host=host,

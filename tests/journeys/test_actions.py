@@ -1,6 +1,7 @@
 """Actions as people ask them: rows, waiting, a second person, what a killed broker leaves."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,6 +193,20 @@ def test_a_second_person_may_say_no(house: House) -> None:
     assert (row["state"], row["approval"]) == ("Cancelled", "denied")
     assert row["error"] == "rejected by bob: not this one"
     assert row["generation"] == 0  # nothing was wished
+
+
+def test_who_approves_reads_an_action_as_it_would_be_typed(house: House) -> None:
+    asked(house, f"on {BOTH} scan -path '/tmp/x -type quick' -comment INC-6")
+    shown = house.run(f"actions show {actions(house)[0]['id']}").out
+    assert re.search(r"^command +scan -path '/tmp/x -type quick'$", shown, re.MULTILINE), shown
+    assert re.search(r"^sha256 +[0-9a-f]{64}$", shown, re.MULTILINE), shown
+    asked(house, f"cancel {actions(house)[0]['id']}")
+
+
+@pytest.mark.parametrize("wrong", ["-state Pendign", "-type processes", "-type nosuch"])
+def test_a_state_or_a_word_that_there_is_not_is_no_empty_list(house: House, wrong: str) -> None:
+    status, said = asked(house, f"actions {wrong}")
+    assert (status, "not understood" in said) == (2, True), said
 
 
 def test_rules_that_are_not_there_are_said_before_anything_waits(house: House) -> None:

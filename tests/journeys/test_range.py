@@ -105,6 +105,23 @@ def test_rules_that_somebody_flushes_are_back_and_it_is_told(here: Range) -> Non
     until("it is told", lambda: "tampering" in here.ask("timeline range"), 10)
 
 
+def test_a_question_that_was_answered_is_no_refusal(here: Range) -> None:
+    lines = [line for line in here.ask("timeline range").splitlines() if " isolate" in line]
+    assert any(" question " in line and "isolate -type full on range" in line for line in lines)
+    assert not any(" refusal " in line for line in lines), lines
+
+
+def test_the_devices_own_door_leads_to_the_range(here: Range) -> None:
+    argv = ["ssh", "-F", str(here.state / "ssh_config"), "fireline-device", "echo here"]
+    ran = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert ran.stdout == "here\n", ran.stderr
+
+
+def test_tags_can_be_tried(here: Range) -> None:
+    here.ask("on range tag add Tried")
+    assert "Tried" in here.ask("on tag:tried tag list")
+
+
 def test_enter_is_no(here: Range) -> None:
     argv = ["ssh", "-F", str(here.state / "ssh_config"), "-tt", "fireline"]
     with Screen(argv, columns=120) as s:
@@ -112,7 +129,7 @@ def test_enter_is_no(here: Range) -> None:
         s.enter("on range restrict -comment no")
         s.until(r"Type the device's name to restrict it \(Enter: no\):")
         s.enter("")
-        s.until(r"^refused: restrict on range: only known programs start")
+        s.until(r"^refused: restrict was not confirmed; nothing was done")
         s.enter("exit")
 
 

@@ -285,7 +285,9 @@ def gives_one_record(command: Command) -> bool:
     row = command.spec.rows
     if row is None:
         return False
-    identity = {f.name for f in fields(row) if f.column.identity and f.kind == "number"}
+    identity = {
+        f.name for f in fields(row) if f.column.identity and (f.kind == "number" or f.name == "id")
+    }
     return row.record or any(
         p.name in identity and getattr(command, p.name) is not None for p in command.spec.parameters
     )

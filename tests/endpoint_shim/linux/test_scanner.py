@@ -144,3 +144,15 @@ async def test_clamscan_is_read_by_the_paths_that_it_was_given(
     assert marked == {os.fsencode(top) + b"/" + name for name in names[:3]}
     assert "line break" in found[os.fsencode(top) + b"/line\nbreak"].error
     assert set(found) == set(paths)
+
+
+async def test_an_engine_without_signatures_says_why_it_ended(tmp_path: Path, group: Group) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_bytes(b"nothing")
+    program = clamscan.found()
+    assert program is not None
+    paths, database = [os.fsencode(tmp_path / "file")], str(tmp_path / "empty")
+    with pytest.raises(Failed, match="status 2 after 0 of 1 files: .*No supported database files"):
+        await asyncio.to_thread(
+            lambda: list(clamscan.scan(program, tmp_path, paths, group, database))
+        )
