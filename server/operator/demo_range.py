@@ -5,6 +5,7 @@ namespace, the web server that the device reaches, and where its "attacker's" sh
 """
 
 import argparse
+import contextlib
 import json
 import os
 import select
@@ -122,10 +123,19 @@ def _token(state: Path) -> bytes:
 def _down(state: Path) -> None:
     running = state / "running.json"
     for started in reversed(remembered(running)):
+        _tell_children(started)
         stop(started)
     running.unlink(missing_ok=True)
     (state / "range.json").unlink(missing_ok=True)
     Network.of(state).end()
+
+
+def _tell_children(started: Started) -> None:
+    """Asks them to end: `unshare` itself ends with its child, and lets nobody ask it before."""
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text()
+        for pid in children.split():
+            os.kill(int(pid), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -163,6 +163,10 @@ class Device:
         while os.fsencode(near) not in seen(read_mounts()):
             time.sleep(0.02)
 
+    def signal_far(self, name: str) -> None:
+        """The server behind that mount: stopped, it answers nobody."""
+        self._far[0].send_signal(signal.Signals[name])
+
     def signal(self, name: str) -> None:
         os.kill(self.enforcer(), signal.Signals[name])
 
