@@ -81,7 +81,7 @@ FIGURES: dict[str, Figure] = {
     "devices": lambda ours, other, folder, quick: devices(folder, quick),
     "collect": collect,
     "restrict": lambda _, other, folder, quick: restrict(folder, quick),
-    "isolation": lambda _, other, folder, quick: isolation(folder, quick),
+    "isolation": lambda _, other, folder, quick: isolation(folder, other, quick),
     "many": lambda ours, other, folder, quick: many(folder, quick),
     "idle": lambda ours, other, folder, quick: idle(ours, quick),
 }

@@ -21,10 +21,10 @@ def main() -> None:
         del sys.argv[1]
         return worker_start.main()
     if sys.argv[1:2] == ["guard"]:
-        from endpoint_shim import guard
+        from endpoint_shim import guard_start
 
         del sys.argv[1]
-        return guard.main()
+        return guard_start.main()
     arguments = _parser().parse_args()
     try:
         sys.exit(arguments.run(arguments))

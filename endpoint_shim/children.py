@@ -11,7 +11,7 @@ from endpoint_shim.groups import Group, Groups
 from endpoint_shim.pipe import Pipe
 
 WORKER = ("-I", "-m", "endpoint_shim.worker_start")
-GUARD = ("-I", "-m", "endpoint_shim.guard")
+GUARD = ("-I", "-m", "endpoint_shim.guard_start")
 FROZEN = bool(getattr(sys, "frozen", False))
 """Whether this is `fireline-endpoint.exe` (PyInstaller): it is its own interpreter."""
 RENEW_S = 60.0

@@ -5,9 +5,11 @@
 2. What a library imports and does not need here is loaded when it is first asked for.
 """
 
+import contextlib
 import gc
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -24,14 +26,20 @@ class Metadata(types.ModuleType):
         return getattr(metadata, name)
 
 
-def load() -> types.ModuleType:
-    """The worker's module, with all that it imports."""
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """While a program's modules are loaded."""
     gc.disable()
     sys.modules.setdefault("importlib.metadata", Metadata("importlib.metadata"))
-    from endpoint_shim import worker
-
+    yield
     gc.freeze()
     gc.enable()
+
+
+def load() -> types.ModuleType:
+    """The worker's module, with all that it imports."""
+    with loading():
+        from endpoint_shim import worker
     return worker
 
 

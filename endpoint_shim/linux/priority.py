@@ -1,8 +1,9 @@
 """What makes a process run before all others, stay in memory and outlive a shortage of it."""
 
-import ctypes
+import contextlib
 import os
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 PRIORITY = 5
@@ -14,9 +15,28 @@ def run_first() -> None:
     os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(PRIORITY))
 
 
+@contextlib.contextmanager
+def first() -> Iterator[None]:
+    """The same for a moment; nothing where it is not allowed."""
+    try:
+        run_first()
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        # The flag stays: taking it away may not be allowed, and for the ordinary it says nothing.
+        ordinary = os.SCHED_OTHER | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, ordinary, os.sched_param(0))
+
+
 def be_first() -> list[str]:
     """Before everybody else on this device: the whole of it waits for the answers. What is not
     allowed here."""
+    # On demand: who loads quickly has no use for it.
+    import ctypes
+
     missed = []
     # Each question that waits is an open file.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

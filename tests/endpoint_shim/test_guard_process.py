@@ -70,7 +70,7 @@ async def ended(process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM
 def guard_of(process: "subprocess.Popen[bytes]") -> psutil.Process | None:
     for child in psutil.Process(process.pid).children():
         with contextlib.suppress(psutil.Error):
-            if "endpoint_shim.guard" in child.cmdline():
+            if "endpoint_shim.guard_start" in child.cmdline():
                 return child
     return None
 

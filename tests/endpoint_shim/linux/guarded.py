@@ -48,7 +48,7 @@ class Guarded:
         ours, theirs = socket.socketpair()
         with theirs:
             ours.setblocking(False)
-            words = [sys.executable, "-I", "-m", "endpoint_shim.guard", str(theirs.fileno())]
+            words = [sys.executable, "-I", "-m", "endpoint_shim.guard_start", str(theirs.fileno())]
             with (self.state.parent / "guard.log").open("ab") as log:
                 self._process = subprocess.Popen(
                     ["ip", "netns", "exec", self.device.name, *words],
