@@ -31,6 +31,7 @@ from endpoint_shim.linux.enforcement import (
     Blocked,
     Broken,
     InForce,
+    Worn,
     from_enforcer,
     send,
 )
@@ -41,6 +42,7 @@ START_S = 30.0
 END_S = 5.0
 SILENT_S = 2.0
 NOTE_S = 2.0
+RENEW_S = 30.0
 PROGRAM = ("-I", "-m", "endpoint_shim.linux.enforcer")
 Kind = Literal["blocked", "unguarded", "started", "note"]
 UNSEEN = (
@@ -79,8 +81,12 @@ class FanotifyRestrictor:
         self._lost = 0
         self._broken = ""
         self._memfd_was: int | None = None
+        self._known: Known | None = None
+        self._worn = False
+        self._renewed = float("-inf")
 
     def start(self, known: Known) -> Proof:
+        self._known, self._worn = known, False
         before = self._before()
         since, baseline = self._gap(before)
         memfd_was = memfd.refuse()
@@ -138,6 +144,10 @@ class FanotifyRestrictor:
             self._over(f"the enforcer (pid {self._process.pid}) did not answer and was ended")
         elif now - self._noted > NOTE_S:
             self._note_moment()
+        if self._worn and now - self._renewed > RENEW_S and self._known is not None:
+            self._renewed = now
+            with contextlib.suppress(Failed):  # the old one goes on
+                self.start(self._known)
         return self._process is not None
 
     def seen(self) -> Sequence[Seen]:
@@ -191,6 +201,8 @@ class FanotifyRestrictor:
                     self._in_force(found)
                 case Broken(text=text):
                     self._broken = text
+                case Worn():
+                    self._worn = True
                 case Beat():
                     pass
 

@@ -53,13 +53,17 @@ class Blocked(msgspec.Struct, tag_field="m", tag="blocked", kw_only=True):
     started: bool = False
 
 
+class Worn(msgspec.Struct, tag_field="m", tag="worn", kw_only=True):
+    """It enforces, and cannot read any more what interpreters are given: another could."""
+
+
 class Broken(msgspec.Struct, tag_field="m", tag="broken", kw_only=True):
     """It cannot enforce, and ends."""
 
     text: Line
 
 
-FromEnforcer = Broken | InForce | Beat | Blocked
+FromEnforcer = Broken | Worn | InForce | Beat | Blocked
 from_enforcer: "msgspec.json.Decoder[FromEnforcer]" = msgspec.json.Decoder(FromEnforcer)
 to_enforcer: "msgspec.json.Decoder[Begin]" = msgspec.json.Decoder(Begin)
 

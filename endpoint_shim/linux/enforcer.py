@@ -27,6 +27,7 @@ from endpoint_shim.linux.enforcement import (
     Begin,
     Broken,
     InForce,
+    Worn,
     line,
     send,
     to_enforcer,
@@ -170,7 +171,8 @@ class Enforcer:
             self._looking = self._cold.take(self._unknown, self._looked_around)
         if self._alone_since is None:
             with contextlib.suppress(OSError):
-                send(self._guard, Beat())
+                worn = any(reader.lost for reader in self._scripts.readers)
+                send(self._guard, Worn() if worn else Beat())
         return True
 
     def _tell(self) -> None:

@@ -72,10 +72,11 @@ class Reader:
             self._end.send(_QUESTION.pack(thread, *interpreter))
             answer = self._end.recv(LONGEST)
         except OSError:
-            # An answer that came late would be another's.
+            answer = b""
+        if not answer:
+            # It hangs or has ended; an answer that came late would be another's.
             self.lost = True
             os.kill(self.pid, signal.SIGKILL)
-            raise Unread from None
         if not answer.startswith(_READ):
             raise Unread
         return list(_unpacked(answer[len(_READ) :]))

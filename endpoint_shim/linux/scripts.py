@@ -20,6 +20,7 @@ class Scripts:
     def __init__(self, judge: Judge, readers: list[Reader]) -> None:
         self._judge = judge
         self._known: set[Key] = set()
+        self.readers = readers
         self._free: queue.Queue[Reader] = queue.Queue(THREADS)
         for reader in readers:
             self._free.put_nowait(reader)

@@ -247,6 +247,13 @@ class Box:
             time.sleep(0.02)
         raise AssertionError(f"no {kind} {words!r} in {seen}")
 
+    def wait_for_another(self, enforcer: int) -> None:
+        """The guard looks, as it does twice a second, until it has replaced this one."""
+        until = time.monotonic() + WAIT_S
+        while self.ask("alive") and self.ask("enforcer") == enforcer:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
     def until_gone(self, pid: int) -> None:
         """A process in there, reaped or not yet."""
         until = time.monotonic() + WAIT_S

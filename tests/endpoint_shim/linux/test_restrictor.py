@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from endpoint_shim.linux.answers import LIMIT_S
+from endpoint_shim.linux.cold import THREADS
 from tests.endpoint_shim.linux.restricted import PLACE, Box
 
 pytestmark = [
@@ -189,6 +190,17 @@ def test_a_killed_enforcer_holds_nothing_back_and_what_started_meanwhile_is_told
     assert f"/place/implant (pid {pid}) started" in box.wait_for("started", "implant")
     assert box.run(PLACE / "copied") == DENIED
     box.ask("tell", "\n")
+
+
+def test_whoever_cannot_read_scripts_any_more_is_replaced_without_a_gap(box: Box) -> None:
+    path = script(box, PLACE / "unread.sh", "exit 7\n")
+    old = box.ask("enforcer")
+    kill_readers = f"kill -KILL $(pgrep -P {old} | head -n {THREADS})"
+    assert box.run("sh", "-c", kill_readers) == [0, ""]
+    assert box.run("bash", path) == [7, ""], "let start, and told"
+    box.wait_for("started", "could not be read what an interpreter was given")
+    box.wait_for_another(old)
+    assert box.run("bash", path) == DENIED
 
 
 def test_an_enforcer_that_does_not_answer_is_ended(box: Box) -> None:
