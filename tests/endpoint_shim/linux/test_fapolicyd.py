@@ -15,6 +15,7 @@ from tests.endpoint_shim.linux.restricted import PLACE, Box
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="fanotify and namespaces need root"),
     pytest.mark.needs("unshare", "dpkg"),
+    pytest.mark.xdist_group("restriction"),
 ]
 DENIED = [f"errno {errno.EPERM}", ""]
 ADMINS = "/etc/fapolicyd/rules.d/50-admin.rules"

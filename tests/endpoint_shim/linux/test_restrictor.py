@@ -14,6 +14,7 @@ from tests.endpoint_shim.linux.restricted import PLACE, Box
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="fanotify and namespaces need root"),
     pytest.mark.needs("unshare", "dpkg"),
+    pytest.mark.xdist_group("restriction"),
 ]
 STATIC = "/usr/sbin/ldconfig"
 """A program that no loader loads."""
