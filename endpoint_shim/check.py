@@ -1,6 +1,7 @@
 """`fireline-endpoint check`: why this device is offline, one sentence a line; changes nothing."""
 
 import asyncio
+import math
 import shutil
 import socket
 import ssl
@@ -10,7 +11,19 @@ from pathlib import Path
 
 from commands.language import wire
 from commands.language.errors import FirelineError, Unreachable
-from endpoint_shim import changers, config, dial, facts, policy, proxy, refusal, service
+from endpoint_shim import (
+    boot_clock,
+    changers,
+    config,
+    dial,
+    facts,
+    guard_state,
+    known_ways,
+    policy,
+    proxy,
+    refusal,
+    service,
+)
 
 SOON = timedelta(days=30)
 MIB = 1024 * 1024
@@ -56,6 +69,7 @@ async def lines(state: Path, program: list[Path] | None = None) -> AsyncIterator
     yield _policy(found)
     yield _room(state)
     yield service.state_of()
+    yield _isolated(found)
     if found.proxy is not None:
         yield True, f"it dials through the proxy {found.proxy}, {_login(found.proxy)}"
     for place in found.identity.dial:
@@ -106,7 +120,14 @@ async def _place(way: dial.Way, place: str) -> AsyncIterator[Line]:
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(RESOLVE_S):
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            # An isolated device asks nobody for names; what was proven is known.
+            known = known_ways.to(way.state, host, port) if way.state is not None else []
+            numeric = [str(one) for one, _ in known] or [host]
+            found = [
+                each
+                for one in numeric
+                for each in await loop.getaddrinfo(one, port, type=socket.SOCK_STREAM)
+            ]
     except TimeoutError:
         yield False, f"{host}: the name is not resolved within {RESOLVE_S:g} s"
         return
@@ -141,6 +162,18 @@ def _room(state: Path) -> Line:
     return free >= ROOM, f"{free // MIB:,} MiB are free in {state}" + (
         "" if free >= ROOM else f"; less than {ROOM // MIB} MiB, so commands may fail"
     )
+
+
+def _isolated(found: config.Config) -> Line:
+    """Nothing is wrong with it, but who looks for why nothing is reached wants to know."""
+    kept = guard_state.load(found.state)
+    if kept.force is None:
+        return True, "this device is not isolated"
+    ends = "the broker's release or a release token ends it"
+    if kept.force.countdown is not None:
+        left = kept.force.countdown.left(boot_clock.seconds())
+        ends = f"it ends by itself in {math.ceil(left / 60):,} min"
+    return True, f"this device is isolated ({kept.force.scope}): only the broker is reached; {ends}"
 
 
 def _login(found: proxy.Proxy) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from endpoint_shim import durable, refusal
+from endpoint_shim import boot_clock, durable, guard_state, refusal
 from endpoint_shim.check import lines
+from endpoint_shim.countdown import Countdown
 from tests.endpoint_shim.authority import Authority
 from tests.endpoint_shim.connect_proxy import ConnectProxy
 from tests.endpoint_shim.door import Door
@@ -111,3 +112,24 @@ async def test_room_and_service_are_told(authority: Authority, tmp_path: Path) -
     told = [sentence async for _, sentence in lines(state, [])]
     assert any(f" MiB are free in {state}" in one for one in told)
     assert any("service" in one for one in told)
+
+
+async def test_an_isolated_device_says_so_and_what_ends_it(
+    authority: Authority, tmp_path: Path
+) -> None:
+    state = authority.enrol(tmp_path / "state", "127.0.0.1:1")
+    said = [sentence async for _, sentence in lines(state, [state])]
+    assert "this device is not isolated" in said
+    record = guard_state.Record(state)
+    record.kept.force = guard_state.Force(generation=1, scope="full")
+    record.save()
+    said = [sentence async for _, sentence in lines(state, [state])]
+    assert (
+        "this device is isolated (full): only the broker is reached; the broker's release or a "
+        "release token ends it" in said
+    )
+    countdown = Countdown(3600.0, boot_clock.seconds())
+    record.kept.force = guard_state.Force(generation=1, scope="selective", countdown=countdown)
+    record.save()
+    said = [sentence async for _, sentence in lines(state, [state])]
+    assert any("isolated (selective)" in one and "by itself in 60 min" in one for one in said)

@@ -52,7 +52,7 @@ while True:
     except OSError:
         pass
 """
-INNER, FAR = "198.51.100.5", "10.9.0.1"
+INNER, FAR, SIX = "198.51.100.5", "10.9.0.1", "2001:db8::1"
 
 
 @pytest.fixture
@@ -211,6 +211,37 @@ async def test_a_vpn_that_leaves_no_trace_is_never_stranded(
         finally:
             await device.stop()
             await door.close()
+
+
+async def test_over_ipv6_neighbours_are_found_anew_and_the_line_goes_on(
+    both: tuple[Guarded, Door], tmp_path: Path
+) -> None:
+    device, _ = both
+    for host, name, address in (
+        (device.device, "d0", "2001:db8::2/64"), (device.world, "w0", f"{SIX}/64"),
+    ):  # fmt: skip
+        host.ip("addr", "add", address, "dev", name, "nodad")
+    door = Door()
+    (tmp_path / "six").mkdir()
+    place = await door.listen(device.authority, tmp_path / "six", device.world.listens(SIX), SIX)
+    place = f"[{SIX}]:{place.rpartition(':')[2]}"
+    text = (device.state / "identity.json").read_text().replace(device.place, place)
+    (device.state / "identity.json").write_text(text)
+    process, peer = await started(device, door)
+    try:
+        peer.say(full(1))
+        now = await answer(peer, lambda i: i.stage == "done")
+        assert now.reached == place, now
+        for host in (device.device, device.world):
+            host.ip("-6", "neigh", "flush", "all")
+        assert not device.device.pings(SIX) and not device.device.reaches(ATTACKER, 4444)
+        peer.abort("the test cuts the line")
+        peer = await control(door)
+        peer.say(wire.Want(isolation=Isolate(generation=2, scope="none")))
+        assert (await answer(peer, lambda i: i.generation == 2)).scope == "none"
+    finally:
+        await ended(process)
+        await door.close()
 
 
 async def test_a_way_without_a_tunnel_has_no_far_end(both: tuple[Guarded, Door]) -> None:
