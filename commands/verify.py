@@ -13,7 +13,8 @@ class Verify(DeskCommand, role=AUDITOR, group="broker", text=True, limit=None):
     """Check a session's records, recording, results and evidence against their chains.
 
     `verify broker` checks the broker's own journal. What is changed, missing, reordered or cut is
-    named by its number.
+    named by its number. A package has its device's own signature as well: docs/collect.md says how
+    ssh-keygen checks it with /packages/allowed_signers.
     """
 
     session: Annotated[str, "session, as `sessions` lists it, or broker"]

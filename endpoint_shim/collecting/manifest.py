@@ -20,6 +20,9 @@ from commands.language.zipped import Entry
 from endpoint_shim import VERSION
 from endpoint_shim.facts import clock_ms
 
+LAST_MS = 253_402_300_799_000
+"""The last second of the year 9999."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -120,6 +123,12 @@ def stamp(milliseconds: int) -> str:
         return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
     except (OverflowError, OSError, ValueError):
         return str(milliseconds)
+
+
+def in_name(milliseconds: int) -> str:
+    """The same in a file's name; of a clock that is in no calendar, the calendar's next end."""
+    there = max(0, min(milliseconds, LAST_MS))
+    return stamp(there).replace("-", "").replace(":", "")
 
 
 def digest(data: bytes) -> str:

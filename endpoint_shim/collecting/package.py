@@ -51,8 +51,8 @@ class PackageMaker:
     async def collected(self, only: Sequence[str], most: int) -> AsyncIterator[Item]:
         points = self._chosen(only)
         zipped = Writer(MemberNames(RESERVED), most - CLOSING)
-        stamp = manifest.stamp(self._manifest.clock.began_ms).replace("-", "").replace(":", "")
-        yield Into("file", from_text(f"{self._device}-{stamp}.zip"))
+        began = manifest.in_name(self._manifest.clock.began_ms)
+        yield Into("file", from_text(f"{self._device}-{began}.zip"))
         yield self._own(zipped, PLAN, _plan(points))
         for name, why in self._recipes.unusable.items():
             for item in self._told(_row("", name, "failed", why)):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-IN_MEMORY = 4 * 1024 * 1024
+IN_MEMORY = 1024 * 1024
 HELD = 32 * 1024 * 1024
 """What is larger than this when packed is not held back."""
 PIECE = 65_536

@@ -1,4 +1,5 @@
-"""A package that was cut off, made a valid zip of what came whole.
+"""A package, read as strictly as it is written; one that was cut off, made a valid zip of what came
+whole.
 
 1. Its members are read in order, as long as each begins with exactly the header that a shim writes
    and its bytes are all there. What follows is cut away; INCOMPLETE.txt and the directory are
@@ -29,6 +30,18 @@ MOST_MEMBERS = 65_000
 LONGEST_EXTRA = 256
 LONGEST_PLAN = 4 << 20
 _PART = re.compile(r'[^<>:"\\|?*/]*[^<>:"\\|?*/. ]')
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a package is to its last byte what a shim writes: nothing else is called one."""
+    with path.open("rb") as file:
+        reader = _Reader(file)
+        reader.read()
+        end = zipped.central(reader.entries, reader.end)
+        file.seek(reader.end)
+        names = [entry.name for entry in reader.entries]
+        signed = names[:1] == [zipped.PLAN] and names[-1] == zipped.SIGNATURE
+        return signed and file.read(len(end) + 1) == end
 
 
 class Closed(NamedTuple):

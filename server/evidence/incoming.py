@@ -24,7 +24,7 @@ from commands.language import items, names
 from commands.language.direct import DirectWriter
 from commands.language.errors import Failed, FirelineError, Refused
 from commands.language.holes import HOLE, hash_zeros
-from server.audit.closing import close_package
+from server.audit.closing import close_package, is_whole
 from server.audit.folders import sync_folder
 from server.audit.package_records import PackageKept
 from server.audit.records import EvidencePartial, EvidenceTaken, FileTaken
@@ -143,6 +143,8 @@ class Incoming:
                 f"{shown} differs: {self._written:,} bytes with sha256 {digest} here, "
                 f"{self.expected.size:,} with {self.expected.sha256} on the device"
             )
+        if self.is_package and not await asyncio.to_thread(is_whole, self.path):
+            raise Failed(f"{shown} is no package as a shim makes it; its whole members are kept")
         self.name = await self._sealed(self.name)
         path = str(self._into.name)
         taken = FileTaken(self.name, path, self._written, digest, self.holes)

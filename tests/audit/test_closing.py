@@ -27,6 +27,7 @@ def member(name: str, data: bytes, point: int, *, streamed: bool = False) -> byt
     return before + packed + following(entry) if streamed else header(entry) + packed
 
 
+NAMES = [zipped.PLAN, "A/a.txt", "B/b.txt", "C/c.txt"]
 WHOLE = [
     member(zipped.PLAN, PLAN, 0),
     member("A/a.txt", b"first", 1),
@@ -52,7 +53,7 @@ def closed(folder: Path, data: bytes) -> tuple[list[str], str, closing.Closed]:
 def test_cut_off_at_any_byte_it_is_a_valid_zip_of_what_came_whole(tmp_path: Path) -> None:
     data = b"".join(WHOLE)
     ends = [sum(map(len, WHOLE[:count])) for count in range(len(WHOLE) + 1)]
-    names = [zipped.PLAN, "A/a.txt", "B/b.txt", "C/c.txt"]
+    names = NAMES
     near = {end + more for end in ends for more in range(-3, 4)}
     for at in sorted(cut for cut in {*near, *range(0, len(data), 199)} if 0 <= cut <= len(data)):
         found, _, _ = closed(tmp_path, data[:at])
@@ -77,6 +78,32 @@ def test_a_whole_package_whose_end_nobody_confirmed_keeps_all_its_members(tmp_pa
     entries: list[Entry] = []
     names, said, _ = closed(tmp_path, data + central(entries, len(data)))
     assert len(names) == 4 and "Not collected:\r\n  nothing\r\n" in said
+
+
+def test_whole_is_only_what_a_shim_writes_to_its_last_byte(tmp_path: Path) -> None:
+    signed = [*WHOLE, member(zipped.SIGNATURE, b"signature", 0)]
+    path, data = tmp_path / "x.zip", b"".join(signed)
+    path.write_bytes(data)
+    entries = closing_entries(path)
+    whole = data + central(entries, len(data))
+    for made, is_one in (
+        (whole, True),
+        (whole + b"x", False),
+        (whole[:-1], False),
+        (data, False),
+        (b"".join(WHOLE) + central(entries[:-1], sum(map(len, WHOLE))), False),
+        (b"prefix" + whole, False),
+        (b"no zip at all", False),
+    ):
+        path.write_bytes(made)
+        assert closing.is_whole(path) is is_one
+
+
+def closing_entries(path: Path) -> list[Entry]:
+    with path.open("rb") as file:
+        reader = closing._Reader(file)
+        reader.read()
+        return reader.entries
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ Getfile = Callable[[int, str], Job]
         ("/tmp/..", "_.._"),
         ("/tmp/.profile", "_.profile_"),
         ("/tmp/x.partial", "_x.partial_"),
+        ("/tmp/x.partial.zip", "_x.partial.zip_"),
         ("/", "file"),
         ("", "file"),
         ("raw:/tmp/b%FFc", "b_xffc"),
