@@ -54,6 +54,9 @@ GROUPS: dict[str, tuple[Program, ...]] = {
         Program("unshare", "util-linux", "mounts of a test's own"),
         Program("systemd-analyze", "systemd", "the unit of the shim as a service"),
         Program("git", "git", "the look at the commits"),
+        Program(
+            "/usr/share/i18n/locales/de_DE", "locales", "a device with another language's locale"
+        ),
         Program("rsync", "rsync", "rsync to a device"),
     ),
     "windows": (
