@@ -33,6 +33,7 @@ from server.live.inventory import Device
 from server.live.job import Job
 from server.live.render import Shown
 from server.live.render.several import Part, SeveralRenderer, counted
+from server.live.render.shown import NOTHING
 from server.live.session import Session
 from server.live.staging import Staging
 
@@ -43,6 +44,7 @@ T = TypeVar("T")
 A_RECORD = 500
 """So many devices in each."""
 READ_AFTER_S = 0.2
+HELD_S, HELD_BYTES = 0.02, 16 * 1024
 TICK_S = 0.1
 DRAW_EVERY, DRAW_AFTER = 0.25, 0.5
 
@@ -75,6 +77,8 @@ class Several:
         self._fan = FanOut(self._names, self._one, limits.devices_at_once, how, pace)
         self._page = station.pager(typed.options)
         self._wanted = True
+        self._held = NOTHING
+        self._later: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
         self._jobs: dict[str, Job] = {}
         self._sessions: dict[str, str] = {}
@@ -97,6 +101,7 @@ class Several:
             ticking.cancel()
             self._running.cancel()
             await asyncio.wait({ticking, self._running})
+            self._show_held()
             station.face.redraw("")
             outcomes: list[tuple[str, str, str]] = [
                 (name, self._sessions.get(name, ""), outcome)
@@ -197,12 +202,27 @@ class Several:
             return
         station = self._station
         async with self._turn:
-            station.face.redraw("")
             if self._page is None:
-                station.show(shown)
+                self._held += shown
+                if len(self._held.out) + len(self._held.err) >= HELD_BYTES:
+                    self._show_held()
+                elif self._later is None:
+                    loop = asyncio.get_running_loop()
+                    self._later = loop.call_later(HELD_S, self._show_held)
             elif self._wanted:
+                station.face.redraw("")
                 self._wanted = await self._page(shown)
             await station.face.drain()
+
+    def _show_held(self) -> None:
+        """What many devices gave at one moment is one write."""
+        if self._later is not None:
+            self._later.cancel()
+        self._later = None
+        held, self._held = self._held, NOTHING
+        if held:
+            self._station.face.redraw("")
+            self._station.show(held)
 
     async def _tick(self) -> None:
         """What time brings: rows held back long enough, and the progress line."""
@@ -226,6 +246,7 @@ class Several:
                 self._running.cancel()
             return
         self._stopping = True
+        self._show_held()
         self._fan.stop("Ctrl-C")
         waiting, running = len(self._fan.not_begun), len(self._fan.running)
         self._station.face.redraw("")
@@ -241,6 +262,7 @@ class Several:
         left = len(fan.not_begun)
         took = asyncio.get_running_loop().time() - self._began
         await self._put(self._renderer.end(counts, left, took))
+        self._show_held()
         error = self._error(counts["stopped"], counted(counts, len(self._names), left))
         if error is not None:
             station.show_error(error)

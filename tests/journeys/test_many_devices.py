@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -286,6 +288,35 @@ def test_a_client_that_goes_ends_all_of_it(house: House) -> None:
     until("all sessions have ended", sealed, 60)
     for name in ONLINE:
         until("nothing is left", lambda name=name: not house.shims[name].left())  # type: ignore[misc]
+
+
+def test_a_client_that_does_not_read_costs_no_memory_and_misses_nothing(
+    house: House, tmp_path: Path
+) -> None:
+    for number in range(6000):
+        (tmp_path / f"{number:06}{'x' * 150}").touch()
+    before, sessions = house.broker_kib(), len(house.sessions())
+    client = subprocess.Popen(
+        house.ssh(f"on web-* findfile * -path {tmp_path} -output json"),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert client.stdout is not None
+    first = os.read(client.stdout.fileno(), 2)
+    client.send_signal(signal.SIGSTOP)
+
+    def ended() -> int:
+        own = house.sessions()[sessions + 1 :]
+        return sum(len(house.of_kind("ended", session)) for session in own)
+
+    until("both have ended on their devices", lambda: ended() >= AT_ONCE, 60)
+    grown = house.broker_kib() - before
+    client.send_signal(signal.SIGCONT)
+    out, err = client.communicate(timeout=100)
+    rows = json.loads(first + out)
+    assert client.returncode == 0, err
+    counts = {name: sum(row["device"] == name for row in rows) for name in ONLINE}
+    assert len(set(counts.values())) == 1 and counts["web-01"] >= 6000
+    assert grown < 32 << 10, f"{grown} KiB for {len(out) >> 10} KiB of output"
 
 
 def test_at_a_terminal_the_devices_are_shown_and_their_number_is_the_answer(house: House) -> None:
