@@ -45,7 +45,6 @@ def collected(field: Field, folder: Path, limit: float = 60) -> Path:
     ran = field.house.run(f"on {DEVICE} collect -only Mine -comment INC-14", limit=limit)
     found = re.search(r"(/packages/\S+\.zip)", ran.err)
     assert found is not None, ran
-    field.house.run(f"devices {DEVICE}")
     got = field.client("sftp", "-q", "-b", "-", "fireline", stdin=f"get {found[1]} {folder}/p.zip")
     assert got.status == 0, got
     out = folder / "out"
@@ -76,7 +75,7 @@ def test_zip_urlenc_members_are_readable_and_one_to_one(
     assert len({name.casefold() for name in of.values()}) == len(NAMES)
     for path, name in of.items():
         assert (out / name).read_text() == Path(path).name
-    assert (out / "Mine/a b.txt").exists() and (out / "Mine/a%20b.txt").exists()
+    assert {"Mine/a%20b.txt", "Mine/100%.txt", "Mine/A B.TXT"} <= set(of.values())
     assert not (tmp_path / "up.txt").exists()
 
 
