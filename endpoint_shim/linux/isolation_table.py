@@ -28,6 +28,8 @@ _CGROUP = re.compile(r"[A-Za-z0-9:_.@/-]+\Z")
 _OWN = f"socket mark 0x{MARK:08x}"
 _ANSWER = "tcp flags & (fin | syn | rst | ack) != syn"
 """Not a connection that the far side opens."""
+_TUNNEL = "meta l4proto != { icmp, tcp, ipv6-icmp }"
+"""What a tunnel is carried in; one over TCP is opened by this device, and nobody is pinged."""
 # RFC 4890, 4.4.1: on-link only, which hop limit 255 (and 1, of multicast listeners) proves.
 _NEIGHBOURS_IN, _NEIGHBOURS_OUT = (134, 135, 136), (133, 135, 136)
 _LISTENERS_IN, _LISTENERS_OUT = (130,), (131, 132, 143)
@@ -113,8 +115,11 @@ def _rules(plan: Plan, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield "in", f"{_OWN} {_family(address)} saddr {address} {protocol} sport 53"
             yield "out", f"{_OWN} {_family(address)} daddr {address} {protocol} dport 53"
     for address in sorted(plan.outer, key=_by_number):
-        yield "in", f"{_family(address)} saddr {address}"
-        yield "out", f"{_family(address)} daddr {address}"
+        family = _family(address)
+        yield "in", f"{family} saddr {address} {_TUNNEL}"
+        yield "in", f"{family} saddr {address} {_ANSWER}"
+        yield "out", f"{family} daddr {address} {_TUNNEL}"
+        yield "out", f"{family} daddr {address} meta l4proto tcp"
     yield from _of_the_link()
     for rule in plan.rules:
         if not _of_windows(rule) and (not rule.service or _unit(rule) in groups):

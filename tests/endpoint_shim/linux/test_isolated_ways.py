@@ -144,7 +144,7 @@ async def test_behind_a_tunnel_its_far_end_stays_open_and_nothing_else(
         peer_line.say(full(1))
         now = await answer(peer_line, lambda i: i.stage == "done")
         assert now.reached == device.place, now
-        assert f"ip daddr {BROKER} accept" in now.table
+        assert f"ip daddr {BROKER} meta l4proto" in now.table
         assert not device.device.reaches(ATTACKER, 4444) and not device.device.pings(FAR)
     finally:
         await ended(process)
@@ -164,7 +164,7 @@ async def test_a_vpns_program_is_found_by_its_connected_socket(
             peer.say(full(1))
             now = await answer(peer, lambda i: i.stage == "done")
             assert now.reached == device.place, now
-            assert f"ip daddr {BROKER} accept" in now.table
+            assert f"ip daddr {BROKER} meta l4proto" in now.table
         finally:
             await ended(process)
             await door.close()
@@ -180,11 +180,11 @@ async def test_a_tunnel_that_comes_up_while_isolated_is_let_through(
     try:
         peer.say(full(1))
         now = await answer(peer, lambda i: i.stage == "done")
-        assert f"ip daddr {BROKER} accept" not in now.table
+        assert f"ip daddr {BROKER} meta l4proto" not in now.table
         with tun(device, "yes"):
             device.device.ip("route", "replace", "default", "via", FAR)
             # What it says after that comes through the tunnel.
-            now = await answer(peer, lambda i: f"ip daddr {BROKER} accept" in i.table)
+            now = await answer(peer, lambda i: f"ip daddr {BROKER} meta l4proto" in i.table)
             assert now.stage == "done"
             peer.say(wire.Want(isolation=Isolate(generation=2, scope="none")))
             await answer(peer, lambda i: i.generation == 2)

@@ -53,6 +53,15 @@ def test_the_broker_may_answer_and_not_dial() -> None:
     )
 
 
+def test_a_tunnels_far_end_cannot_dial_in_and_is_not_pinged() -> None:
+    plan = Plan(BROKER, frozenset(), outer=frozenset({ip_address("203.0.113.1")}))
+    whole = isolation_table.text(plan, {}, bridges=False)
+    assert [line for line in chain(whole, "input") if "saddr 203.0.113.1" in line] == [
+        "ip saddr 203.0.113.1 meta l4proto != { icmp, tcp, ipv6-icmp } accept",
+        "ip saddr 203.0.113.1 tcp flags & (fin | syn | rst | ack) != syn accept",
+    ]
+
+
 def test_an_order_of_sets_makes_no_other_table() -> None:
     one = Plan(frozenset({(ip_address(f"192.0.2.{n}"), 1) for n in (3, 20, 100)}), frozenset())
     other = Plan(frozenset({(ip_address(f"192.0.2.{n}"), 1) for n in (100, 3, 20)}), frozenset())
