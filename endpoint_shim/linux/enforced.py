@@ -23,7 +23,7 @@ from commands.language.errors import Failed
 from commands.language.wire_contain import MAX_SEEN, Seen
 from endpoint_shim import durable
 from endpoint_shim.facts import clock_ms
-from endpoint_shim.linux import claim, memfd, proc
+from endpoint_shim.linux import claim, memfd, probe, proc
 from endpoint_shim.linux.enforcement import (
     LONGEST,
     Beat,
@@ -33,6 +33,7 @@ from endpoint_shim.linux.enforcement import (
     InForce,
     Worn,
     from_enforcer,
+    line,
     send,
 )
 from endpoint_shim.linux.spawn import ENVIRONMENT
@@ -78,6 +79,7 @@ class FanotifyRestrictor:
         self._in_force_ns = 0
         """When it last said that it is, on the boot clock."""
         self._seen: dict[tuple[Kind, str], tuple[int, int]] = {}
+        self._tried = line(os.fsencode(state / probe.NAME)) + " was not started"
         self._lost = 0
         self._broken = ""
         self._memfd_was: int | None = None
@@ -110,6 +112,12 @@ class FanotifyRestrictor:
             raise
         if old is not None and old_end is not None:
             _finish(old, old_end, END_S)
+        if self._mounts is None and not probe.is_refused(self._state, 0):
+            self.stop()
+            raise Failed(
+                "the restriction is not in force: the kernel took the marks, and a program that "
+                "nobody knows started all the same"
+            )
         return proof
 
     def stop(self) -> None:
@@ -195,6 +203,8 @@ class FanotifyRestrictor:
                 return
             self._spoke, self._in_force_ns = time.monotonic(), _boot_ns()
             match from_enforcer.decode(data):
+                case Blocked(text=text) if text.startswith(self._tried):
+                    pass
                 case Blocked() as found:
                     self._add("started" if found.started else "blocked", found.text, found.times)
                 case InForce() as found:

@@ -134,10 +134,14 @@ class Enforcer:
                 self._group.mark_mount(os.fsencode(point))
             return
         for mount in mounts.read_mounts():
-            if not mount.may_hang:
-                # What the kernel keeps for itself (nsfs and the like) takes no mark, and none runs.
-                with contextlib.suppress(OSError):
-                    self._group.mark_file_system(mount.point)
+            if mount.may_hang:
+                continue
+            try:
+                self._group.mark_file_system(mount.point)
+            except OSError:
+                # What the kernel keeps for itself (nsfs and the like) takes none, and none runs.
+                if mount.point == b"/":
+                    raise
 
     def _mark_memory(self) -> bool:
         """Whether the kernel lets what lies in no file system be marked."""
@@ -251,6 +255,11 @@ def refuse_unless_supported(begin: Begin) -> None:
             "say which programs are known; it needs fapolicyd"
         )
     here = mounts.read_mounts()
+    points = mounts.seen(here)
+    for point in begin.mounts or ():
+        # A mark on a folder is one on the whole mount that it lies on.
+        if os.fsencode(point) not in points:
+            raise Refused(f"{point} is no mount point; what it lies on would be restricted")
     own = [os.path.realpath(os.fsencode(path)) for path in (*begin.own, begin.claim)]
     for place in (b"/", b"/usr", os.fsencode(DATABASE), *own):
         mount = mounts.mount_of(place, here)
@@ -283,11 +292,18 @@ def main() -> int:
         asker = Asker() if not is_dpkg() else None
         beside = Beside(guard) if begin.mounts is None else None
         Enforcer(begin, guard, readers, asker, beside).run()
-    except (FirelineError, OSError) as error:
-        with contextlib.suppress(OSError):
-            send(guard, Broken(text=f"{error}"[:LONGEST_TEXT]))
-        return 1
+    except FirelineError as error:
+        return _broken(guard, str(error))
+    except OSError as error:
+        why = f"the kernel does not let it ask about programs ({error.strerror})"
+        return _broken(guard, f"{why}; it needs root with CAP_SYS_ADMIN, and Linux 5.0")
     return 0
+
+
+def _broken(guard: socket.socket, why: str) -> int:
+    with contextlib.suppress(OSError):
+        send(guard, Broken(text=why[:LONGEST_TEXT]))
+    return 1
 
 
 if __name__ == "__main__":

@@ -9,16 +9,15 @@
 import contextlib
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from commands.language.errors import Failed
 from commands.language.wire_contain import Seen
 from endpoint_shim import durable
+from endpoint_shim.linux import probe
 from endpoint_shim.linux.spawn import ENVIRONMENT
 from endpoint_shim.restrictor import Known, Proof
 
@@ -27,8 +26,8 @@ SYSTEMCTL = "/usr/bin/systemctl"
 PID = Path("/run/fapolicyd.pid")
 RULES = Path("/etc/fapolicyd/rules.d/00-fireline.rules")
 SETTINGS = Path("/etc/fapolicyd/fapolicyd.conf")
-SHELL, HARMLESS = "/bin/sh", "/bin/true"
-RUN_S, IN_FORCE_S, LOOK_S = 30.0, 15.0, 0.1
+SHELL = "/bin/sh"
+RUN_S, IN_FORCE_S = 30.0, 15.0
 TOLD = "what fapolicyd holds back is told in this device's own system log and audit trail"
 
 
@@ -53,7 +52,7 @@ class FapolicydRestrictor:
     """The protocol's Restrictor; `state` is the guard's own folder."""
 
     def __init__(self, state: Path) -> None:
-        self._probe = state / "probe"
+        self._state = state
         self._rules = b""
 
     def start(self, known: Known) -> Proof:
@@ -61,7 +60,10 @@ class FapolicydRestrictor:
         durable.save(RULES, self._rules)
         try:
             _load()
-            self._wait_until_in_force()
+            if not probe.is_refused(self._state, IN_FORCE_S):
+                raise Failed(
+                    "fapolicyd took the rules, but lets a program start that nobody trusts"
+                )
         except (Failed, OSError):
             self.stop()
             raise
@@ -82,21 +84,6 @@ class FapolicydRestrictor:
 
     def seen(self) -> Sequence[Seen]:
         return ()
-
-    def _wait_until_in_force(self) -> None:
-        shutil.copyfile(os.path.realpath(HARMLESS), self._probe)
-        self._probe.chmod(0o700)
-        until = time.monotonic() + IN_FORCE_S
-        try:
-            while time.monotonic() < until:
-                try:
-                    subprocess.run([self._probe], timeout=RUN_S, check=False, env=ENVIRONMENT)
-                except PermissionError:
-                    return
-                time.sleep(LOOK_S)
-        finally:
-            self._probe.unlink(missing_ok=True)
-        raise Failed(f"fapolicyd took the rules, but {self._probe}, which nobody trusts, started")
 
 
 def rules(known: Known) -> bytes:

@@ -26,7 +26,7 @@ WAIT_S = 60.0
 PLACE, STATE = Path("/place"), Path("/var/lib/fireline-endpoint")
 DEVICES = (("null", 1, 3), ("zero", 1, 5), ("urandom", 1, 9), ("fuse", 10, 229))
 SESSIONS = STATE / "sessions"
-NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--propagation", "private")
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private")
 
 
 class Device:
@@ -160,7 +160,9 @@ class Device:
                 words, stdin=other, stdout=other, user=user, group=user, extra_groups=()
             )
         self._far = [server, client]
+        until = time.monotonic() + WAIT_S
         while os.fsencode(near) not in seen(read_mounts()):
+            assert time.monotonic() < until
             time.sleep(0.02)
 
     def signal_far(self, name: str) -> None:
