@@ -39,7 +39,9 @@ async def _collected(folder: Path) -> str:
     at = from_text(str(session))
     group = open_groups(folder).worker(1).under("c1")
     side = WindowsSide(WindowsFiles(at, Policy()), WindowsPrograms(at, group))
-    maker = PackageMaker("here", key, session, side, recipes.load(folder), Clock.read(0))
+    maker = PackageMaker(
+        Policy(device="here"), key, session, side, recipes.load(folder), Clock.read(0)
+    )
     rows: list[DataPointRow] = []
     with archive.open("wb") as file:
         async for item in maker.collected([], 1 << 31):

@@ -30,9 +30,7 @@ class HostPackage:
         found = await asyncio.to_thread(recipes.load, place.state)
         side = _side(place, self._group)
         key = place.state / config.KEY
-        maker = PackageMaker(
-            place.policy.device, key, place.session_folder, side, found, self._clock
-        )
+        maker = PackageMaker(place.policy, key, place.session_folder, side, found, self._clock)
         async for item in maker.collected(only, most):
             yield item
 

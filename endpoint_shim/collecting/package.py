@@ -28,6 +28,7 @@ from endpoint_shim.collecting.recipes import Point, Recipes
 from endpoint_shim.collecting.side import Missed, Side
 from endpoint_shim.collecting.spool import Spool
 from endpoint_shim.collecting.writer import Writer
+from endpoint_shim.policy import Policy
 
 CLOSING = 16 * 1024 * 1024
 """Kept free for what closes the package."""
@@ -40,12 +41,18 @@ class PackageMaker:
     """One package."""
 
     def __init__(
-        self, device: str, key: Path, folder: Path, side: Side, recipes: Recipes, clock: Clock
+        self,
+        policy: Policy,
+        key: Path,
+        folder: Path,
+        side: Side,
+        recipes: Recipes,
+        clock: Clock,
     ) -> None:
-        self._device, self._key, self._folder = device, key, folder
+        self._device, self._key, self._folder = policy.device, key, folder
         self._side, self._recipes = side, recipes
-        self._points = Points(side, folder)
-        self._manifest = Manifest(device, clock, dict(side.facts()), recipes.read)
+        self._points = Points(side, folder, policy.check_word)
+        self._manifest = Manifest(policy.device, clock, dict(side.facts()), recipes.read)
         self._rows: list[DataPointRow] = []
 
     async def collected(self, only: Sequence[str], most: int) -> AsyncIterator[Item]:

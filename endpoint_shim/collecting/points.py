@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,14 +44,19 @@ class Made:
 class Points:
     """Of one collection."""
 
-    def __init__(self, side: Side, folder: Path) -> None:
-        self._side, self._folder = side, folder
+    def __init__(self, side: Side, folder: Path, check_word: Callable[[str], None]) -> None:
+        self._side, self._folder, self._check_word = side, folder, check_word
         self._copies = Copies(side)
         self.programs: dict[str, str] = {}
         """Name -> whole path of every program that was used."""
 
     async def of(self, point: Point) -> AsyncIterator[Made]:
-        """The files of a data point, one after another; an error is the point's as a whole."""
+        """The files of a data point, one after another; an error is the point's as a whole.
+
+        What the device denies to a word of its own it denies to this one as well.
+        """
+        if word := "getfile" if point.copy else "registry" if point.registry else point.rows:
+            self._check_word(word)
         if point.command:
             yield self._commands(point)
         elif point.copy:

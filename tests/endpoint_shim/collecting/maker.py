@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from commands.language import wire
 from commands.language.host.package import DataPointRow
 from commands.language.items import Into, Note, Progress, Taken
 from commands.language.names import from_text
@@ -22,6 +23,7 @@ from endpoint_shim.identity import make_request
 from endpoint_shim.linux.collecting import LinuxSide
 from endpoint_shim.linux.files import LinuxFiles
 from endpoint_shim.linux.programs import LinuxPrograms
+from endpoint_shim.policy import Policy
 from tests.endpoint_shim.linux.open_policy import OpenPolicy
 
 
@@ -71,6 +73,7 @@ class Maker:
     folder: Path
     group: Group
     off_limits: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
 
     async def make(
         self, recipe: str, only: Sequence[str] = (), most: int = 1 << 30, broker_ms: int = 0
@@ -82,10 +85,11 @@ class Maker:
         found = parse(recipe.encode())
         recipes = Recipes(list(found.points), {k: list(v) for k, v in found.versions.items()})
         at = from_text(str(session))
+        policy = Policy(wire.Policy(deny=dict.fromkeys(self.denied, 1)), "web-01")
         side = LinuxSide(
             LinuxFiles(at, OpenPolicy(*self.off_limits)), LinuxPrograms(at, self.group)
         )
-        maker = PackageMaker("web-01", key, session, side, recipes, Clock.read(broker_ms))
+        maker = PackageMaker(policy, key, session, side, recipes, Clock.read(broker_ms))
         package = Package()
         data: list[bytes] = []
         async for item in maker.collected(only, most):

@@ -243,3 +243,17 @@ async def test_lists_are_csv_and_exact(maker: Maker) -> None:
     (mine,) = (one for one in lines if one["pid"] == os.getpid())
     assert mine["path"] == os.path.realpath(sys.executable)
     assert f",{os.getpid()}," in package.read("P/Processes.csv").decode()
+
+
+async def test_what_the_device_denies_to_a_word_is_not_taken_by_this_one(maker: Maker) -> None:
+    maker.denied = ("getfile", "processes")
+    recipe = """
+points:
+  - {folder: A, copy: [/etc/hostname], into: .}
+  - {folder: A, file: p.csv, rows: processes}
+  - {folder: A, file: c.csv, rows: connections}
+"""
+    package = await maker.make(recipe)
+    states = {str(row.file): row.status for row in package.rows}
+    assert states == {".": "refused", "p.csv": "refused", "c.csv": "done", "c.json": "done"}
+    assert any("getfile on web-01 by its own policy" in note for note in package.notes)
