@@ -188,6 +188,14 @@ class Center:
             return f"{device.name} is offline{since(device)}"
         return ""
 
+    def runs_before(self, action: Action) -> Action | None:
+        """What its device runs now, where it waits for the end of that."""
+        if action.state != "Pending" or action.word in WHAT:
+            return None
+        others = self.ledger.opened(action.device)
+        running = (a for a in others if a.state == "InProgress" and a.word not in WHAT)
+        return next(running, None)
+
     # Time.
     def _watch(self, action: Action) -> None:
         if action.expires_ms is not None:

@@ -72,9 +72,13 @@ class Containment:
         what, on = WHAT[action.word], action.word in ("isolate", "restrict")
         before = self._ledger.wish(action.device, what)
         device = self._broker.inventory.by_id(action.device)
+        denied = _denied(device, what, str(value.get("scope", "none")), on)
+        if on and before.on and before.answered == "done" and not denied:
+            # A time to live or a token may have ended it where no word came through.
+            denied = device is None or device.line is None or not await device.line.lives()
         asked = desired.ask(
             before, action.id, value, on=on, by=action.person,
-            denied=_denied(device, what, str(value.get("scope", "none")), on),
+            denied=denied,
             above=_highest(device, what),
         )  # fmt: skip
         over = [
@@ -311,7 +315,9 @@ def _denied(device: Device | None, what: What, scope: str, on: bool) -> bool:
         return isolation is not None and settled and isolation.scope != scope
     restriction = device.restriction
     settled = restriction is not None and restriction.stage != "converging"
-    return restriction is not None and settled and restriction.on != on
+    if restriction is None or not settled:
+        return False
+    return restriction.on != on or (on and restriction.broken)
 
 
 def _highest(device: Device | None, what: What) -> int:

@@ -81,13 +81,16 @@ class DeskActions:
     async def _followed(self, action: Action) -> AsyncIterator[Item]:
         """What it gives while it runs, then what became of it; or what it waits for."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began, told = loop.time(), False
         try:
             while action.open:
                 changed = self._center.ledger.changed(action.id)
                 if action.state == "Pending" and (waits := self._center.waits_for(action)):
                     yield Note(self._pending(action, waits))
                     return
+                if not told and (first := self._center.runs_before(action)):
+                    told = True
+                    yield Note(f"{action.label} begins after {first.label}, {first.word}")
                 job = self._center.queue.job(action.id)
                 if job is not None:
                     async for item in _shown(job):
@@ -149,7 +152,7 @@ class DeskActions:
     ) -> AsyncIterator[ActionRow]:  # fmt: skip
         only = None
         if device is not None:
-            only = self._session.sessions.visible_device(self._session.person, device).id
+            only = self._session.sessions.known_device(self._session.person, device).id
         since_ms = 0 if hours is None else now_ms() - int(hours * 3_600_000)
         asked = (person or "").lower(), (word or "").lower(), (state or "").lower()
         before = 1 << 62
@@ -165,7 +168,7 @@ class DeskActions:
         return self._row(await self._found(action))
 
     def timeline(self, device: str, hours: float | None) -> AsyncIterator[TimelineRow]:
-        found = self._session.sessions.visible_device(self._session.person, device)
+        found = self._session.sessions.known_device(self._session.person, device)
         return timeline(self._broker, found, hours)
 
     # Answering.

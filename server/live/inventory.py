@@ -90,6 +90,10 @@ class Inventory:
         device = self._by_name.get(name.lower())
         return None if device is None or device.revoked else device
 
+    def last_named(self, name: str) -> Device | None:
+        """The last device of that name, revoked or not."""
+        return self._by_name.get(name.lower())
+
     def by_id(self, device_id: str) -> Device | None:
         return self._by_id.get(device_id)
 

@@ -101,6 +101,13 @@ class Sessions:
             raise Unreachable(unseen(visible(name)[:64]).sentence)
         return device
 
+    def known_device(self, person: str, name: str) -> Device:
+        """As `visible_device`; a revoked one too, whose name no other has: it has a past."""
+        device = self.broker.inventory.last_named(name)
+        if device is None or not may_see(self.broker.access.rules, person, device.ref):
+            return self.visible_device(person, name)
+        return device
+
     def seen_by(self, person: str) -> list[Device]:
         """Every device that the person may see, by name."""
         rules, every = self.broker.access.rules, self.broker.inventory.all()
@@ -371,7 +378,8 @@ class Sessions:
     def _tell_others(self, session: Session, what: str) -> None:
         device = session.device
         for other in self.live.values() if device is not None else ():
-            if device is not None and other.device is device:
+            own = session.responder.door == "queue" and other.person == session.person
+            if device is not None and other.device is device and not own:
                 other.notify(f"{session.id} of {session.person} on {device.name} {what}")
 
     def clock(self) -> str:

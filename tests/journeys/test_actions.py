@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.xdist_group("clamd"),
 ]
 
-DEVICE, AWAY, BOTH, HELD = "act-01", "act-02", "act-03", "act-04"
+DEVICE, AWAY, BOTH, HELD, GONE = "act-01", "act-02", "act-03", "act-04", "act-05"
 RULES = """\
   - {{name: careful, people: [alice], role: advanced, devices: [act-03],
      second_person: [scan, isolate], rights: {{approve: allow}}}}
@@ -246,6 +246,17 @@ def test_an_action_of_a_device_that_one_may_not_see_does_not_exist(house: House)
     status, said = asked(house, "actions show A999999")
     assert status == 1
     assert "no action A999999 that you may see" in said
+
+
+def test_what_was_asked_of_a_device_outlives_it(house: House) -> None:
+    house.enrol(GONE)
+    asked(house, f"on {GONE} scan -comment 'INC-9 gone'")
+    assert house.admin(f"revoke {GONE}")[0] == 0
+    assert actions(house, f"-device {GONE}")[0]["comment"] == "INC-9 gone"
+    status, said = asked(house, f"timeline {GONE}")
+    assert (status, "scan Pending" in said) == (0, True), said
+    status, said = asked(house, f"on {GONE} scan -comment again")
+    assert status == 4, said
 
 
 def test_what_nobody_answers_and_no_device_takes_ends_by_itself(tmp_path: Path) -> None:

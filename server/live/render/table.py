@@ -1,6 +1,7 @@
 """A table that streams: rows are held until the widths are known, then each passes at once."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from commands.language.columns import Field, fields
 from commands.language.items import Row
@@ -86,12 +87,14 @@ class Table:
         return text
 
     def _line(self, cells: list[str], layout: Layout) -> str:
-        if layout.elastic is not None:
-            room = layout.widths[layout.shown.index(layout.elastic)]
-            text = cut(cells[layout.elastic], room)
-            if text != cells[layout.elastic]:
-                cells[layout.elastic] = text
-                name = self._fields[layout.elastic].name
+        elastic = layout.elastic
+        if elastic is not None:
+            layout = _pressed(cells, layout)
+            room = layout.widths[layout.shown.index(elastic)]
+            text = cut(cells[elastic], room) if room else ""
+            if text != cells[elastic]:
+                cells[elastic] = text
+                name = self._fields[elastic].name
                 if name not in self.cut:
                     self.cut.append(name)
         return self._aligned(cells, layout) + "\n"
@@ -102,3 +105,13 @@ class Table:
             for i, columns in zip(layout.shown, layout.widths, strict=True)
         ]
         return (" " * GAP).join(parts).rstrip(" ")
+
+
+def _pressed(cells: list[str], layout: Layout) -> Layout:
+    """With less for the elastic column where a row that came later is wider than its columns."""
+    pairs = list(zip(layout.shown, layout.widths, strict=True))
+    over = sum(max(0, width(cells[i]) - wide) for i, wide in pairs if i != layout.elastic)
+    if not over:
+        return layout
+    widths = [max(0, wide - over) if i == layout.elastic else wide for i, wide in pairs]
+    return replace(layout, widths=tuple(widths))

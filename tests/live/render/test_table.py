@@ -24,6 +24,19 @@ def test_a_later_row_with_a_longer_path_is_whole() -> None:
     assert "/a/much/longer/path" in table.add(file("/a/much/longer/path"))
 
 
+def test_a_later_row_that_is_wider_takes_the_room_of_the_text_that_is_cut() -> None:
+    table = Table(TERMINAL)
+    table.add(RUNDLL.__class__(name=Name("a"), pid=1, command_line=Name("x" * 100)))
+    table.fix()
+
+    def later(name: str) -> str:
+        return table.add(RUNDLL.__class__(name=Name(name), pid=7, command_line=Name("x" * 100)))
+
+    line = later("a-longer-name")
+    assert "a-longer-name" in line and "xxx…" in line and len(line.rstrip()) <= TERMINAL.width
+    assert "x" not in later("y" * 200)  # the identity is never cut, whatever is left
+
+
 def test_much_text_is_not_held_for_two_hundred_rows() -> None:
     table = Table(TERMINAL)
     assert table.add(file("/" + "x" * HELD_CHARACTERS)) and not table.holding
