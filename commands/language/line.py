@@ -54,6 +54,8 @@ class Options:
     digest: str | None = None
     stage: str | None = None
     stop: str | None = None
+    follow: bool = True
+    """Never typed: a scan on many devices is asked of each, and not waited for."""
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ async def _on_several(
         station.broker.radius.check_several(
             station.responder.person, spec, devices, explicit=selector.explicit
         )
-    inner = await _prepared(station, inner)
+    inner = await _prepared(station, inner, devices)
     if inner.command.alters():
         inner = await _asked(station, inner, devices)
     else:
@@ -130,9 +130,15 @@ def _check_number(selector: Selector, options: Options, devices: list[Device]) -
         )
 
 
-async def _prepared(station: "Station", inner: TypedLine) -> TypedLine:
+def _allowed(station: "Station", inner: TypedLine, devices: list[Device]) -> bool:
+    """Whether the rules give the word on any of them: who may not type it learns nothing by it."""
+    decide, spec = station.broker.sessions.decide, inner.command.spec
+    return any(decide(station.here, spec, device).error is None for device in devices)
+
+
+async def _prepared(station: "Station", inner: TypedLine, devices: list[Device]) -> TypedLine:
     """Names made definite once: all devices run the same version, however long it takes."""
-    if inner.command.spec.bound:
+    if inner.command.spec.bound or not _allowed(station, inner, devices):
         return inner
     return dataclasses.replace(inner, command=await inner.command.prepare(station.desk))
 
@@ -161,11 +167,16 @@ async def _asked(station: "Station", inner: TypedLine, devices: list[Device]) ->
         inner = _with(inner, comment=comment)
     else:
         inner = await _commented(station, inner, devices)
-    question = None if options.yes else await inner.command.question(station.desk)
+    question = None
+    if not options.yes and _allowed(station, inner, devices):
+        asked = of_device(inner, "each") if inner.command.spec.bound else inner
+        question = await asked.command.question(station.here.desk(inner.options))
     if question is not None and not station.asks:
         raise question
     if station.asks:
-        station.say(_plan(inner, devices, question.question if question is not None else ""))
+        station.say(_plan(inner, devices, told=question is not None))
+        if question is not None:
+            station.say(question.question)
     if options.devices is None and not options.yes:
         ask = f"Type the number of devices to {word} {'it' if len(devices) == 1 else 'them'}"
         if not await station.answer(f"{ask} (Enter: no): ", str(len(devices))):
@@ -173,7 +184,7 @@ async def _asked(station: "Station", inner: TypedLine, devices: list[Device]) ->
     return _with(inner, yes=True)
 
 
-def _plan(inner: TypedLine, devices: list[Device], more: str) -> str:
+def _plan(inner: TypedLine, devices: list[Device], *, told: bool) -> str:
     names = " ".join(device.name for device in devices[:MOST_SHOWN])
     left = len(devices) - MOST_SHOWN
     if left > 0:
@@ -181,8 +192,7 @@ def _plan(inner: TypedLine, devices: list[Device], more: str) -> str:
     offline = sum(not device.online for device in devices)
     parts = [f"{visible(inner.text)} on {_many(devices)}: {names}"]
     parts += [f"{offline:,} of them offline"] if offline else []
-    parts += [more] if more else []
-    if inner.options.comment and inner.options.comment not in inner.text:
+    if inner.options.comment and not told and inner.options.comment not in inner.text:
         parts.append(f"comment: {visible(inner.options.comment)}")
     return "; ".join(parts)
 

@@ -75,6 +75,9 @@ class Several:
         limits = station.broker.config.limits
         pace = self._turn_of if typed.command.spec.changes else None
         self._fan = FanOut(self._names, self._one, limits.devices_at_once, how, pace)
+        # However many lines a person has running: so many sessions of his at once.
+        turns, person = station.broker.sessions.turns, station.responder.person
+        self._turns = turns.setdefault(person, asyncio.Semaphore(max(limits.devices_at_once, 1)))
         self._page = station.pager(typed.options)
         self._wanted = True
         self._held = NOTHING
@@ -141,8 +144,15 @@ class Several:
         if typed.command.spec.bound:
             desk = station.desk_session
             assert desk is not None
-            await self._run(desk, device, of_device(typed, device))
+            options = dataclasses.replace(typed.options, follow=False)
+            bound = dataclasses.replace(of_device(typed, device), options=options)
+            await self._run(desk, device, bound)
             return
+        async with self._turns:
+            await self._in_session(device)
+
+    async def _in_session(self, device: str) -> None:
+        station, typed = self._station, self._typed
         part_of = f"{self._here.id}#{self._number}"
         responder = dataclasses.replace(station.responder, of=part_of)
         session = await station.opened(device, typed.options.comment, responder)
@@ -229,6 +239,7 @@ class Several:
         loop, drawn = asyncio.get_running_loop(), self._began + DRAW_AFTER - DRAW_EVERY
         while True:
             await asyncio.sleep(TICK_S)
+            self._here.touch()
             await self._put(self._renderer.tick())
             now = loop.time()
             if now >= drawn + DRAW_EVERY and not self._turn.locked():

@@ -24,7 +24,9 @@ class BrokerDesk:
     def __init__(self, broker: "Rooms", session: "Session", options: Options, number: int) -> None:
         self._session, self._options = session, options
         self.person = session.person
-        self.actions = DeskActions(broker, session, self.comment, f"{session.id}#{number}")
+        self.actions = DeskActions(
+            broker, session, self.comment, f"{session.id}#{number}", follow=options.follow
+        )
         self.devices = DeskDevices(broker, session)
         self.jobs = DeskJobs(session)
         self.library = DeskLibrary(broker, session)

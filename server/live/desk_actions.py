@@ -41,8 +41,10 @@ ANSWER_S = 60.0
 class DeskActions:
     """Implements `commands.language.desk.actions.Actions`."""
 
-    def __init__(self, broker: "Rooms", session: "Session", comment: str, where: str) -> None:
-        self._broker, self._session = broker, session
+    def __init__(
+        self, broker: "Rooms", session: "Session", comment: str, where: str, *, follow: bool
+    ) -> None:
+        self._broker, self._session, self._follow = broker, session, follow
         self._center = broker.actions
         self._comment, self._where = comment, where
 
@@ -91,6 +93,9 @@ class DeskActions:
                 if not told and (first := self._center.runs_before(action)):
                     told = True
                     yield Note(f"{action.label} begins after {first.label}, {first.word}")
+                if not self._follow and action.word not in WHAT:
+                    yield Note(f"{action.label} asked: {visible(action.text)}; actions shows it")
+                    return
                 job = self._center.queue.job(action.id)
                 if job is not None:
                     async for item in _shown(job):

@@ -74,6 +74,9 @@ class FanOut:
             self.running.add(device)
             try:
                 outcome = self.outcomes[device] = await self._one(device)
+            except asyncio.CancelledError:
+                self.outcomes[device] = "stopped"
+                raise
             finally:
                 self.running.discard(device)
             if outcome == "unreachable":

@@ -48,6 +48,8 @@ class Sessions:
         self.limits = broker.config.limits
         self.streams = Streams(self.limits.stream_dial_s, self.limits.stream_away_s)
         self.live: dict[str, Session] = {}
+        self.turns: dict[str, asyncio.Semaphore] = {}
+        """Person -> the sessions that all lines of his over several devices may have at once."""
         self._unanswered: dict[str, deque[str]] = {}
         """Device -> sessions whose End it has not confirmed, the newest. What is older ends there
         as well: Welcome names those that live."""

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -266,6 +267,33 @@ def test_all_devices_run_the_version_that_was_named_first(house: House) -> None:
     house.run("library add twice.sh", stdin=b"#!/bin/sh\necho three\n")
     ran = house.run("on web-01,web-02 run twice.sh -devices 2")
     assert ran.status == 3 and "changed since you last ran it" in ran.err
+
+
+def test_who_may_not_run_a_script_learns_nothing_of_the_library(house: House) -> None:
+    for script in ("fine.sh", "no-such.sh"):
+        ran = house.run(f"on web-* run {script} -devices 3", host="fireline-basic")
+        assert ran.status == 1
+        lines = ran.err.splitlines()
+        assert len(lines) == 3 and all("needs advanced, you are basic" in line for line in lines)
+        assert "no-such" not in ran.err
+
+
+def test_at_a_terminal_an_action_on_several_says_what_will_happen(house: House) -> None:
+    with Screen(house.ssh("", "-tt")[:-1], columns=100, rows=40) as s:
+        s.until(r"^fireline>$")
+        s.enter("on db-* isolate")
+        s.until(r"^Comment for isolate on 1 device \(empty: nothing happens\):$")
+        s.enter("INC-9")
+        s.until(r"^isolate on 1 device: db-01; 1 of them offline$")
+        s.until(r"^isolate -type full on each: nothing passes but this broker and DHCP; its")
+        s.until(r"^Type the number of devices to isolate it \(Enter: no\):$")
+        assert re.search(r"comment:\sINC-9\n", s.text)
+        s.enter("")
+        s.until(r"^refused: isolate on 1 device was not answered with their number")
+        s.type("\x04")
+        s.status()
+    states = [row["state"] for row in json.loads(house.run("actions -output json").out)]
+    assert "Pending" not in states
 
 
 def test_who_may_only_look_is_refused_device_by_device(house: House) -> None:
