@@ -7,6 +7,7 @@ import pytest
 
 from tests.doors.rig import Rig, start_device
 from tests.journeys.field import ARGUMENTS, DEVICE, Field
+from tests.journeys.ranges import Range, up
 from tests.journeys.rig import House
 
 
@@ -38,3 +39,10 @@ def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Field]:
         field = Field(house)
         field.add("args.py", ARGUMENTS)
         yield field
+
+
+@pytest.fixture(scope="session")
+def range_device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Range]:
+    """One for all that need it; each leaves it as it was, open and unrestricted."""
+    with up(tmp_path_factory.mktemp("range") / "state") as made:
+        yield made

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import psutil
 import pytest
 
 from tests.endpoint_shim.linux.restricted import PLACE, Box
+from tests.journeys.ranges import Range
 from tests.journeys.rig import until
 
 pytestmark = [
@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.xdist_group("range"),
 ]
-RANGE = (sys.executable, "-I", "-m", "server.operator.demo_range")
 ENFORCER = "endpoint_shim.linux.enforcer"
 PROMPT_S = 10.0
 """Much more than a start takes, and much less than whoever waits for a lost server does."""
@@ -31,20 +30,11 @@ DAEMON = "n=0; while :; do n=$((n+1)); /usr/bin/echo $n > /run/beat; /usr/bin/sl
 class Restricted:
     """The range's device, restricted by a typed word."""
 
-    def __init__(self, state: Path) -> None:
-        self._state = state
-        started = json.loads((state / "running.json").read_text())
-        self._unshare = psutil.Process(max(one["pid"] for one in started))
-        self.first = self._unshare.children()[0]
-
-    def ran(self, line: str) -> "subprocess.CompletedProcess[str]":
-        argv = ["ssh", "-F", str(self._state / "ssh_config"), "fireline", line]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-
-    def ask(self, line: str) -> str:
-        ran = self.ran(line)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout + ran.stderr
+    def __init__(self, made: Range) -> None:
+        self.ask = made.ask
+        started = json.loads((made.state / "running.json").read_text())
+        # `unshare`, which was started last, has the device's first process as its child.
+        self.first = psutil.Process(started[-1]["pid"]).children()[0]
 
     def inside(self, *argv: str) -> "subprocess.Popen[str]":
         words = ["nsenter", "--target", str(self.first.pid), "--mount", "--pid", *argv]
@@ -67,14 +57,9 @@ class Restricted:
         return None
 
 
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restricted]:
-    state = tmp_path_factory.mktemp("k26") / "state"
-    subprocess.run([*RANGE, "up", "--state", str(state)], check=True, timeout=60)
-    try:
-        yield Restricted(state)
-    finally:
-        subprocess.run([*RANGE, "down", "--state", str(state)], check=True, timeout=60)
+@pytest.fixture
+def here(range_device: Range) -> Restricted:
+    return Restricted(range_device)
 
 
 @pytest.fixture
