@@ -59,7 +59,8 @@ def login_lines(
     ]
     lines += [_waiting(s, now) for s in sessions if s.person == responder.person and s.detached]
     lines += [visible(text) for text in interrupted]
-    seen = [device for device in devices if may_see(rules, responder.person, device.ref)]
+    person = responder.person
+    seen = [d for d in devices if not d.revoked and may_see(rules, person, d.ref)]
     return _lines(lines, style) + _devices(seen, sessions, style, queued)
 
 

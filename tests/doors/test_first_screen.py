@@ -44,6 +44,12 @@ def test_what_may_not_be_seen_is_not_told(rules: Rules) -> None:
     assert "no device that you may see" in lines(rules, "bob", devices)
 
 
+def test_a_revoked_device_is_none(rules: Rules) -> None:
+    assert "1 device;" in lines(rules, "alice", [Device("1", "web-01")])
+    revoked = [Device("1", "web-01", revoked=True)]
+    assert "no device that you may see" in lines(rules, "alice", revoked)
+
+
 def test_a_devices_words_are_visible_text(rules: Rules) -> None:
     facts = wire.Facts(platform="linux", system="\x1b]0;evil\x07\u202eLinux")
     shown = lines(rules, "alice", [Device("1", "web-01", facts=facts)])
