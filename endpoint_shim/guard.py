@@ -114,7 +114,7 @@ class Guard:
                     self._moved.clear()
             if now - kept_at > KEEP_S:
                 kept_at = now
-                self._record.save()
+                await self._step(self._keep())
             if guard_state.is_needed(settings.state):
                 needed_at = now
             elif now - needed_at > IDLE_S:
@@ -123,6 +123,11 @@ class Guard:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TURN_S):
                     await self._woken.wait()
+
+    async def _keep(self) -> None:
+        """The time that is left, and the clock."""
+        assert self._record is not None
+        self._record.save()
 
     async def _restrict(self, state: Path, restriction: Restriction) -> None:
         """The same for the restriction; what it began is waited for."""
@@ -144,7 +149,9 @@ class Guard:
         except (FirelineError, OSError) as error:
             if self._record.saw("unguarded", f"the guard could not do its work: {error}"):
                 log.error("%s", error)
-                self._record.say()
+                with contextlib.suppress(OSError):  # it may be that the disk is full
+                    self._record.save()
+                self._record.tell()
 
     def _message(self, data: bytes) -> None:
         match to_guard.decode(data):

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
-from commands.language.wire_contain import Contained, Seen, Want
+from commands.language.wire_contain import Contained, Isolated, Restricted, Seen, Want
 from endpoint_shim import guard_state
 from endpoint_shim.children import Child, start_guard
 from endpoint_shim.guard_pipe import Guarding, Line, Said, Told, from_guard
@@ -40,9 +41,31 @@ class GuardProcess:
 
     def want(self, message: Want) -> None:
         """Keeps a further wish, and has the guard see to it."""
-        guard_state.want(self._state, message)
+        try:
+            guard_state.want(self._state, message)
+        except OSError as error:
+            log.error("what the broker wants could not be kept: %s", error)
+            self._refuse(message, f"it could not be kept on the device: {error.strerror}")
+            return
         self._send(message)
         self.needed()
+
+    def _refuse(self, message: Want, why: str) -> None:
+        """What is not durable has no effect, and the broker hears why."""
+        now = guard_state.contained(self._state) or Contained()
+        isolation, restriction = message.isolation, message.restriction
+        before, held = now.isolation, now.restriction
+        if isolation is not None and (before is None or before.generation < isolation.generation):
+            before = before or Isolated(generation=0)
+            now.isolation = replace(
+                before, generation=isolation.generation, stage="failed", error=why
+            )
+        if restriction is not None and (held is None or held.generation < restriction.generation):
+            held = held or Restricted(generation=0)
+            now.restriction = replace(
+                held, generation=restriction.generation, stage="failed", error=why
+            )
+        self._tell(now)
 
     def needed(self) -> None:
         """Starts it where there is anything for it to do."""
@@ -106,7 +129,7 @@ class GuardProcess:
 
     def _pass_on(self) -> None:
         assert self._said is not None
-        if self._tell(msgspec.structs.replace(self._said.contained, seen=self._seen)):
+        if self._tell(replace(self._said.contained, seen=self._seen)):
             self._seen = ()
             self._send(Told(number=self._said.number))
 

@@ -113,6 +113,10 @@ class Record:
     def say(self) -> None:
         """Kept, and then told."""
         self.save()
+        self.tell()
+
+    def tell(self) -> None:
+        """Told as it is in memory."""
         self._on_say()
 
     def saw(self, kind: SeenKind, text: str) -> bool:

@@ -260,11 +260,14 @@ class Isolation:
                 await self._remove()
             else:
                 await self._enforce()
-        except FirelineError as error:
+        except (FirelineError, OSError) as error:
             if str(error) not in why:
                 why = f"{why}; and what was before is not back yet: {error}"
             self._plan_changed = self._kept.force is not None
-        self._state("failed", generation, error=why[:LONGEST_ERROR])
+        try:
+            self._state("failed", generation, error=why[:LONGEST_ERROR])
+        except OSError:  # a full disk; that it failed is told all the same
+            self._record.tell()
 
     async def _over(self, by: Literal["ttl", "token"]) -> None:
         """Ended on the device's own account; what is wanted stays answered."""

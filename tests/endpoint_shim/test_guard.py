@@ -1,21 +1,22 @@
 """The guard as a process: it isolates, proves, mends, counts down, and comes back."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from commands.language.release_token import Release, said, written
-from commands.language.wire_contain import Allowance
-from endpoint_shim import guard_state
+from commands.language.wire_contain import Allowance, Isolate, Want
+from endpoint_shim import durable, guard_state
 from tests.endpoint_shim.door import Door
 from tests.endpoint_shim.linux.guarded import ATTACKER, DEVICE, MOVED, Guarded, guarded
-from tests.endpoint_shim.linux.nets import PROGRAMS, ROOT
+from tests.endpoint_shim.linux.nets import PROGRAMS, ROOT, run
 from tests.endpoint_shim.waiting import until
 
 pytestmark = [PROGRAMS, ROOT]
@@ -295,3 +296,56 @@ async def test_a_system_that_was_not_isolated_starts_open(device: Guarded) -> No
     await device.stop()
     assert endpoint(device, "contain").stdout == "web-01 is not isolated\n"
     assert TABLE not in device.rules()
+
+
+@contextlib.contextmanager
+def small_disk(device: Guarded) -> Iterator[None]:
+    """The state folder on a disk of its own; before the guard starts, which has its own mounts."""
+    files = {one.name: one.read_bytes() for one in device.state.iterdir() if one.is_file()}
+    run("mount", "-t", "tmpfs", "-o", "size=128k,mode=700", "none", str(device.state))
+    try:
+        for name, data in files.items():
+            durable.save(device.state / name, data)
+        yield
+    finally:
+        run("umount", "--lazy", str(device.state))
+
+
+def fill(device: Guarded) -> None:
+    """To its last byte."""
+    with contextlib.suppress(OSError), (device.state / "filler").open("wb", 0) as filler:
+        while True:
+            filler.write(b"x" * 4096)
+
+
+@pytest.mark.needs("mount")
+async def test_on_a_full_disk_nothing_is_in_force_that_could_not_be_kept(
+    both: tuple[Guarded, Door],
+) -> None:
+    device, _ = both
+    guard_state.want(device.state, Want(isolation=Isolate(generation=1, scope="full")))
+    device.generation = 1
+    with small_disk(device):
+        fill(device)
+        await device.start()
+        now = await device.settled()
+        assert (now.stage, now.scope) == ("failed", "none") and "No space left" in now.error
+        assert TABLE not in device.rules()
+        await device.stop()
+
+
+@pytest.mark.needs("mount")
+async def test_a_disk_that_fills_while_isolated_does_not_open_it(
+    both: tuple[Guarded, Door],
+) -> None:
+    device, _ = both
+    with small_disk(device):
+        await device.start()
+        device.isolate()
+        await device.settled()
+        fill(device)
+        for _ in range(2):
+            device.device.run("nft", "flush", "ruleset")
+            await until(lambda: TABLE in device.rules(), 10.0)
+        assert "No space left" in (await device.saw("unguarded")).text
+        await device.stop()

@@ -14,6 +14,7 @@ import pytest
 
 from commands.language import wire
 from commands.language.wire_contain import Isolate, Isolated, Seen
+from endpoint_shim.guard_process import GuardProcess
 from tests.endpoint_shim.door import Door, Peer
 from tests.endpoint_shim.linux.guarded import ATTACKER, Guarded, guarded
 from tests.endpoint_shim.linux.nets import PROGRAMS, ROOT
@@ -162,3 +163,19 @@ async def test_what_happened_is_told_once(both: tuple[Guarded, Door]) -> None:
         assert said.seen == ()
     finally:
         await ended(process)
+
+
+async def test_a_wish_that_cannot_be_kept_is_refused_and_has_no_effect(tmp_path: Path) -> None:
+    told: list[wire.Contained] = []
+
+    def tell(now: wire.Contained) -> bool:
+        told.append(now)
+        return True
+
+    guard = GuardProcess(tmp_path / "gone", tell)
+    guard.want(full(3))
+    (now,) = told
+    assert now.isolation is not None and now.restriction is None
+    assert (now.isolation.generation, now.isolation.stage) == (3, "failed")
+    assert "could not be kept on the device: No such file" in now.isolation.error
+    await guard.stop()
