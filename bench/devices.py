@@ -1,8 +1,10 @@
 """Many devices with real TLS lines: what each costs the broker idle, and when it comes back."""
 
 import asyncio
+import contextlib
 import json
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -22,25 +24,11 @@ A_CORE = 500.0
 def many(folder: Path, quick: bool) -> list[Row]:
     """One command on all of them, each with a stream of its own: beside their handshakes alone."""
     count, rounds = (200, 2) if quick else (1000, 3)
-    limits = {
-        "reserve_bytes": 1 << 20, "lines_per_minute": 100_000, "devices_at_once": AT_ONCE,
-    }  # fmt: skip
-    house = House(folder / "house", limits)
-    house.make()
-    asyncio.run(fleet.make(house.home, folder / "fleet", count))
-    house.start_broker()
-    all_of_them = Fleet(house, folder / "fleet", count)
-    try:
-        all_of_them.start()
-        _until(all_of_them, count)
-        time.sleep(SETTLE_S)
+    with connected(folder, count, {"devices_at_once": AT_ONCE}) as house:
         took = [_on_all(house, count) for _ in range(rounds)]
-        grown = _broker(house).memory_info().rss
+        grown = broker_of(house).memory_info().rss
         took.append(_on_all(house, count))
-        grown = _broker(house).memory_info().rss - grown
-    finally:
-        all_of_them.stop()
-        house.__exit__()
+        grown = broker_of(house).memory_info().rss - grown
     spent, wall = min(took)
     floor = count / A_CORE
     return [
@@ -52,15 +40,34 @@ def many(folder: Path, quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
+@contextlib.contextmanager
+def connected(folder: Path, count: int, limits: Mapping[str, float]) -> Iterator[House]:
+    """A broker with so many devices, all on their lines and quiet."""
+    always: dict[str, float] = {"reserve_bytes": 1 << 20, "lines_per_minute": 100_000}
+    house = House(folder / "house", {**always, **limits})
+    house.make()
+    asyncio.run(fleet.make(house.home, folder / "fleet", count))
+    house.start_broker()
+    all_of_them = Fleet(house, folder / "fleet", count)
+    try:
+        all_of_them.start()
+        _until(all_of_them, count)
+        time.sleep(SETTLE_S)
+        yield house
+    finally:
+        all_of_them.stop()
+        house.__exit__()
+
+
 def _on_all(house: House, count: int) -> tuple[float, float]:
     """The broker's processor time, and the client's own."""
-    spent, began = _cpu(house), time.monotonic()
+    spent, began = cpu(house), time.monotonic()
     ran = house.run("on all processes -output json", limit=WAIT_S)
     took = time.monotonic() - began
     rows = json.loads(ran.out)
     if ran.status != 0 or len({row["device"] for row in rows}) != count:
         raise SystemExit(f"{len(rows):,} rows of {count:,}, status {ran.status}: {ran.err[:500]}")
-    return _cpu(house) - spent, took
+    return cpu(house) - spent, took
 
 
 def devices(folder: Path, quick: bool) -> list[Row]:
@@ -72,17 +79,17 @@ def devices(folder: Path, quick: bool) -> list[Row]:
     house.start_broker()
     many = Fleet(house, folder / "fleet", count)
     try:
-        before = _broker(house).memory_info().rss
+        before = broker_of(house).memory_info().rss
         many.start()
         _until(many, count)
         time.sleep(SETTLE_S)  # what the rush took is given back
-        each = (_broker(house).memory_info().rss - before) / count / KIB
+        each = (broker_of(house).memory_info().rss - before) / count / KIB
         house.kill_broker()
         began = time.monotonic()
         house.start_broker()
-        spent = _cpu(house)
+        spent = cpu(house)
         _until(many, 2 * count)
-        took, spent = time.monotonic() - began, _cpu(house) - spent
+        took, spent = time.monotonic() - began, cpu(house) - spent
     finally:
         many.stop()
         house.__exit__()
@@ -100,13 +107,13 @@ def devices(folder: Path, quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def _broker(house: House) -> psutil.Process:
+def broker_of(house: House) -> psutil.Process:
     assert house.broker is not None
     return psutil.Process(house.broker.pid)
 
 
-def _cpu(house: House) -> float:
-    times = _broker(house).cpu_times()
+def cpu(house: House) -> float:
+    times = broker_of(house).cpu_times()
     return float(times.user + times.system)
 
 

@@ -21,6 +21,7 @@ from bench.echo import echo
 from bench.fireline import Fireline, fireline
 from bench.flood import flood
 from bench.idle import idle
+from bench.isolate_many import isolate_many
 from bench.isolation import isolation
 from bench.mesh import mesh
 from bench.peers import Peers, peers
@@ -83,6 +84,7 @@ FIGURES: dict[str, Figure] = {
     "restrict": lambda _, other, folder, quick: restrict(folder, quick),
     "isolation": lambda _, other, folder, quick: isolation(folder, other, quick),
     "many": lambda ours, other, folder, quick: many(folder, quick),
+    "isolate-many": lambda ours, other, folder, quick: isolate_many(folder, quick),
     "idle": lambda ours, other, folder, quick: idle(ours, quick),
 }
 

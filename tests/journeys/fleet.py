@@ -4,12 +4,14 @@
 
 Each keeps its control line as the supervisor does: dials, says Hello, beats, waits and dials again.
 For a session it dials a stream as a worker does. The one thing that it can do there is `processes`:
-a row of this process, for a thousand lists of this machine would measure this machine.
+a row of this process, for a thousand lists of this machine would measure this machine. What it is
+to be it is at once, in words alone: it has no packet filter.
 `make` enrols them, straight into a store that no broker has open.
 """
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import ssl
 import sys
@@ -20,6 +22,7 @@ from commands.language import items, wire
 from commands.language.errors import Unreachable
 from commands.language.host.processes import ProcessRow
 from commands.language.names import Name
+from commands.language.wire_contain import Contained, Isolated, Want
 from endpoint_shim import VERSION, config, dial, facts, identity
 from endpoint_shim.backoff import Backoff
 from endpoint_shim.line import ControlLine
@@ -76,6 +79,8 @@ class Device:
                 work.add_done_callback(self._working.discard)
             case wire.Close(stream=stream) if stream in self._streams:
                 self._streams[stream].close("it was asked to")
+            case Want():
+                self._say(_contained(message, self._place))
             case wire.End(session=session):
                 for name, of_session in self._streams.items():
                     if name.startswith(f"{session}."):
@@ -107,6 +112,24 @@ def _answer(stream: Stream, order: wire.StreamDown) -> None:
         row = ProcessRow(name=Name("fleet"), pid=os.getpid(), parent_id=os.getppid())
         stream.send_text(items.encode(row))
         stream.send_text(items.encode(items.Done()))
+
+
+def _contained(wish: Want, place: str) -> Contained:
+    if wish.isolation is None or wish.isolation.scope == "none":
+        return Contained(
+            isolation=Isolated(generation=wish.isolation.generation) if wish.isolation else None
+        )
+    table = f"{wish.isolation.scope}: nothing but {place}"
+    digest = hashlib.sha256(table.encode()).hexdigest()
+    return Contained(
+        isolation=Isolated(
+            generation=wish.isolation.generation,
+            scope=wish.isolation.scope,
+            table=table,
+            table_sha256=digest,
+            reached=place,
+        )
+    )
 
 
 async def fleet(folder: Path, place: str, first: int, count: int) -> None:
