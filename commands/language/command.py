@@ -316,8 +316,10 @@ def decode(data: bytes) -> Command:
     Imports the word's own module alone: a worker that starts runs one command, not forty.
     """
     word = msgspec.json.decode(data, type=_Worded).word
-    package = sys.modules["commands"]
-    if any(m.name == word and not m.ispkg for m in pkgutil.iter_modules(package.__path__)):
+    path = sys.modules["commands"].__path__
+    if word not in _words and any(
+        module.name == word and not module.ispkg for module in pkgutil.iter_modules(path)
+    ):
         importlib.import_module(f"commands.{word}")
     if word not in _words:
         raise msgspec.ValidationError(f"there is no word {word[:64]!r}")

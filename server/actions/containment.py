@@ -276,7 +276,9 @@ class Containment:
     async def value(self, command: Command) -> dict[str, object]:
         """The wish in the wire's form, without its generation; NotUnderstood where there is none
         of such a form."""
-        return await asyncio.to_thread(self._value, command)
+        if isinstance(command, Isolate) and command.type == "selective":
+            return await asyncio.to_thread(self._value, command)  # its rules are a file
+        return self._value(command)
 
     def _value(self, command: Command) -> dict[str, object]:
         if not isinstance(command, Isolate):

@@ -36,12 +36,14 @@ class BlastRadius:
         self._store, self._limits = store, limits
         self._day: dict[str, dict[str, _Changed]] = {}
         self._minute: dict[str, dict[str, float]] = {}
+        """Both with the earliest first, by this process's own clock."""
 
     @classmethod
     async def open(cls, store: Store, limits: Limits) -> "BlastRadius":
         """With what the store has of the last day."""
         radius, wall, loop_s = cls(store, limits), _now_ms(), asyncio.get_running_loop().time()
-        for one in await changed_devices.since(store, wall - int(DAY_S * 1000)):
+        held = await changed_devices.since(store, wall - int(DAY_S * 1000))
+        for one in sorted(held, key=lambda changed: changed.at_ms):
             ago_s = max(wall - one.at_ms, 0) / 1000
             changed = _Changed(one.at_ms, loop_s - ago_s)
             radius._day.setdefault(one.person, {})[one.device] = changed
@@ -111,11 +113,13 @@ class BlastRadius:
         minute = self._of_minute(person)
         if device.id in minute or len(minute) < max(self._limits.changed_devices_per_minute, 1):
             return 0.0
-        return min(minute.values()) + MINUTE_S - asyncio.get_running_loop().time() + 0.01
+        return next(iter(minute.values())) + MINUTE_S - asyncio.get_running_loop().time() + 0.01
 
     def _of_day(self, person: str) -> dict[str, _Changed]:
         day = self._day.setdefault(person, {})
         wall, loop_s = _now_ms(), asyncio.get_running_loop().time()
+        if not day or loop_s - next(iter(day.values())).loop_s < DAY_S:
+            return day  # of the earliest one's day there is something left
         for device, one in list(day.items()):
             if wall - one.at_ms >= DAY_S * 1000 and loop_s - one.loop_s >= DAY_S:
                 del day[device]
@@ -124,9 +128,8 @@ class BlastRadius:
     def _of_minute(self, person: str) -> dict[str, float]:
         minute = self._minute.setdefault(person, {})
         now = asyncio.get_running_loop().time()
-        for device, at in list(minute.items()):
-            if now - at >= MINUTE_S:
-                del minute[device]
+        while minute and now - minute[first := next(iter(minute))] >= MINUTE_S:
+            del minute[first]
         return minute
 
 
