@@ -28,11 +28,10 @@ def isolate_many(folder: Path, quick: bool) -> list[Row]:
     with connected(folder, count, raised) as house:
         grown = broker_of(house).memory_info().rss
         for _ in range(rounds):
-            before = cpu(house)
-            took, ended = _on_all(house, "isolate", count)
+            took, used, ended = _on_all(house, "isolate", count)
             whole.append(took)
             each += ended
-            spent.append(cpu(house) - before)
+            spent.append(used)
             _on_all(house, "release", count)
         grown = broker_of(house).memory_info().rss - grown
     a_device, half, most = middle(spent) / count, middle(each), high(each)
@@ -49,12 +48,12 @@ def isolate_many(folder: Path, quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def _on_all(house: House, word: str, count: int) -> tuple[float, list[float]]:
-    """Until the client has its answer; and until each row had ended, by its own time."""
-    began, wall = time.monotonic(), time.time()
+def _on_all(house: House, word: str, count: int) -> tuple[float, float, list[float]]:
+    """Until the client has its answer, the broker's processor till then, and each row's end."""
+    began, wall, before = time.monotonic(), time.time(), cpu(house)
     line = f"on all {word} -devices {count} -yes -comment bench"
     ran = house.run(line, limit=WAIT_S)
-    took = time.monotonic() - began
+    took, used = time.monotonic() - began, cpu(house) - before
     if ran.status != 0:
         raise SystemExit(f"{word} on {count} devices: status {ran.status}: {ran.err[-500:]}")
     listed = house.run("actions -output json", limit=WAIT_S)
@@ -63,4 +62,4 @@ def _on_all(house: House, word: str, count: int) -> tuple[float, list[float]]:
     if len(rows) != count or late:
         raise SystemExit(f"{len(rows)} rows of {count}, {len(late)} of them not succeeded")
     ended = [datetime.fromisoformat(row["ended"]).timestamp() - wall for row in rows]
-    return took, ended
+    return took, used, ended

@@ -23,6 +23,7 @@ from commands.language.errors import (
 )
 from commands.language.items import Note
 from commands.language.line import TypedLine
+from server.actions.desired import WHAT
 from server.audit.device_records import DevicesChosen, DevicesEnded
 from server.audit.records import Body
 from server.doors.border import showing
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 A_RECORD = 500
 """So many devices in each."""
+WISHES_AT_ONCE = 500
+"""Of isolate and its like: they open nothing on a device, and none waits for another's answer."""
 READ_AFTER_S = 0.2
 HELD_S, HELD_BYTES = 0.02, 16 * 1024
 TICK_S = 0.1
@@ -72,12 +75,14 @@ class Several:
         self._renderer = SeveralRenderer(
             command, typed.options, station.style, self._number, self._names
         )
-        limits = station.broker.config.limits
+        most = at_once = max(station.broker.config.limits.devices_at_once, 1)
+        if self._word in WHAT and how.stop is None:
+            at_once = max(at_once, WISHES_AT_ONCE)
         pace = self._turn_of if typed.command.spec.changes else None
-        self._fan = FanOut(self._names, self._one, limits.devices_at_once, how, pace)
+        self._fan = FanOut(self._names, self._one, at_once, how, pace)
         # However many lines a person has running: so many sessions of his at once.
         turns, person = station.broker.sessions.turns, station.responder.person
-        self._turns = turns.setdefault(person, asyncio.Semaphore(max(limits.devices_at_once, 1)))
+        self._turns = turns.setdefault(person, asyncio.Semaphore(most))
         self._page = station.pager(typed.options)
         self._wanted = True
         self._held = NOTHING

@@ -1,6 +1,7 @@
 """A broker under many simulated devices, which are processes of their own."""
 
 import contextlib
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -34,6 +35,15 @@ class Fleet:
         for process in self._processes:
             process.kill()
             process.wait()
+
+    def pause(self) -> None:
+        """They hear everything and say nothing."""
+        for process in self._processes:
+            process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        for process in self._processes:
+            process.send_signal(signal.SIGCONT)
 
     def kill_one(self) -> None:
         """One process of them, and all its devices."""

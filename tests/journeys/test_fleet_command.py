@@ -25,7 +25,9 @@ def devices(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
-    house = House(folder / "house", {"reserve_bytes": 1 << 20, "devices_at_once": 20})
+    limits = {"reserve_bytes": 1 << 20, "devices_at_once": 20}
+    limits |= {"changed_devices_per_day": 1000, "changed_devices_per_minute": 1000}
+    house = House(folder / "house", limits)
     house.make()
     asyncio.run(fleet.make(house.home, folder / "fleet", request.param))
     house.start_broker()
@@ -64,6 +66,27 @@ def test_each_answers_once_and_a_login_meanwhile_does_not_wait(devices: Fleet) -
     assert house.broker_kib() - before < GROWN_KIB
     assert not house.of_kind("violation")
     until("all sessions have ended", lambda: _open(house) == 0)
+
+
+def test_what_all_are_to_be_is_said_to_all_before_the_first_has_answered(devices: Fleet) -> None:
+    house, count = devices.house, devices.count
+
+    def in_state(state: str) -> int:
+        listed = house.run(f"actions -type isolate -state {state} -output json")
+        return len(json.loads(listed.out))
+
+    devices.pause()
+    try:
+        line = f"on all isolate -devices {count} -yes -comment INC-1"
+        client = subprocess.Popen(house.ssh(line), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        at_once = min(count, 500)
+        until("all are asked", lambda: in_state("inprogress") == at_once, 60)
+    finally:
+        devices.go_on()
+    _, err = client.communicate(timeout=300)
+    assert client.returncode == 0, err
+    assert in_state("succeeded") == count
+    assert err.count(b"broker reached anew") == count
 
 
 def test_devices_that_die_under_it_are_told_and_the_rest_answers(devices: Fleet) -> None:
