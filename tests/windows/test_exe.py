@@ -106,6 +106,12 @@ def test_it_is_isolated_and_released_by_its_own_guard(online: Live) -> None:
     assert ran.status == 0, ran.out + ran.err
 
 
+def test_it_collects_by_its_own_recipe_and_signs(online: Live) -> None:
+    ran = online.on("collect -only 'Services,Installed programs' -comment INC-7")
+    assert ran.status == 0 and "succeeded" in ran.err, ran.out + ran.err
+    assert "Services.csv" in ran.out and "InstalledPrograms.csv" in ran.out
+
+
 def test_its_folder_is_closed_to_every_word(online: Live, exe: Path, windows: Rig) -> None:
     ran = online.on(f'cat "{windows.path(exe)}"')
     assert ran.status != 0 and "the shim's own" in ran.err
