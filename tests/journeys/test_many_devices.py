@@ -80,6 +80,14 @@ def test_csv_has_its_titles_once_and_no_row_gives_titles_and_brackets(house: Hou
     assert house.run("on web-* processes -name no-such -output json").out == "[\n]\n"
 
 
+def test_a_list_has_the_device_of_each_record_first(house: House) -> None:
+    ran = house.run("on web-01,web-02 processes -pid 1 -output list")
+    assert ran.status == 0
+    records = ran.out.split("\n\n")
+    firsts = sorted(record.split("\n")[0].split() for record in records)
+    assert firsts == [["device", "web-01"], ["device", "web-02"]]
+
+
 def test_text_has_its_device_before_each_line_and_stderr_stays_apart(house: House) -> None:
     ran = house.run("on web-*,!web-03 run fine.sh -devices 2")
     assert ran.status == 0
