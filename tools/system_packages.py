@@ -49,7 +49,7 @@ GROUPS: dict[str, tuple[Program, ...]] = {
         Program("ip", "iproute2", "test hosts in network namespaces"),
         Program("ping", "iputils-ping", "isolated devices"),
         Program("faketime", "faketime", "devices with a wrong clock"),
-        Program("nft", "nftables", "cut connections"),
+        Program("nft", "nftables", "isolation; cut connections"),
         Program("openssl", "openssl", "wrong certificates at the device door"),
         Program("unshare", "util-linux", "mounts of a test's own"),
         Program("systemd-analyze", "systemd", "the unit of the shim as a service"),
