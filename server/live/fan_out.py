@@ -6,8 +6,8 @@ last where there is a choice, and make room for another one in their stage.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, get_args
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Literal, get_args
 
 from server.live.staging import Staging
 
@@ -25,7 +25,7 @@ class FanOut:
         one: Callable[[str], Awaitable[Outcome]],
         at_once: int,
         staging: Staging,
-        pace: Callable[[str], Awaitable[None]] | None = None,
+        pace: Callable[[str], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.outcomes: dict[str, Outcome] = {}
         self.running: set[str] = set()
@@ -34,6 +34,7 @@ class FanOut:
         self._devices, self._one, self._pace = devices, one, pace
         self._at_once, self._staging = max(at_once, 1), staging
         self._waiting = deque(devices)
+        self._stopping = asyncio.Event()
         self._room = 0
         """How many more the stage takes."""
 
@@ -49,6 +50,7 @@ class FanOut:
     def stop(self, why: str) -> None:
         """Nothing more is begun; what runs goes on."""
         self.stopped_by = self.stopped_by or why
+        self._stopping.set()
 
     async def run(self) -> None:
         """Until all are done that are begun. Cancelled, it cancels what runs, and waits for it."""
@@ -67,7 +69,7 @@ class FanOut:
             device = self._waiting.popleft()
             self._room -= 1
             if self._pace is not None:
-                await self._pace(device)
+                await self._paced(self._pace(device))
             if self.stopped_by:
                 self._waiting.appendleft(device)
                 return
@@ -82,6 +84,17 @@ class FanOut:
             if outcome == "unreachable":
                 self._room += 1
             self._look()
+
+    async def _paced(self, pace: Coroutine[Any, Any, None]) -> None:
+        """Until it is the device's turn, or nothing more is begun."""
+        waits = {asyncio.create_task(pace), asyncio.create_task(self._stopping.wait())}
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        for one in done:
+            one.result()
 
     def _look(self) -> None:
         stop = self._staging.stop

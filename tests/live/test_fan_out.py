@@ -124,3 +124,21 @@ async def test_a_pace_is_waited_for_before_each() -> None:
     fan = FanOut(NAMES[:5], fleet.one, 1, staging(None, None), pace)
     await fan.run()
     assert paced == [0, 1, 2, 3, 4]
+
+
+async def test_stopped_it_waits_for_no_pace(caplog: pytest.LogCaptureFixture) -> None:
+    waiting = asyncio.Event()
+
+    async def pace(_: str) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    fleet = Fleet()
+    fan = FanOut(NAMES, fleet.one, 3, staging(None, None), pace)
+    running = asyncio.create_task(fan.run())
+    await waiting.wait()
+    fan.stop("asked")
+    async with asyncio.timeout(10):
+        await running
+    assert fleet.order == [] and sorted(fan.not_begun) == NAMES
+    assert caplog.records == []
