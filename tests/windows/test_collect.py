@@ -19,9 +19,14 @@ from tests.windows import doubles
 from tests.windows.live import Live
 from tests.windows.rig.build import CC
 
-pytestmark = [pytest.mark.windows, pytest.mark.xdist_group("windows"), pytest.mark.needs("ssh")]
+pytestmark = [
+    pytest.mark.windows,
+    pytest.mark.xdist_group("windows"),
+    pytest.mark.needs("ssh"),
+    pytest.mark.timeout(400),
+]
 
-LONG_S = 110
+LONG_S = 200
 """In Wine a list of sockets takes a minute where the machine has thousands of them."""
 SYSTEM = "C:\\windows\\system32"
 MISSING = b"ERROR: The system was unable to find the specified registry key or value.\r\n"
