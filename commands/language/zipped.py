@@ -8,7 +8,7 @@
 
 import struct
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 LOCAL, DESCRIPTOR, CENTRAL = b"PK\x03\x04", b"PK\x07\x08", b"PK\x01\x02"
 END, END_64, LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
@@ -24,7 +24,8 @@ MADE_BY = 3 << 8 | NEEDS_64
 """By Unix: the upper half of the attributes is a mode."""
 MODE = (0o100600 << 16) & FULL
 LONGEST_NAME = 1024
-FIRST_YEAR, LAST_YEAR = 1980, 2107
+FIRST_YEAR = 1980
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 PLAN, INCOMPLETE, SUMMARY = "DataPoints.txt", "INCOMPLETE.txt", "CollectionSummaryReport"
 MANIFEST, DIGESTS, SIGNATURE = "MANIFEST.json", "MANIFEST.sha256", "MANIFEST.sha256.sig"
@@ -48,6 +49,11 @@ class Entry:
     """Where its header stands."""
 
     @property
+    def seconds(self) -> int:
+        """The time as both of its fields can hold it: what is read back gives the same bytes."""
+        return max(-(2**31), min(self.modified, 2**31 - 1))
+
+    @property
     def length(self) -> int:
         """All that it takes in the file."""
         return len(header(self)) + self.packed + (AFTER.size if self.streamed else 0)
@@ -69,7 +75,7 @@ def header(entry: Entry) -> bytes:
     needs = NEEDS_64 if large else NEEDS
     return (
         HEADER.pack(
-            *(LOCAL, needs, flags, DEFLATED, *_dos(entry.modified)),
+            *(LOCAL, needs, flags, DEFLATED, *_dos(entry.seconds)),
             *(crc, packed, size, len(name), len(extra)),
         )
         + name
@@ -109,7 +115,7 @@ def _listed(entry: Entry) -> bytes:
     return (
         struct.pack(
             "<4sHHHHHHIIIHHHHHII",
-            *(CENTRAL, MADE_BY, needs, flags, DEFLATED, *_dos(entry.modified), entry.crc),
+            *(CENTRAL, MADE_BY, needs, flags, DEFLATED, *_dos(entry.seconds), entry.crc),
             *(min(entry.packed, FULL), min(entry.size, FULL), len(name), len(extra)),
             *(0, 0, 0, MODE, min(entry.at, FULL)),
         )
@@ -120,18 +126,15 @@ def _listed(entry: Entry) -> bytes:
 
 def _extra(entry: Entry) -> bytes:
     """The time to the second in UTC, which the format itself lacks; and the data point."""
-    seconds = max(-(2**31), min(entry.modified, 2**31 - 1))
-    times = EXTRA.pack(TIMES, 5) + struct.pack("<Bi", 1, seconds)
+    times = EXTRA.pack(TIMES, 5) + struct.pack("<Bi", 1, entry.seconds)
     return times + EXTRA.pack(POINT, 2) + struct.pack("<H", min(entry.point, FULL_COUNT))
 
 
 def _dos(seconds: int) -> tuple[int, int]:
-    """Time and date as DOS has them, which knows 1980 to 2107."""
-    try:
-        at = datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, OSError, ValueError):
-        return 0, 1 << 5 | 1
-    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+    """Time and date as DOS has them, which knows none before 1980; pure arithmetic, for Windows'
+    own `fromtimestamp` knows none before 1970."""
+    at = EPOCH + timedelta(seconds=seconds)
+    if at.year < FIRST_YEAR:
         return 0, 1 << 5 | 1
     time = at.hour << 11 | at.minute << 5 | at.second // 2
     return time, (at.year - FIRST_YEAR) << 9 | at.month << 5 | at.day

@@ -91,3 +91,11 @@ class _Sparse(io.RawIOBase):
 def test_a_time_outside_of_any_calendar_makes_a_zip_all_the_same(seconds: int) -> None:
     entry = Entry("x", 1, modified=seconds)
     assert len(header(entry)) > 30
+
+
+@pytest.mark.parametrize("seconds", [-(2**62), -(10**9), 0, 2**31 - 1, 2**31, 7 * 10**9, 2**62])
+def test_a_time_that_was_read_back_gives_the_same_bytes(seconds: int) -> None:
+    first = Entry("a", 1, modified=seconds)
+    again = Entry("a", 1, modified=first.seconds)
+    assert header(first) == header(again)
+    assert central([first], 0) == central([again], 0)

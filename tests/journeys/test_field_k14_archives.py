@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import re
 import subprocess
 import zipfile
@@ -91,6 +92,22 @@ def test_zip_urlenc_getfile_keeps_both_apart(field: Field, tree: Path, tmp_path:
     assert got.status == 0, got
     texts = {path.read_text() for path in folder.rglob("*") if path.is_file()}
     assert set(NAMES) <= texts
+
+
+def test_a_file_of_whatever_date_spoils_no_package(
+    field: Field, recipe: Path, tmp_path: Path
+) -> None:
+    """A variant of ours: anybody may date a file, and zip has room for some dates alone."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for number, seconds in enumerate((-(10**9), 0, 2**31 - 1, 2**31, 7 * 10**9, 2**33)):
+        (tree / str(number)).write_text(str(number))
+        os.utime(tree / str(number), (seconds, seconds))
+    recipe.write_text(f"points: [{{folder: Mine, copy: ['{tree}/*'], into: .}}]\n")
+    out = collected(field, tmp_path)
+    assert {path.read_text() for path in (out / "Mine").iterdir()} == set("012345")
+    told = json.loads((out / "MANIFEST.json").read_text())["members"]
+    assert {"2191-10-27T12:26:40Z"} < {one.get("modified_utc") for one in told}
 
 
 @pytest.mark.soak
