@@ -14,7 +14,7 @@ from commands.language.desk.actions import TimelineRow
 from commands.language.items import Time
 from commands.language.visible import visible
 from server.actions.ledger import now_ms
-from server.audit import action_records, records
+from server.audit import action_records, device_records, records
 from server.audit.chain import envelope
 from server.audit.decoding import decode_body
 from server.live.inventory import Device
@@ -73,6 +73,9 @@ def _told(device: Device, body: records.Body) -> _Told | None:
             return "identity", "", f"enrolled as {body.name}", ""
         case records.Renewed():
             return "identity", "", f"certificate renewed until {body.not_after}", ""
+        case device_records.TagsChanged():
+            tags = [f"{tag} added" for tag in body.added] + [f"{t} removed" for t in body.removed]
+            return "tag", body.by, ", ".join(tags), body.session
         case action_records.ActionChanged():
             by = f" by {body.by}" if body.by and body.by != body.person else ""
             said = f": {body.said}" if body.said else ""
@@ -101,7 +104,8 @@ async def _session(
                 if body.device_id != device.id:
                     return []  # of another device, that had the name before
                 comment = f": {body.comment}" if body.comment else ""
-                told = ("session", f"opened by {body.door} from {body.source}{comment}", "")
+                part = f", part of {body.of}" if body.of else ""
+                told = ("session", f"opened by {body.door} from {body.source}{part}{comment}", "")
             case records.CommandTyped():
                 lines[body.number] = body.line
             case records.Decided() if not body.allowed:

@@ -32,7 +32,7 @@ LIBRARY: Final = (
 OF_DEVICE: Final = (
     "SELECT journal, seq, kind, line, hash FROM records WHERE journal = 'broker' AND kind IN"
     " ('line_up', 'line_lost', 'line_refused', 'violation', 'enrolled', 'renewed', 'revoked',"
-    " 'action_changed', 'device_saw', 'detected', 'session_begun')"
+    " 'action_changed', 'device_saw', 'detected', 'session_begun', 'tags_changed')"
     " AND (instr(line, ?) OR instr(line, ?)) ORDER BY seq DESC LIMIT ?"
 )
 OF_SESSION: Final = (

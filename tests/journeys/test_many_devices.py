@@ -237,6 +237,11 @@ def test_tags_are_set_on_many_and_on_who_is_offline(house: House) -> None:
     assert ran.status == 0 and "Fleet" in {row["tag"] for row in json.loads(ran.out)}
     assert house.run("on tag:fleet tag remove FLEET -devices 4").status == 0
     assert house.run("on tag:fleet dir /").status == 4
+    told = json.loads(house.run("timeline db-01 -output json").out)
+    changes = [(row["person"], row["what"]) for row in told if row["kind"] == "tag"]
+    assert changes[-2:] == [("alice", "Fleet added"), ("alice", "Fleet removed")]
+    told = json.loads(house.run("timeline web-01 -output json").out)
+    assert any(", part of S" in row["what"] for row in told if row["kind"] == "session")
 
 
 def test_an_action_waits_for_who_is_offline_and_wants_its_comment_once(house: House) -> None:
