@@ -8,6 +8,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -167,7 +168,9 @@ class Runner:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        about = f" ({error.filename})" if error.filename else ""
+        name = error.filename
+        name = os.fsdecode(name) if isinstance(name, bytes) else name
+        about = f" ({name})" if name else ""
         return f"{error.strerror}{about}"
     return f"{type(error).__name__}: {error}"
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from commands.language.errors import FirelineError
-from endpoint_shim.linux.paths import PathPolicy
+from endpoint_shim.linux.paths import PathPolicy, in_words
 from endpoint_shim.linux.walk import Walk
 
 QUICK = (
@@ -49,7 +49,10 @@ def below(top: bytes, policy: PathPolicy) -> Generator[Found, None, None]:
     """Every plain file below a folder, or the one file that it is."""
     if not os.path.isdir(top):
         policy.check_path(os.fsdecode(top))
-        target = _opened(top, None, top)
+        try:
+            target = _opened(top, None, top)
+        except OSError as error:
+            raise in_words(error, top) from None
         yield target if target is not None else f"{os.fsdecode(top)} is no plain file"
         return
     walk, refused = Walk(top, policy), 0

@@ -120,8 +120,8 @@ class Rounds:
             return True
         made = max(wished, key=lambda row: (row["generation"], row["id"]))
         isolated = "fireline_isolation" in self._inside("nft", "list", "tables")
-        if made["state"] == "Failed":  # rolled back for want of a way to the broker
-            return not isolated
+        if made["state"] == "Failed":  # rolled back, for want of a way, to what was before
+            return isolated == (DEVICE in self.house.run("devices -isolated").out)
         return isolated == bool(made["type"] == "isolate")
 
     def _rows(self) -> list[dict[str, Any]]:

@@ -156,3 +156,8 @@ async def test_an_engine_without_signatures_says_why_it_ended(tmp_path: Path, gr
         await asyncio.to_thread(
             lambda: list(clamscan.scan(program, tmp_path, paths, group, database))
         )
+
+
+async def test_a_place_that_is_not_there_is_named(tmp_path: Path, group: Group) -> None:
+    with pytest.raises(Failed, match="/no such does not exist$"):
+        await scanned(scanner(tmp_path, group, ""), tmp_path / "no such")
