@@ -155,9 +155,14 @@ def counted(counts: Mapping[str, int], of: int, not_begun: int) -> str:
 def told(device: str, word: str, error: FirelineError) -> str:
     """The error after its device's name: what it repeats of that is left out."""
     said = str(error)
-    for known in (f"{device} is ", f"{device}: ", f"{word} on {device}: ", f"{word} on {device} "):
+    for known, short in (
+        (f"{device} is ", ""),
+        (f"{device}: ", ""),
+        (f"{word} on {device}: ", ""),
+        (f"{word} on {device} ", f"{word} "),
+    ):
         if said.startswith(known):
-            said = said.removeprefix(known)
+            said = short + said.removeprefix(known)
             break
     return f"{error.word}: {_NUMBER.sub('', said)}"
 

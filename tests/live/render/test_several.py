@@ -80,7 +80,7 @@ def test_a_program_gets_notes_and_errors_as_objects_with_their_device() -> None:
     [
         (Unreachable("web-07 is offline since 13:12:09Z"), "unreachable: offline since 13:12:09Z"),
         (Failed("dir on web-07: /x does not exist"), "failed: /x does not exist"),
-        (Refused("dir on web-07 needs basic"), "refused: needs basic"),
+        (Refused("dir on web-07 needs basic"), "refused: dir needs basic"),
         (Failed("dir stopped on web-07, 2 s, #1"), "failed: dir stopped on web-07, 2 s"),
         (Failed("it is full, #12 of them"), "failed: it is full, #12 of them"),
     ],
