@@ -10,7 +10,8 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 
-from commands.language.errors import FirelineError
+from commands.language import names
+from commands.language.errors import Failed, FirelineError
 from endpoint_shim.linux.paths import PathPolicy, in_words
 from endpoint_shim.linux.walk import Walk
 
@@ -33,7 +34,15 @@ class Target:
         os.close(self.handle)
 
 
-Found = Target | str
+@dataclass(frozen=True)
+class Closed:
+    """A file that could not be opened: nothing is known of it."""
+
+    path: bytes
+    error: str
+
+
+Found = Target | Closed | str
 """A file, or a sentence about what was left out."""
 
 
@@ -48,14 +57,9 @@ def quick(policy: PathPolicy) -> Generator[Found, None, None]:
 def below(top: bytes, policy: PathPolicy) -> Generator[Found, None, None]:
     """Every plain file below a folder, or the one file that it is."""
     if not os.path.isdir(top):
-        policy.check_path(os.fsdecode(top))
-        try:
-            target = _opened(top, None, top)
-        except OSError as error:
-            raise in_words(error, top) from None
-        yield target if target is not None else f"{os.fsdecode(top)} is no plain file"
+        yield _only(top, policy)
         return
-    walk, refused = Walk(top, policy), 0
+    walk = Walk(top, policy)
     with closing(walk.entries()) as entries:
         for entry in entries:
             if entry.mount is not None:
@@ -68,15 +72,25 @@ def below(top: bytes, policy: PathPolicy) -> Generator[Found, None, None]:
                 continue
             except FileNotFoundError:
                 continue
-            except OSError:
-                refused += 1
+            except OSError as error:
+                yield Closed(entry.path, f"it could not be opened ({error.strerror})")
                 continue
             if target is not None:
                 yield target
-    if refused:
-        where = os.fsdecode(top)
-        yield f"{refused:,} files below {where} could not be opened, and were not scanned"
     yield from walk.left_out.sentences()
+
+
+def _only(path: bytes, policy: PathPolicy) -> Target:
+    """The one file that was asked for; raises Failed where there is none to scan."""
+    policy.check_path(os.fsdecode(path))
+    try:
+        target = _opened(path, None, path)
+    except OSError as error:
+        raise in_words(error, path) from None
+    if target is None:
+        shown = names.shown(names.from_bytes(path))
+        raise Failed(f"{shown} is no plain file and no folder, so nothing was scanned")
+    return target
 
 
 def _running(policy: PathPolicy) -> Generator[Found, None, None]:

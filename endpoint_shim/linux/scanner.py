@@ -16,7 +16,7 @@ from endpoint_shim.groups import Group
 from endpoint_shim.linux import clamd, clamscan
 from endpoint_shim.linux.clamd import Clamd, Verdict
 from endpoint_shim.linux.paths import PathPolicy, joined
-from endpoint_shim.linux.scan_places import Found, Target, below, quick
+from endpoint_shim.linux.scan_places import Closed, Found, Target, below, quick
 
 NONE = (
     "no engine here: neither clamd (the package clamav-daemon) listens nor clamscan (clamav) is "
@@ -92,8 +92,8 @@ class LinuxScanner:
     ) -> Generator[Seen, None, None]:
         paths: list[bytes] = []
         for one in found:
-            if isinstance(one, str):
-                yield one
+            if not isinstance(one, Target):
+                yield _unopened(one)
                 continue
             paths.append(one.path)
             one.close()
@@ -106,12 +106,16 @@ class LinuxScanner:
 def _by_daemon(daemon: Clamd, found: Generator[Found, None, None]) -> Generator[Seen, None, None]:
     for one in found:
         if not isinstance(one, Target):
-            yield one
+            yield _unopened(one)
             continue
         try:
             yield one.path, daemon.scan(one.handle)
         finally:
             one.close()
+
+
+def _unopened(one: Closed | str) -> Seen:
+    return one if isinstance(one, str) else (one.path, Verdict(error=one.error))
 
 
 def _told(version: str) -> str:

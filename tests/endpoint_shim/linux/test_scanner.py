@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import pwd
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -84,6 +86,46 @@ async def test_a_file_that_only_root_reads_is_scanned_by_a_daemon_of_another_acc
     secret.chmod(0o600)
     rows, _ = await scanned(scanner(tmp_path, group, str(place)), secret)
     assert [shown(row.path) for row in rows] == [str(secret)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another account")
+def test_what_cannot_be_opened_is_a_failure_with_its_count_and_no_clean_bill(
+    tmp_path: Path, group: Group, place: Path
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        for mode in (0o600, 0o644, 0o600):
+            path = Path(name, f"{mode:o}-{len(os.listdir(name))}")
+            path.write_bytes(b"x")
+            path.chmod(mode)
+        reading, telling = os.pipe()
+        if (child := os.fork()) == 0:
+            try:
+                os.setgroups([])
+                os.setuid(pwd.getpwnam("nobody").pw_uid)
+                asyncio.run(scanned(scanner(tmp_path, group, str(place)), Path(name)))
+                os.write(telling, b"clean")
+            except Failed as error:
+                os.write(telling, str(error).encode())
+            finally:
+                os._exit(0)
+        os.close(telling)
+        with os.fdopen(reading) as told:
+            said = told.read()
+        os.waitpid(child, 0)
+    assert "2 of 3 files could not be scanned, the first" in said, said
+    assert "it could not be opened (Permission denied)" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("nothing", "does not exist"), ("pipe", "is no plain file and no folder")]
+)
+async def test_a_path_where_nothing_can_be_scanned_is_no_clean_bill(
+    tmp_path: Path, group: Group, place: Path, name: str, why: str
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Failed, match=f"{tmp_path}/{name} {why}"):
+        await scanned(scanner(tmp_path, group, str(place)), tmp_path / name)
 
 
 async def test_a_deleted_program_that_runs_is_scanned(
