@@ -4,11 +4,14 @@ import json
 
 import pytest
 
+from commands.language.command import discover
 from commands.language.errors import Failed, FirelineError, Refused, Unreachable
 from commands.language.items import Into, Note
 from commands.language.line import Output, parse
 from server.live.render.several import LONGEST_LINE, MOST_NOTES, SeveralRenderer, told
 from server.live.render.style import Style
+
+discover()
 
 TERMINAL, PIPE = Style(True, 80, 24), Style(False)
 
