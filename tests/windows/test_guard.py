@@ -92,13 +92,16 @@ async def up(windows: Rig, tmp_path: Path) -> AsyncIterator[Device]:
         words,
         env=doubles.in_place(windows),
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
     )
+    assert process.stderr is not None
+    reading = asyncio.create_task(asyncio.to_thread(process.stderr.read))
     try:
         line, _ = await door.line()
         yield Device(line, place)
     finally:
         process.kill()
+        # Shown where the test fails.
+        print((await reading).decode(errors="replace"))
         process.end()
         await door.close()
 
