@@ -54,7 +54,7 @@ class Limits:
     """Refused connections of one device that are recorded."""
     handshakes: int = 64
     devices_at_once: int = 50
-    """Of one `on` over several devices; isolate and its like reach all unless they have -stop."""
+    """Of one `on` over several devices; isolate and its like reach 500 unless they have -stop."""
     changed_devices_per_day: int = 10
     """By one person alone; more need a second one."""
     changed_devices_per_minute: int = 50
