@@ -69,7 +69,8 @@ def daemon(here: Restricted) -> Iterator[None]:
         until("it beats", lambda: beats(here) > 1)
         yield
         for one in psutil.Process(running.pid).children(recursive=True):
-            one.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # what it starts ends by itself
+                one.kill()
         running.kill()
 
 
