@@ -4,6 +4,7 @@ import contextlib
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 
 from commands.language.errors import Refused
@@ -13,6 +14,10 @@ if sys.platform == "win32":
     FLAGS = os.O_BINARY
 else:
     FLAGS = os.O_CLOEXEC
+
+
+TRIES, PAUSE_S = 50, 0.02
+"""Our own processes read small files whole: that is over in a moment."""
 
 
 def save(path: Path, data: bytes) -> None:
@@ -25,8 +30,29 @@ def save(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(handle)
-    os.replace(beside, path)
+    _put_in_place(beside, path)
     sync_folder(path.parent)
+
+
+def read(path: Path) -> bytes:
+    """All of a file that another process may be replacing at this moment."""
+    for _ in range(TRIES if sys.platform == "win32" else 0):
+        try:
+            return path.read_bytes()
+        except PermissionError:
+            time.sleep(PAUSE_S)
+    return path.read_bytes()
+
+
+def _put_in_place(beside: Path, path: Path) -> None:
+    """Windows replaces no file that another process reads at this moment: it is tried again."""
+    for _ in range(TRIES if sys.platform == "win32" else 0):
+        try:
+            os.replace(beside, path)
+            return
+        except PermissionError:
+            time.sleep(PAUSE_S)
+    os.replace(beside, path)
 
 
 def sync_folder(folder: Path) -> None:

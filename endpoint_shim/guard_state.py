@@ -222,7 +222,7 @@ def _higher(old: Wish | None, new: Wish | None) -> Wish | None:
 
 def _load(path: Path, kind: type[_Kind]) -> _Kind | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(durable.read(path), type=kind)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:
