@@ -8,7 +8,7 @@ from commands.language.desk import Desk
 from commands.language.items import Item, Note
 
 
-class Approve(DeskCommand, role=BASIC, right="approve", group="broker", changes=True):
+class Approve(DeskCommand, role=BASIC, right="approve", group="broker"):
     """Let an action begin that a rule wants a second person for; never one's own.
 
     Needs the right `approve: allow` on its device. The yes is bound to exactly what was asked;

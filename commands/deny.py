@@ -8,7 +8,7 @@ from commands.language.desk import Desk
 from commands.language.items import Item, Note
 
 
-class Deny(DeskCommand, role=BASIC, right="approve", group="broker", changes=True):
+class Deny(DeskCommand, role=BASIC, right="approve", group="broker"):
     """Refuse an action that a rule wants a second person for.
 
     Needs the right `approve: allow` on its device. Unanswered it ends by itself after 7 days.

@@ -20,6 +20,7 @@ import typing
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 
 import msgspec
@@ -272,6 +273,7 @@ class ConsoleCommand(Command, abstract=True):
 
 
 _words: dict[str, type[Command]] = {}
+_discovered: dict[str, type[Command]] = {}
 _aliases: dict[str, str] = {}
 
 
@@ -287,12 +289,17 @@ def register(cls: type[Command]) -> None:
 
 
 def discover() -> Mapping[str, type[Command]]:
-    """All declared commands by word, importing every module of `commands` once."""
-    package = sys.modules["commands"]
-    for module in pkgutil.iter_modules(package.__path__):
-        if not module.ispkg:
-            importlib.import_module(f"commands.{module.name}")
-    return dict(sorted(_words.items()))
+    """All declared commands by word, importing every module of `commands` once.
+
+    The folder is read at the first call only: help and each Tab ask for all words.
+    """
+    if not _discovered:
+        package = sys.modules["commands"]
+        for module in pkgutil.iter_modules(package.__path__):
+            if not module.ispkg:
+                importlib.import_module(f"commands.{module.name}")
+        _discovered.update(sorted(_words.items()))
+    return MappingProxyType(_discovered)
 
 
 def find(word: str) -> type[Command] | None:

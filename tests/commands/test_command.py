@@ -37,6 +37,7 @@ def test_aliases_are_the_documented_ones() -> None:
         "netstat": "connections",
         "type": "cat",
         "put": "putfile",
+        "devices release-token": "releasetoken",
     }
     for alias, word in aliases.items():
         assert find(alias) is discover()[word] and find(alias.upper()) is discover()[word]
