@@ -43,14 +43,15 @@ async def _page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 async def _shell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One shell that connected back; whether it still answers is a line each time it changes."""
     print("attacker: a shell has connected", file=sys.stderr, flush=True)
-    alive = True
+    alive, number = True, 0
     try:
         while True:
-            writer.write(b"echo alive; hostname\n")
+            number += 1
+            writer.write(b"echo alive %d\n" % number)
             try:
                 async with asyncio.timeout(SILENT_S):
                     await writer.drain()
-                    lives = bool(await reader.readline())
+                    lives = await _answers(reader, b"alive %d\n" % number)
             except TimeoutError:
                 lives = False
             if lives != alive:
@@ -64,6 +65,14 @@ async def _shell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         print(f"attacker: the shell is gone: {error}", file=sys.stderr, flush=True)
     finally:
         writer.close()
+
+
+async def _answers(reader: asyncio.StreamReader, wanted: bytes) -> bool:
+    """Whether this answer comes; those before it say nothing of now. False at the line's end."""
+    while line := await reader.readline():
+        if line.endswith(wanted):
+            return True
+    return False
 
 
 if __name__ == "__main__":
