@@ -1,16 +1,21 @@
 """What holds for every test: marks by folder, programs that are needed, and no skip under CI."""
 
 import contextlib
+import functools
 import os
+import re
 import shutil
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 HERE = Path(__file__).parent
+GROUP = re.compile(r"xdist_group\(\"([^\"]+)\"\)")
 BY_FOLDER = {
     "faults": pytest.mark.journey,
     "journeys": pytest.mark.journey,
@@ -66,3 +71,28 @@ def no_lock_of_a_killed_shell() -> None:
     with contextlib.suppress(OSError):
         if time.time() - lock.stat().st_mtime > 3:
             lock.unlink()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Grouped":
+    """In place of xdist's loadgroup, which marks names in a way that this pytest has no more."""
+    return Grouped(config, log)
+
+
+class Grouped(LoadScopeScheduling):  # type: ignore[misc]
+    """Tests of one `xdist_group`, and of one file of journeys (they share a broker), go to one worker,
+    one after another; every other one goes by itself."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid.partition("::")[0]) or nodeid
+
+
+@functools.cache
+def _group(file: str) -> str:
+    """The group that a file of tests names, by its text: its tests are collected elsewhere."""
+    if file.startswith("tests/windows/"):
+        return "windows"
+    path = HERE.parent / file
+    found = GROUP.search(path.read_text("utf-8")) if path.is_file() else None
+    if found is not None:
+        return found[1]
+    return file if file.startswith("tests/journeys/") else ""

@@ -34,7 +34,7 @@ async def test_trace_stands_under_a_commands_footer_and_the_next_prompt_is_whole
         s.enter("trace on")
         s.until(r"^trace is on$")
         s.enter("devices")
-        s.until(r"#2\ntrace #2: [^\n]*durable [\d.]+ ms")
+        s.until(r"#2[^\n]*\ntrace #2: [^\n]*durable [\d.]+ ms")
         s.until(lambda s: s.lines[s.screen.cursor.y] == "fireline>")
 
     await on_screen(house, play, columns=120)
