@@ -79,8 +79,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Grouped":
 
 
 class Grouped(LoadScopeScheduling):  # type: ignore[misc]
-    """Tests of one `xdist_group`, and of one file of journeys (they share a broker), go to one worker,
-    one after another; every other one goes by itself."""
+    """Tests of one `xdist_group`, and of one file of journeys (they share a broker), go to one
+    worker, one after another; every other one goes by itself."""
 
     def _split_scope(self, nodeid: str) -> str:
         return _group(nodeid.partition("::")[0]) or nodeid

@@ -106,6 +106,8 @@ def test_deleted_exe_a_daemon_whose_program_an_update_replaced_goes_on(here: Res
 def test_stop_enforcer_holds_nothing_back_and_another_takes_over(
     here: Restricted, number: signal.Signals
 ) -> None:
+    here.ask("on range exec cp /usr/bin/true /opt/copied")
+    here.ask("on range restrict -comment INC-26")
     old = here.enforcer()
     assert old is not None
     told = here.ask("timeline range").count("unguarded")
@@ -123,6 +125,7 @@ def test_stop_enforcer_holds_nothing_back_and_another_takes_over(
 
 
 def test_stop_enforcer_unrestrict_leaves_nothing(here: Restricted) -> None:
+    here.ask("on range exec cp /usr/bin/true /opt/copied")
     here.ask("on range unrestrict -comment INC-26")
     assert here.enforcer() is None
     assert here.starts("/opt/copied")

@@ -176,7 +176,7 @@ def test_the_rules_right_lets_what_others_made_be_replaced_and_gone_on_with(
     (there / "old").write_bytes(BIG[:1000])
     (there / "old").chmod(0o604)
     at = demo.at(there)
-    change_rules("{library: write}", "{library: write, overwrite: allow}")
+    change_rules("{library: write,", "{library: write, overwrite: allow,")
     until("the right is in force", lambda: demo.sftp(f"put {here}/zero {at}/old").status == 0)
     ran = demo.sftp(f"put {here}/run.sh {at}/old", f"reput {here}/sub/big {at}/old")
     assert (ran.status, ran.err) == (0, "")
