@@ -294,9 +294,13 @@ def test_a_second_collection_while_one_runs_is_the_first_one(device: Device) -> 
     with device.begun("collect -only Mine,Slow") as first:
         device.at_gate()
         with device.begun("collect -only Mine,Slow") as second:
+            assert second.stderr is not None
+            said = second.stderr.readline()  # it has joined before the first may end
             device.open_gate()
-            assert first.wait(30) == 0 and second.wait(30) == 0
-            said = second.stderr.read() if second.stderr else ""
+            ends = [
+                (one.wait(60), one.stderr.read() if one.stderr else "") for one in (first, second)
+            ]
+            assert [status for status, _ in ends] == [0, 0], (said, ends)
     assert "is open already: collect -only Mine,Slow" in said, said
 
 
