@@ -217,6 +217,8 @@ class Journal:
     async def _need_space(self, *, at_device: bool) -> None:
         """A session that only reads here writes little: it may have most of the reserve."""
         free = await (self._free_lately() if at_device else self.look_at_space())
+        if at_device and free < self.reserve:  # an operator may have made room a moment ago
+            free = await self.free_bytes()
         # Not also where the store waits: the next record would wait behind those.
         if self.store.out_of_space or free < (self.reserve if at_device else self.floor):
             raise NoSpace(
