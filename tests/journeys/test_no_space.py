@@ -247,7 +247,8 @@ def test_a_getfile_that_fills_it_is_refused_and_its_part_kept(
     assert ran.status in (3, 130), ran
     assert re.search(
         rf"^cancelled: getfile stopped on {DEVICE} by its session's end \({WHY}\), \d+ s; [1-9]|"
-        rf"^refused: getfile on {DEVICE}: the broker has \d+ MiB free and must keep 32; an operator makes room",
+        rf"^refused: getfile on {DEVICE}: the broker has \d+ MiB free and must keep 32; an "
+        "operator makes room",
         ran.err, re.MULTILINE,
     ), ran.err  # fmt: skip
     session = house.sessions()[-1]
