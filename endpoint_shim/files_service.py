@@ -48,12 +48,13 @@ class FilesService:
         self._left = 0
         self._next = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._frees: set[asyncio.Task[None]] = set()
         self._opening = 0
 
     @property
     def open(self) -> bool:
         """Whether a broken stream would lose something."""
-        return bool(self._handles or self._tasks or len(self._changes))
+        return bool(self._handles or self._tasks or self._frees or len(self._changes))
 
     def request(self, message: wire.FileRequest | wire.Free) -> None:
         if self._filling is not None:
@@ -81,16 +82,17 @@ class FilesService:
         await self._changes.drop_all()
 
     def _begin(self, message: wire.FileRequest | wire.Free, frames: list[bytes]) -> None:
-        if isinstance(message, wire.Free):
-            work = self._close(message.handles)
-        elif len(self._tasks) < UNDER_WAY:
-            work = self._answer(message, frames)
+        if isinstance(message, wire.Free):  # has no answer, so it is none that the broker counts
+            work, tasks = self._close(message.handles), self._frees
         else:
+            work, tasks = self._answer(message, frames), self._tasks
+        if len(tasks) == UNDER_WAY:
+            work.close()
             self._stream.violation(f"more than {UNDER_WAY} file requests at once")
             return
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
     async def _answer(self, message: wire.FileRequest, frames: list[bytes]) -> None:
         try:

@@ -72,3 +72,30 @@ async def test_a_stream_that_ends_drops_what_was_being_written(
     line.say(wire.End(session="S1"))
     assert (await line.next(wire.Ended)).left == []
     assert list((tmp_path / "there").iterdir()) == []
+
+
+async def test_closing_files_counts_among_no_requests_that_are_under_way(
+    door: Door, shim: asyncio.subprocess.Process, tmp_path: Path
+) -> None:
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    (tmp_path / "there").write_bytes(b"there")
+    peer.say(wire.OpenFile(id=1, path=f"{tmp_path}/there"))
+    handle = (await peer.next(wire.Answer)).handle
+    for number in range(2, 65):
+        peer.say(wire.Stat(id=number, path="/"))
+    peer.say(wire.Free(handles=[handle]))
+    peer.say(wire.Stat(id=65, path="/"))
+    assert {(await peer.next(wire.Answer)).id for _ in range(64)} == set(range(2, 66))
+
+
+async def test_more_requests_at_once_than_agreed_end_the_stream(
+    door: Door, shim: asyncio.subprocess.Process
+) -> None:
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    for number in range(1, 1000):
+        peer.say(wire.Stat(id=number, path="/"))
+    with pytest.raises(ConnectionError):
+        while True:
+            await peer.next(wire.Answer)
