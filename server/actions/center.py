@@ -9,8 +9,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,11 +23,11 @@ from server.actions.queue import Queue
 from server.live.device_job import command_value
 from server.live.device_words import since
 from server.live.inventory import Device
+from server.live.whole import whole
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
-T = TypeVar("T")
 LOOK_S = 5.0
 
 
@@ -39,7 +38,6 @@ class Center:
         self._broker, self.ledger = broker, ledger
         self.containment = Containment(broker, ledger)
         self.queue = Queue(broker, ledger)
-        self._tasks: set[asyncio.Future[Any]] = set()
         self._until: dict[int, float] = {}
         """By the monotonic clock: what is to expire does, however the wall clock is set."""
 
@@ -60,14 +58,7 @@ class Center:
 
     async def ask(self, asked: Asked) -> tuple[Action, bool]:
         """The action's row, and whether it is a new one. Who asks may go: it is asked whole."""
-        return await self._whole(self._ask(asked))
-
-    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
-        """To its end, though its caller is cancelled: a wish is told, or was never made."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
+        return await whole(self._ask(asked), self._broker.own)
 
     async def _ask(self, asked: Asked) -> tuple[Action, bool]:
         word = asked.command.spec.word
@@ -114,7 +105,7 @@ class Center:
 
     async def approve(self, action: Action, by: str) -> Action:
         """The second person's yes: it begins, and has its full time to wait for its device."""
-        return await self._whole(self._approve(action, by))
+        return await whole(self._approve(action, by), self._broker.own)
 
     async def _approve(self, action: Action, by: str) -> Action:
         await self._still_waiting(action)
@@ -145,7 +136,7 @@ class Center:
 
     async def deny(self, action: Action, by: str, reason: str) -> Action:
         """The second person's no."""
-        return await self._whole(self._deny(action, by, reason))
+        return await whole(self._deny(action, by, reason), self._broker.own)
 
     async def _deny(self, action: Action, by: str, reason: str) -> Action:
         await self._still_waiting(action)
@@ -158,7 +149,7 @@ class Center:
 
     async def cancel(self, action: Action, by: str) -> tuple[Action, str]:
         """Taken back while it waits, stopped while it runs; the row then, and what was said."""
-        return await self._whole(self._cancel(action, by))
+        return await whole(self._cancel(action, by), self._broker.own)
 
     async def _cancel(self, action: Action, by: str) -> tuple[Action, str]:
         action = await self.ledger.one(action.id) or action

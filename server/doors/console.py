@@ -22,13 +22,13 @@ from server.doors.console_screen import ConsoleScreen
 from server.doors.first_screen import ago, login_lines, session_lines
 from server.doors.own_history import OwnHistory
 from server.doors.prompt import Back, Stopped, prompt_text
-from server.doors.whole import whole
 from server.live import company
 from server.live.device_job import DeviceJob
 from server.live.job import Job
 from server.live.render import Shown
 from server.live.session import Session
 from server.live.terminal_job import TerminalJob
+from server.live.whole import whole
 
 if TYPE_CHECKING:
     pass

@@ -14,11 +14,11 @@ from commands.language.visible import visible
 from server.doors.asked import refuse_behind
 from server.doors.questions import of_device
 from server.doors.several import Several
-from server.doors.whole import whole
 from server.identity.access import comment_needed
 from server.live.inventory import Device
 from server.live.selectors import Selector, parse, select
 from server.live.staging import ALL_AT_ONCE, Staging, staging
+from server.live.whole import whole
 
 if TYPE_CHECKING:
     from server.doors.station import Station

@@ -28,7 +28,6 @@ from server.audit.device_records import DevicesChosen, DevicesEnded
 from server.audit.records import Body
 from server.doors.border import showing
 from server.doors.questions import of_device
-from server.doors.whole import whole
 from server.live.fan_out import OUTCOMES, FanOut, Outcome
 from server.live.inventory import Device
 from server.live.job import Job
@@ -37,6 +36,7 @@ from server.live.render.several import Part, SeveralRenderer, counted
 from server.live.render.shown import NOTHING
 from server.live.session import Session
 from server.live.staging import Staging
+from server.live.whole import whole
 
 if TYPE_CHECKING:
     from server.doors.station import Station

@@ -27,7 +27,6 @@ from server.doors.on_devices import run_on
 from server.doors.player import Played
 from server.doors.questions import reasoned, says_yes
 from server.doors.replaying import cast_lines, recording_of, some_lines
-from server.doors.whole import whole
 from server.live.door_line import DoorLine
 from server.live.job import Job
 from server.live.preferences import Preferences
@@ -37,6 +36,7 @@ from server.live.render.renderer import gives_one_record
 from server.live.responder import Door, Responder
 from server.live.session import Session
 from server.live.terminal_job import TerminalJob
+from server.live.whole import whole
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.doors.whole import whole
+from server.live.whole import whole
 
 
 class Owner:
