@@ -60,13 +60,15 @@ def main() -> int:
 
 
 def measured(folder: Path, names: list[str], quick: bool) -> list[Row]:
-    """All rows; what is measured is said on standard error."""
+    """All rows; what is measured, and each figure as it comes, is said on standard error: a run that
+    breaks off half-way has not measured for nothing."""
     rows: list[Row] = []
     with peers(folder / "peers") as other, fireline(folder / "state") as ours:
         for name in names:
             print(f"measuring {name} …", file=sys.stderr, flush=True)
             (folder / name).mkdir()
-            rows += FIGURES[name](ours, other, folder / name, quick)
+            rows += (found := FIGURES[name](ours, other, folder / name, quick))
+            print(table(found), file=sys.stderr, flush=True)
     return rows
 
 
