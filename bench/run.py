@@ -60,8 +60,8 @@ def main() -> int:
 
 
 def measured(folder: Path, names: list[str], quick: bool) -> list[Row]:
-    """All rows; what is measured, and each figure as it comes, is said on standard error: a run that
-    breaks off half-way has not measured for nothing."""
+    """All rows; what is measured, and each figure as it comes, is said on standard error: a run
+    that breaks off half-way has not measured for nothing."""
     rows: list[Row] = []
     with peers(folder / "peers") as other, fireline(folder / "state") as ours:
         for name in names:
