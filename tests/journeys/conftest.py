@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.doors.rig import Rig, start_device
 from tests.journeys.field import ARGUMENTS, DEVICE, Field
@@ -26,6 +27,30 @@ async def house(rig: Rig) -> AsyncIterator[Rig]:
     device = await start_device(rig, "web-01")
     yield rig
     await device.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
+    """A broker with the device web-01, for all tests of a file whose loop is the file's own."""
+    place = tmp_path_factory.mktemp("standing")
+    rig = Rig(place / "state", place / "keys")
+    await rig.start()
+    device = await start_device(rig, "web-01")
+    yield rig
+    await device.stop()
+    await rig.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shared(standing: Rig) -> AsyncIterator[Rig]:
+    """That house; each test leaves no session and the rules as they were."""
+    yield standing
+    broker = standing.broker
+    assert broker is not None
+    for session in list(broker.sessions.live.values()):
+        await session.end("the test ends")
+    standing.write_access()
+    await broker.access.reload_if_changed()
 
 
 @pytest.fixture(scope="session")

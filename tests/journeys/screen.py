@@ -93,7 +93,9 @@ class Screen:
         while wanted not in tail:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{wanted!r} did not come")
-            tail = tail[-4096:] + self._child.read_nonblocking(1 << 20, timeout=seconds)
+            came = self._child.read_nonblocking(1 << 20, timeout=seconds)
+            self.raw += came
+            tail = tail[-4096:] + came
         self._stream.feed(tail[tail.index(wanted) :])
         if b"\x1b[5n" in tail:
             self._child.send(b"\x1b[0n")

@@ -10,6 +10,7 @@ import pytest
 from tests.doors.rig import RULES, Rig, start_device
 from tests.journeys.screen import Screen
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 Play = Callable[[Screen], None]
 
 
@@ -32,7 +33,7 @@ async def on_screen(
     await asyncio.to_thread(run)
 
 
-async def test_the_first_screen_tells_who_one_is_and_what_there_is(house: Rig) -> None:
+async def test_the_first_screen_tells_who_one_is_and_what_there_is(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(r"^fireline>")
         lines = s.lines
@@ -46,10 +47,10 @@ async def test_the_first_screen_tells_who_one_is_and_what_there_is(house: Rig) -
         s.type("\x04")
         assert s.status() == 0
 
-    await on_screen(house, play)
+    await on_screen(shared, play)
 
 
-async def test_a_session_opens_with_its_facts_and_ends_where_it_came_from(house: Rig) -> None:
+async def test_a_session_opens_with_its_facts_and_ends_where_it_came_from(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(r"^fireline>")
         s.enter("connect web-01")
@@ -66,11 +67,11 @@ async def test_a_session_opens_with_its_facts_and_ends_where_it_came_from(house:
         s.enter("exit")
         assert s.status() == 0
 
-    await on_screen(house, play)
+    await on_screen(shared, play)
 
 
 async def test_control_d_leaves_the_session_and_then_fireline_but_not_its_jobs_unsaid(
-    house: Rig,
+    shared: Rig,
 ) -> None:
     def play(s: Screen) -> None:
         s.until(r"^web-01 .*>$")
@@ -82,10 +83,10 @@ async def test_control_d_leaves_the_session_and_then_fireline_but_not_its_jobs_u
         s.type("\x04")
         assert s.status() == 0
 
-    await on_screen(house, play, "connect", "web-01")
+    await on_screen(shared, play, "connect", "web-01")
 
 
-async def test_control_c_on_a_line_clears_it_and_never_leaves(house: Rig) -> None:
+async def test_control_c_on_a_line_clears_it_and_never_leaves(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(r"^fireline>")
         s.type("devices wrong")
@@ -97,10 +98,10 @@ async def test_control_c_on_a_line_clears_it_and_never_leaves(house: Rig) -> Non
         s.type("\x04")
         assert s.status() == 0
 
-    await on_screen(house, play)
+    await on_screen(shared, play)
 
 
-async def test_control_c_stops_the_command_on_the_device_and_says_so(house: Rig) -> None:
+async def test_control_c_stops_the_command_on_the_device_and_says_so(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(r"^web-01 .*>$")
         s.enter("findfile *.no-such -path /")
@@ -110,10 +111,10 @@ async def test_control_c_stops_the_command_on_the_device_and_says_so(house: Rig)
         s.type("\x04")
         s.status()
 
-    await on_screen(house, play, "connect", "web-01")
+    await on_screen(shared, play, "connect", "web-01")
 
 
-async def test_control_z_puts_it_behind_and_its_end_comes_above_typed_text(house: Rig) -> None:
+async def test_control_z_puts_it_behind_and_its_end_comes_above_typed_text(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(r"^web-01 .*>$")
         s.enter("findfile *.no-such -path /usr")
@@ -125,10 +126,10 @@ async def test_control_z_puts_it_behind_and_its_end_comes_above_typed_text(house
         s.type("\x03\x04")
         s.status()
 
-    await on_screen(house, play, "connect", "web-01")
+    await on_screen(shared, play, "connect", "web-01")
 
 
-async def test_pasted_lines_wait_for_one_enter_and_stop_at_the_first_failure(house: Rig) -> None:
+async def test_pasted_lines_wait_for_one_enter_and_stop_at_the_first_failure(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(r"^fireline>")
         s.paste("pwd\ndevices\ndevices\n")
@@ -143,11 +144,11 @@ async def test_pasted_lines_wait_for_one_enter_and_stop_at_the_first_failure(hou
         s.type("\x04")
         assert s.status() == 0
 
-    await on_screen(house, play)
+    await on_screen(shared, play)
 
 
 async def test_tab_shows_words_with_their_meaning_and_enter_on_one_does_not_run_it(
-    house: Rig,
+    shared: Rig,
 ) -> None:
     def play(s: Screen) -> None:
         s.until(r"^fireline>")
@@ -164,10 +165,10 @@ async def test_tab_shows_words_with_their_meaning_and_enter_on_one_does_not_run_
         s.type("\x03\x04")
         assert s.status() == 0
 
-    await on_screen(house, play)
+    await on_screen(shared, play)
 
 
-async def test_history_is_found_again_by_the_same_person_and_not_run_by_enter(house: Rig) -> None:
+async def test_history_is_found_again_by_the_same_person_and_not_run_by_enter(shared: Rig) -> None:
     def first(s: Screen) -> None:
         s.until(r"^fireline>")
         s.enter("why dir web-01")
@@ -187,12 +188,12 @@ async def test_history_is_found_again_by_the_same_person_and_not_run_by_enter(ho
         s.type("\x03\x04")
         assert s.status() == 0
 
-    await on_screen(house, first)
-    await on_screen(house, second)
+    await on_screen(shared, first)
+    await on_screen(shared, second)
 
 
 async def test_long_output_stops_once_and_q_stops_the_showing_only(
-    house: Rig, tmp_path: Path
+    shared: Rig, tmp_path: Path
 ) -> None:
     (tmp_path / "long").write_text("".join(f"{n}\n" for n in range(1, 3001)))
 
@@ -214,15 +215,15 @@ async def test_long_output_stops_once_and_q_stops_the_showing_only(
         s.type("\x04")
         s.status()
 
-    await on_screen(house, play, "connect", "web-01")
+    await on_screen(shared, play, "connect", "web-01")
 
 
-async def test_a_missing_comment_is_asked_for_and_enter_opens_nothing(house: Rig) -> None:
-    house.write_access(
+async def test_a_missing_comment_is_asked_for_and_enter_opens_nothing(shared: Rig) -> None:
+    shared.write_access(
         rules=RULES.replace("role: advanced", "role: advanced\n    comment: required")
     )
-    assert house.broker is not None
-    await house.broker.access.reload_if_changed()
+    assert shared.broker is not None
+    await shared.broker.access.reload_if_changed()
 
     def play(s: Screen) -> None:
         s.until(r"^fireline>")
@@ -237,10 +238,10 @@ async def test_a_missing_comment_is_asked_for_and_enter_opens_nothing(house: Rig
         s.type("\x04\x04")
         assert s.status() == 0
 
-    await on_screen(house, play)
+    await on_screen(shared, play)
 
 
-async def test_detach_keeps_the_session_and_attach_goes_back(house: Rig) -> None:
+async def test_detach_keeps_the_session_and_attach_goes_back(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(r"^fireline>")
         s.enter("connect web-01")
@@ -260,16 +261,16 @@ async def test_detach_keeps_the_session_and_attach_goes_back(house: Rig) -> None
         s.type("\x04\x04")
         s.status()
 
-    await on_screen(house, play)
+    await on_screen(shared, play)
 
 
-async def test_a_broken_link_keeps_the_session_for_its_person(house: Rig) -> None:
+async def test_a_broken_link_keeps_the_session_for_its_person(shared: Rig) -> None:
     def breaks(s: Screen) -> None:
         s.until(r"^web-01 .*>$")
         s.enter("findfile *.no-such -path / &")
         s.until(r"^job 1 runs behind")
 
-    await on_screen(house, breaks, "connect", "web-01")
+    await on_screen(shared, breaks, "connect", "web-01")
 
     def finds(s: Screen) -> None:
         s.until(r"^fireline>")
@@ -282,12 +283,12 @@ async def test_a_broken_link_keeps_the_session_for_its_person(house: Rig) -> Non
         s.until(r"^web-01 .*>$")
         s.type("\x04\x04")
 
-    broker = house.broker
+    broker = shared.broker
     assert broker is not None
     async with asyncio.timeout(10):
         while not any(s.detached for s in broker.sessions.live.values()):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-    await on_screen(house, finds)
+    await on_screen(shared, finds)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,7 @@ async def test_a_broken_link_keeps_the_session_for_its_person(house: Rig) -> Non
     ids=["dumb", "NO_COLOR"],
 )
 async def test_without_colour_nothing_is_coloured(
-    house: Rig, term: str, options: tuple[str, ...]
+    shared: Rig, term: str, options: tuple[str, ...]
 ) -> None:
     def play(s: Screen) -> None:
         s.until(r"^fireline>")
@@ -307,10 +308,10 @@ async def test_without_colour_nothing_is_coloured(
         s.type("\x04")
         assert s.status() == 0
 
-    await on_screen(house, play, term=term, options=options)
+    await on_screen(shared, play, term=term, options=options)
 
 
-async def test_a_dumb_terminal_gets_text_and_line_ends_alone(house: Rig) -> None:
+async def test_a_dumb_terminal_gets_text_and_line_ends_alone(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(r"^fireline>")
         s.type("getfleX\x7f junk\x03")
@@ -328,14 +329,14 @@ async def test_a_dumb_terminal_gets_text_and_line_ends_alone(house: Rig) -> None
         assert s.status() == 0
         assert b"\x1b" not in s.raw
 
-    await on_screen(house, play, term="dumb")
+    await on_screen(shared, play, term="dumb")
 
 
-async def test_a_terminal_of_no_size_is_80_by_24(house: Rig) -> None:
+async def test_a_terminal_of_no_size_is_80_by_24(shared: Rig) -> None:
     import asyncssh
 
     async with asyncssh.connect(
-        "127.0.0.1", house.port, username="alice", client_keys=[str(house.keys / "alice")],
+        "127.0.0.1", shared.port, username="alice", client_keys=[str(shared.keys / "alice")],
         known_hosts=None, config=None,
     ) as client:  # fmt: skip
         process = await client.create_process(term_type="xterm", term_size=(0, 0))
@@ -345,16 +346,16 @@ async def test_a_terminal_of_no_size_is_80_by_24(house: Rig) -> None:
         assert (await process.wait()).exit_status == 0
 
 
-async def test_an_exec_with_a_terminal_ends_with_the_commands_status(house: Rig) -> None:
+async def test_an_exec_with_a_terminal_ends_with_the_commands_status(shared: Rig) -> None:
     def play(s: Screen) -> None:
         assert s.status() == 1
         assert "failed: dir on web-01: /no/such does not exist" in s.text
 
-    await on_screen(house, play, "on web-01 dir /no/such")
+    await on_screen(shared, play, "on web-01 dir /no/such")
 
 
-async def test_two_devices_and_the_flags_in_the_prompt(house: Rig, tmp_path: Path) -> None:
-    second = await start_device(house, "web-02")
+async def test_two_devices_and_the_flags_in_the_prompt(shared: Rig, tmp_path: Path) -> None:
+    second = await start_device(shared, "web-02")
     try:
 
         def play(s: Screen) -> None:
@@ -371,6 +372,6 @@ async def test_two_devices_and_the_flags_in_the_prompt(house: Rig, tmp_path: Pat
             s.status(30)
 
         loop = asyncio.get_running_loop()
-        await on_screen(house, play)
+        await on_screen(shared, play)
     finally:
         await second.stop()

@@ -8,16 +8,18 @@ import pytest
 
 from tests.doors.rig import Rig
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-async def test_rows_stand_on_standard_output_and_nothing_else(house: Rig) -> None:
-    ran = await house.run("alice", "on web-01 processes -output json")
+
+async def test_rows_stand_on_standard_output_and_nothing_else(shared: Rig) -> None:
+    ran = await shared.run("alice", "on web-01 processes -output json")
     rows = json.loads(ran.out)
     assert (ran.status, ran.err) == (0, "")
     assert any(row["name"].startswith("python") for row in rows)
 
 
-async def test_no_rows_is_status_0(house: Rig) -> None:
-    ran = await house.run("alice", "on web-01 processes -name no-such-program -output csv")
+async def test_no_rows_is_status_0(shared: Rig) -> None:
+    ran = await shared.run("alice", "on web-01 processes -name no-such-program -output csv")
     assert (ran.status, ran.err) == (0, "") and ran.out.startswith("name,pid,")
 
 
@@ -41,15 +43,15 @@ async def test_no_rows_is_status_0(house: Rig) -> None:
     ],
 )
 async def test_each_way_to_end_has_its_status_and_one_sentence(
-    house: Rig, line: str, status: int, message: str
+    shared: Rig, line: str, status: int, message: str
 ) -> None:
-    ran = await house.run("alice", line)
+    ran = await shared.run("alice", line)
     assert (ran.status, ran.out) == (status, "")
     assert ran.err.startswith(message)
 
 
-async def test_a_basic_responder_may_not_run(house: Rig) -> None:
-    ran = await house.run("bob", "on web-01 run x.sh")
+async def test_a_basic_responder_may_not_run(shared: Rig) -> None:
+    ran = await shared.run("bob", "on web-01 run x.sh")
     assert ran.status == 3
     assert ran.err == (
         "refused: run on web-01 needs advanced, you are basic (rule look, access.yaml line 16); "
@@ -57,8 +59,8 @@ async def test_a_basic_responder_may_not_run(house: Rig) -> None:
     )
 
 
-async def test_errors_of_json_are_one_object(house: Rig) -> None:
-    ran = await house.run("alice", "on web-01 dir /no/such -output json")
+async def test_errors_of_json_are_one_object(shared: Rig) -> None:
+    ran = await shared.run("alice", "on web-01 dir /no/such -output json")
     assert ran.status == 1 and json.loads(ran.out) == []
     error = json.loads(ran.err)["error"]
     assert (error["code"], error["device"]) == ("failed", "web-01")
@@ -76,30 +78,30 @@ async def test_errors_of_json_are_one_object(house: Rig) -> None:
     ],
 )
 async def test_a_line_that_is_not_understood_answers_json_where_it_was_asked_for(
-    house: Rig, line: str
+    shared: Rig, line: str
 ) -> None:
-    ran = await house.run("alice", line)
+    ran = await shared.run("alice", line)
     assert (ran.status, ran.out) == (2, "")
     assert json.loads(ran.err)["error"]["code"] == "not_understood"
 
 
 async def test_json_of_what_was_not_run_is_an_empty_array_and_an_error_that_names_all(
-    house: Rig,
+    shared: Rig,
 ) -> None:
-    ran = await house.run("alice", "on web-99 processes -output json")
+    ran = await shared.run("alice", "on web-99 processes -output json")
     error = json.loads(ran.err)["error"]
     assert (ran.status, ran.out) == (4, "[\n]\n")
     assert (error["code"], error["device"]) == ("unreachable", "web-99")
-    ran = await house.run("alice", "sessions -output json")
+    ran = await shared.run("alice", "sessions -output json")
     assert (ran.status, ran.out) == (3, "[\n]\n")
     assert json.loads(ran.err)["error"]["rule"].startswith("everything (access.yaml line ")
 
 
 @pytest.mark.parametrize("line", ["verify S9999", "replay S9999 -output cast"])
 async def test_a_session_that_is_not_there_has_one_answer_for_every_word(
-    house: Rig, line: str
+    shared: Rig, line: str
 ) -> None:
-    ran = await house.run("carol", line)
+    ran = await shared.run("carol", line)
     assert ran.status == 1
     assert ran.err == "failed: there is no session S9999; sessions lists them\n"
 
@@ -118,35 +120,35 @@ async def test_a_session_that_is_not_there_has_one_answer_for_every_word(
         "TERM=xterm; export TERM",
     ],
 )
-async def test_what_is_no_command_is_refused_and_nothing_is_run(house: Rig, probe: str) -> None:
-    ran = await house.run("alice", probe)
+async def test_what_is_no_command_is_refused_and_nothing_is_run(shared: Rig, probe: str) -> None:
+    ran = await shared.run("alice", probe)
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith("not understood: ") and ran.err.count("\n") == 1
 
 
 async def test_lines_on_standard_input_are_run_in_order_with_the_last_ones_status(
-    house: Rig, tmp_path: Path
+    shared: Rig, tmp_path: Path
 ) -> None:
     lines = f"cd {tmp_path}\npwd\n\ngetfle x\ndir /no/such\npwd\n".encode()
-    ran = await house.run("alice", "connect", "web-01", stdin=lines)
+    ran = await shared.run("alice", "connect", "web-01", stdin=lines)
     assert (ran.status, ran.out) == (0, f"{tmp_path}\n" * 2)
     assert "getfle is no command" in ran.err and "failed: dir on web-01: /no/such" in ran.err
 
 
-async def test_exit_in_lines_ends_with_the_status_of_the_line_before_it(house: Rig) -> None:
-    ran = await house.run("alice", stdin=b"connect web-01\ndir /no/such\nexit\nexit\npwd\n")
+async def test_exit_in_lines_ends_with_the_status_of_the_line_before_it(shared: Rig) -> None:
+    ran = await shared.run("alice", stdin=b"connect web-01\ndir /no/such\nexit\nexit\npwd\n")
     assert ran.status == 1
     assert "failed: dir on web-01: /no/such does not exist" in ran.err
 
 
-async def test_a_line_that_is_no_utf8_is_refused_by_name(house: Rig) -> None:
-    ran = await house.run("alice", "connect", "web-01", stdin=b"dir /tmp/\xff\n")
+async def test_a_line_that_is_no_utf8_is_refused_by_name(shared: Rig) -> None:
+    ran = await shared.run("alice", "connect", "web-01", stdin=b"dir /tmp/\xff\n")
     assert ran.status == 2 and "raw:" in ran.err
 
 
-async def test_the_file_arrives_in_evidence_with_its_digest(house: Rig, tmp_path: Path) -> None:
+async def test_the_file_arrives_in_evidence_with_its_digest(shared: Rig, tmp_path: Path) -> None:
     (tmp_path / "a b").write_bytes(b"x" * 100_000)
-    ran = await house.run("alice", f'on web-01 getfile "{tmp_path}/a b"')
+    ran = await shared.run("alice", f'on web-01 getfile "{tmp_path}/a b"')
     assert ran.status == 0 and "same digest" in ran.out + ran.err
-    kept = list((house.state / "evidence").rglob("a b"))
+    kept = list((shared.state / "evidence").rglob("a b"))
     assert [path.read_bytes() for path in kept] == [b"x" * 100_000]

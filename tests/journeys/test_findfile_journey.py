@@ -10,6 +10,8 @@ import pytest
 
 from tests.doors.rig import Rig
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def found(rig: Rig, line: str) -> list[Any]:
     ran = await rig.run("alice", f"on web-01 findfile {line} -output json")
@@ -19,7 +21,7 @@ async def found(rig: Rig, line: str) -> list[Any]:
 
 @pytest.mark.parametrize("kind", ["md5", "sha1", "sha256"])
 async def test_hash_finds_the_bytes_whatever_their_name(
-    house: Rig, tmp_path: Path, kind: str
+    shared: Rig, tmp_path: Path, kind: str
 ) -> None:
     place = tmp_path / "place"
     (place / "below").mkdir(parents=True)
@@ -30,21 +32,21 @@ async def test_hash_finds_the_bytes_whatever_their_name(
     (place / "link").symlink_to(place / "bad.exe")
     os.mkfifo(place / "pipe")
     digest = hashlib.new(kind, bad).hexdigest()
-    assert await found(house, f"* -path {place} -hash {digest}") == ["bad.exe", "renamed.txt"]
-    assert await found(house, f"*.exe -path {place} -hash {digest.upper()}") == ["bad.exe"]
-    assert await found(house, f"* -path {place} -hash {'0' * len(digest)}") == []
+    assert await found(shared, f"* -path {place} -hash {digest}") == ["bad.exe", "renamed.txt"]
+    assert await found(shared, f"*.exe -path {place} -hash {digest.upper()}") == ["bad.exe"]
+    assert await found(shared, f"* -path {place} -hash {'0' * len(digest)}") == []
 
 
-async def test_newer_takes_a_time_as_the_tables_show_it(house: Rig, tmp_path: Path) -> None:
+async def test_newer_takes_a_time_as_the_tables_show_it(shared: Rig, tmp_path: Path) -> None:
     place = tmp_path / "place"
     place.mkdir()
     for name, at in (("old", 1_795_528_982), ("edge", 1_795_528_983), ("new", 1_795_528_984)):
         (place / name).touch()
         os.utime(place / name, (at, at))
     when = "'2026-11-24 14:03:03Z'"
-    assert await found(house, f"* -path {place} -newer {when}") == ["new"]
-    assert await found(house, f"* -path {place} -newer 2026-11-24") == ["edge", "new", "old"]
-    assert await found(house, f"* -path {place} -newer 2026-11-25") == []
+    assert await found(shared, f"* -path {place} -newer {when}") == ["new"]
+    assert await found(shared, f"* -path {place} -newer 2026-11-24") == ["edge", "new", "old"]
+    assert await found(shared, f"* -path {place} -newer 2026-11-25") == []
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ async def test_newer_takes_a_time_as_the_tables_show_it(house: Rig, tmp_path: Pa
     ],
 )
 async def test_what_is_no_digest_and_no_time_is_not_understood(
-    house: Rig, option: str, told: str
+    shared: Rig, option: str, told: str
 ) -> None:
-    ran = await house.run("alice", f"on web-01 findfile x -path /tmp {option}")
+    ran = await shared.run("alice", f"on web-01 findfile x -path /tmp {option}")
     assert ran.status == 2 and f"not understood: {told}" in ran.err

@@ -5,7 +5,11 @@ import hashlib
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.doors.rig import Ran, Rig
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def lines(house: Rig, *typed: str) -> Ran:
@@ -15,12 +19,12 @@ async def lines(house: Rig, *typed: str) -> Ran:
     )
 
 
-async def test_a_getfile_is_a_row_of_json_and_of_csv(house: Rig, tmp_path: Path) -> None:
+async def test_a_getfile_is_a_row_of_json_and_of_csv(shared: Rig, tmp_path: Path) -> None:
     there = tmp_path / "memo.txt"
     there.write_bytes(b"text of it\n")
     digest = hashlib.sha256(b"text of it\n").hexdigest()
     for output in ("json", "csv"):
-        ran = await lines(house, f"getfile {there}", f"status 1 -output {output}")
+        ran = await lines(shared, f"getfile {there}", f"status 1 -output {output}")
         taken, _, given = ran.out.partition(f"sha256 {digest}\n")
         place, _, given = given.partition("\n")
         assert ran.status == 0 and taken.startswith("memo.txt taken: 11 bytes")
@@ -35,40 +39,40 @@ async def test_a_getfile_is_a_row_of_json_and_of_csv(house: Rig, tmp_path: Path)
         }
 
 
-async def test_a_failed_getfile_is_no_row_and_no_prose(house: Rig) -> None:
-    ran = await lines(house, "getfile /no/such/file", "status 1 -output json")
+async def test_a_failed_getfile_is_no_row_and_no_prose(shared: Rig) -> None:
+    ran = await lines(shared, "getfile /no/such/file", "status 1 -output json")
     assert (ran.status, json.loads(ran.out)) == (1, [])
     assert json.loads(ran.err.splitlines()[-1])["error"]["code"] == "failed"
 
 
-async def test_the_folder_that_cd_went_to_is_a_row(house: Rig) -> None:
-    ran = await lines(house, "cd /etc", "status 1 -output json")
+async def test_the_folder_that_cd_went_to_is_a_row(shared: Rig) -> None:
+    ran = await lines(shared, "cd /etc", "status 1 -output json")
     assert json.loads(ran.out) == [{"folder": "/etc"}]
 
 
-async def test_nothing_is_kept_of_a_command_that_failed_and_gave_nothing(house: Rig) -> None:
-    ran = await house.run("alice", "on web-01 cat /no/such/file > y")
+async def test_nothing_is_kept_of_a_command_that_failed_and_gave_nothing(shared: Rig) -> None:
+    ran = await shared.run("alice", "on web-01 cat /no/such/file > y")
     assert ran.status == 1
     assert "nothing is kept as y: cat gave nothing, #1\n" in ran.err
-    session = (await house.run("carol", "sessions -output json")).out
+    session = (await shared.run("carol", "sessions -output json")).out
     newest = next(row for row in json.loads(session) if row["device"] == "web-01")["session"]
-    assert house.broker is not None
-    assert not house.broker.journal.folders.evidence(newest).exists()
+    assert shared.broker is not None
+    assert not shared.broker.journal.folders.evidence(newest).exists()
 
 
 async def test_an_empty_output_of_a_command_that_did_well_is_kept(
-    house: Rig, tmp_path: Path
+    shared: Rig, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").write_bytes(b"")
-    ran = await house.run("alice", f"on web-01 cat -raw {tmp_path / 'empty'} > y")
+    ran = await shared.run("alice", f"on web-01 cat -raw {tmp_path / 'empty'} > y")
     assert ran.status == 0 and "y kept: " in ran.err
 
 
 async def test_the_log_has_every_number_also_of_what_was_refused_or_acts_on_the_console(
-    house: Rig,
+    shared: Rig,
 ) -> None:
     typed = ("pwd", "fg 9", "sessions", "run no-such.sh", "status 3", "log -output json")
-    ran = await lines(house, *typed)
+    ran = await lines(shared, *typed)
     assert "failed: sessions #3 has no result to show; log says what became of it\n" in ran.err
     rows = json.loads(ran.out[ran.out.index("[") :])
     assert [row["number"] for row in rows] == [1, 2, 3, 4, 5, 6]

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 
+import pytest
+
 from commands.language.line import parse
 from commands.shell import Shell
 from server.audit.chunks import Kind, Reader
@@ -13,42 +15,44 @@ from server.live.responder import Responder
 from server.live.terminal_job import TerminalJob
 from tests.doors.rig import Rig, finished
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-async def test_lines_run_in_the_devices_shell_with_its_own_status(house: Rig) -> None:
-    ran = await house.run("alice", "shell web-01", stdin=b"echo out; echo err >&2; exit 7\n")
+
+async def test_lines_run_in_the_devices_shell_with_its_own_status(shared: Rig) -> None:
+    ran = await shared.run("alice", "shell web-01", stdin=b"echo out; echo err >&2; exit 7\n")
     assert (ran.status, ran.out, ran.err) == (7, "out\n", "err\n")
 
 
-async def test_a_large_input_and_output_arrive_whole(house: Rig) -> None:
+async def test_a_large_input_and_output_arrive_whole(shared: Rig) -> None:
     data = os.urandom(1 << 20).hex().encode()
-    ran = await house.run("alice", "shell web-01", stdin=b"cat\n" + data)
+    ran = await shared.run("alice", "shell web-01", stdin=b"cat\n" + data)
     assert ran.status == 0
     assert hashlib.sha256(ran.out.encode()).digest() == hashlib.sha256(data).digest()
 
 
-async def test_it_is_recorded_like_any_shell_and_verifies(house: Rig) -> None:
-    await house.run("alice", "shell web-01", stdin=b"echo r''ecorded\n")
-    found = [(Reader(p), p.stem) for p in (house.state / "recordings").glob("*.rec")]
+async def test_it_is_recorded_like_any_shell_and_verifies(shared: Rig) -> None:
+    await shared.run("alice", "shell web-01", stdin=b"echo r''ecorded\n")
+    found = [(Reader(p), p.stem) for p in (shared.state / "recordings").glob("*.rec")]
     chunks = {name: [(c.kind, bytes(c.data)) for c in reader] for reader, name in found}
     session = next(n for n, c in chunks.items() if (Kind.INPUT, b"echo r''ecorded\n") in c)
     assert (Kind.OUTPUT, b"recorded\n") in chunks[session]
-    cast = (await house.run("carol", f"replay {session} -output cast")).out.splitlines()
+    cast = (await shared.run("carol", f"replay {session} -output cast")).out.splitlines()
     assert [json.loads(line)[2] for line in cast[1:] if json.loads(line)[1] == "o"] == [
         "recorded\r\n"
     ]
-    verified = await house.run("carol", f"verify {session}")
+    verified = await shared.run("carol", f"verify {session}")
     assert (verified.status, verified.err) == (0, "")
 
 
-async def test_who_may_not_is_refused_and_nothing_runs(house: Rig) -> None:
-    ran = await house.run("bob", "shell web-01", stdin=b"echo ran\n")
+async def test_who_may_not_is_refused_and_nothing_runs(shared: Rig) -> None:
+    ran = await shared.run("bob", "shell web-01", stdin=b"echo ran\n")
     assert (ran.status, ran.out) == (3, "")
     assert ran.err.startswith("refused: shell on web-01 needs advanced, you are basic")
 
 
-async def test_a_client_that_goes_takes_its_shell_along(house: Rig) -> None:
-    assert house.broker is not None
-    command = house.ssh("alice", "shell web-01")
+async def test_a_client_that_goes_takes_its_shell_along(shared: Rig) -> None:
+    assert shared.broker is not None
+    command = shared.ssh("alice", "shell web-01")
     client = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -62,11 +66,11 @@ async def test_a_client_that_goes_takes_its_shell_along(house: Rig) -> None:
 
 
 async def test_what_is_typed_while_the_recording_is_not_on_the_disk_is_held_not_lost(
-    house: Rig,
+    shared: Rig,
 ) -> None:
-    assert house.broker is not None
+    assert shared.broker is not None
     who = Responder("alice", "key", "here", "ssh", "shell")
-    session = await house.broker.sessions.open(who, "web-01")
+    session = await shared.broker.sessions.open(who, "web-01")
     typed = dataclasses.replace(parse("shell"), command=Shell(terminal=False))
     job = await session.execute(typed)
     assert isinstance(job, TerminalJob)

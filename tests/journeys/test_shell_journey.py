@@ -5,12 +5,15 @@ import hashlib
 import re
 from pathlib import Path
 
+import pytest
+
 from server.audit.chunks import Kind
 from server.audit.replay import frames
 from tests.doors.rig import Rig
 from tests.journeys.screen import Screen
 from tests.journeys.test_console_journey import on_screen
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 SHELL = r"[#$]$"
 KEPT_OPEN = r"^shell (\d+) is still open on web-01; Ctrl-\] or fg \1 goes back, exit in it ends it$"
 
@@ -23,18 +26,18 @@ def in_shell(s: Screen) -> bool:
     return bool(re.search(SHELL, s.lines[s.screen.cursor.y]))
 
 
-async def test_exec_shell_gives_the_shells_own_status(house: Rig) -> None:
+async def test_exec_shell_gives_the_shells_own_status(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(r"^shell on web-01.*, recorded; Ctrl-\] or F12 leaves it running$")
         s.until(in_shell)
         s.enter("exit 7")
         assert s.status() == 7
 
-    await on_screen(house, play, "shell", "web-01")
+    await on_screen(shared, play, "shell", "web-01")
 
 
 async def test_the_key_leaves_at_once_and_what_is_typed_with_it_is_the_consoles(
-    house: Rig,
+    shared: Rig,
 ) -> None:
     def play(s: Screen) -> None:
         s.until(at_prompt)
@@ -56,10 +59,10 @@ async def test_the_key_leaves_at_once_and_what_is_typed_with_it_is_the_consoles(
         s.type("\x04")
         s.status()
 
-    await on_screen(house, play, "connect", "web-01")
+    await on_screen(shared, play, "connect", "web-01")
 
 
-async def test_what_was_typed_ahead_reaches_the_terminal(house: Rig) -> None:
+async def test_what_was_typed_ahead_reaches_the_terminal(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(at_prompt)
         s.type("shell\recho ahead-$((40+2))\rexit\r")
@@ -69,10 +72,10 @@ async def test_what_was_typed_ahead_reaches_the_terminal(house: Rig) -> None:
         s.type("\x04")
         s.status()
 
-    await on_screen(house, play, "connect", "web-01")
+    await on_screen(shared, play, "connect", "web-01")
 
 
-async def test_the_key_pressed_again_at_once_is_sent_on(house: Rig) -> None:
+async def test_the_key_pressed_again_at_once_is_sent_on(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(at_prompt)
         s.enter("shell")
@@ -86,10 +89,10 @@ async def test_the_key_pressed_again_at_once_is_sent_on(house: Rig) -> None:
         s.type("\x04")
         s.status()
 
-    await on_screen(house, play, "connect", "web-01")
+    await on_screen(shared, play, "connect", "web-01")
 
 
-async def test_a_leave_key_inside_a_paste_is_text(house: Rig) -> None:
+async def test_a_leave_key_inside_a_paste_is_text(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(at_prompt)
         s.enter("shell")
@@ -104,10 +107,10 @@ async def test_a_leave_key_inside_a_paste_is_text(house: Rig) -> None:
         s.until(r"^logout$")
         s.type("\x04")
 
-    await on_screen(house, play, "connect", "web-01")
+    await on_screen(shared, play, "connect", "web-01")
 
 
-async def test_leaving_puts_the_terminal_at_rest_and_its_late_answers_nowhere(house: Rig) -> None:
+async def test_leaving_puts_the_terminal_at_rest_and_its_late_answers_nowhere(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(at_prompt)
         s.enter("shell")
@@ -127,10 +130,10 @@ async def test_leaving_puts_the_terminal_at_rest_and_its_late_answers_nowhere(ho
         s.type("\x04\x04")
         s.status()
 
-    await on_screen(house, play, "connect", "web-01")
+    await on_screen(shared, play, "connect", "web-01")
 
 
-async def test_the_window_is_the_devices_window(house: Rig) -> None:
+async def test_the_window_is_the_devices_window(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(in_shell)
         s.enter("stty size")
@@ -141,10 +144,10 @@ async def test_the_window_is_the_devices_window(house: Rig) -> None:
         s.enter("exit")
         assert s.status() == 0
 
-    await on_screen(house, play, "shell", "web-01")
+    await on_screen(shared, play, "shell", "web-01")
 
 
-async def test_what_reaches_beyond_the_screen_is_dropped_live_and_recorded(house: Rig) -> None:
+async def test_what_reaches_beyond_the_screen_is_dropped_live_and_recorded(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(in_shell)
         s.enter(r"printf '\033]52;c;RVZJTA==\007\033]2;good\007done-%s\n' 1")
@@ -154,17 +157,17 @@ async def test_what_reaches_beyond_the_screen_is_dropped_live_and_recorded(house
         s.enter("exit")
         assert s.status() == 0
 
-    await on_screen(house, play, "shell", "web-01")
+    await on_screen(shared, play, "shell", "web-01")
     recorded = b"".join(
         frame.data
-        for recording in (house.state / "recordings").iterdir()
+        for recording in (shared.state / "recordings").iterdir()
         for frame in frames(recording)
         if frame.kind is Kind.OUTPUT
     )
     assert b"\x1b]52;c;RVZJTA==\x07" in recorded
 
 
-async def test_a_megabyte_comes_through_whole_both_ways(house: Rig, tmp_path: Path) -> None:
+async def test_a_megabyte_comes_through_whole_both_ways(shared: Rig, tmp_path: Path) -> None:
     text = b"".join(b"%07d\n" % n for n in range(32_768))
     digest = hashlib.sha256(text).hexdigest()
 
@@ -179,15 +182,17 @@ async def test_a_megabyte_comes_through_whole_both_ways(house: Rig, tmp_path: Pa
         s.enter(f"sha256sum {tmp_path}/in | cut -c1-64")
         s.until(rf"^{digest}$")
         s.enter(f"cat {tmp_path}/in; echo seen-$((1+1))")
-        s.until(r"^seen-2$", 30)
-        assert s.raw.count(b"0032767") == 1
+        before = len(s.raw)
+        s.skim(b"seen-2", 30)
+        came = s.raw[before:].replace(b"\r\n", b"\n")
+        assert text in came
         s.enter("exit")
         assert s.status() == 0
 
-    await on_screen(house, play, "shell", "web-01")
+    await on_screen(shared, play, "shell", "web-01")
 
 
-async def test_a_flood_does_not_keep_the_leave_key_waiting(house: Rig) -> None:
+async def test_a_flood_does_not_keep_the_leave_key_waiting(shared: Rig) -> None:
     def play(s: Screen) -> None:
         s.until(at_prompt)
         s.enter("shell")
@@ -200,10 +205,10 @@ async def test_a_flood_does_not_keep_the_leave_key_waiting(house: Rig) -> None:
         s.enter("exit")
         s.status(30)
 
-    await on_screen(house, play, "connect", "web-01")
+    await on_screen(shared, play, "connect", "web-01")
 
 
-async def test_another_connection_of_the_same_person_takes_the_session(house: Rig) -> None:
+async def test_another_connection_of_the_same_person_takes_the_session(shared: Rig) -> None:
     taken = asyncio.Event()
     loop = asyncio.get_running_loop()
     session = {}
@@ -236,6 +241,6 @@ async def test_another_connection_of_the_same_person_takes_the_session(house: Ri
         s.status()
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(on_screen(house, first))
+        group.create_task(on_screen(shared, first))
         await taken.wait()
-        group.create_task(on_screen(house, second))
+        group.create_task(on_screen(shared, second))
