@@ -2,12 +2,15 @@
 
 import contextlib
 import functools
+import itertools
 import os
 import re
 import shutil
 import time
-from collections.abc import Generator
+import traceback
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import hypothesis
@@ -32,6 +35,20 @@ if CI:
 hypothesis.settings.register_profile("fireline", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("fireline")
 SEARCH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+NEAREST = 4
+_walk_stack = traceback.walk_stack
+
+
+def _nearest(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+    """Where something was made, without the sixty frames of pytest below it.
+
+    asyncio's debug keeps the whole stack with each future, and asks the disk about each file in it:
+    0.5 ms a future, half the time of what reads much.
+    """
+    return itertools.islice(_walk_stack(frame), NEAREST)
+
+
+traceback.walk_stack = _nearest  # type: ignore[assignment]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
