@@ -9,7 +9,6 @@
 import contextlib
 import hashlib
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +16,7 @@ from pathlib import Path
 from commands.language.errors import Failed
 from commands.language.wire_contain import Seen
 from endpoint_shim import durable
-from endpoint_shim.linux import probe
-from endpoint_shim.linux.spawn import ENVIRONMENT
+from endpoint_shim.linux import probe, tools
 from endpoint_shim.restrictor import Known, Proof
 
 CLI, GENERATE, DAEMON = "/usr/sbin/fapolicyd-cli", "/usr/sbin/fagenrules", "/usr/sbin/fapolicyd"
@@ -43,7 +41,7 @@ def why_not() -> str | None:
     if _is_permissive():
         return f"it is permissive ({SETTINGS})"
     shell = os.path.realpath(SHELL)
-    if not any(shell in line.split() for line in _said(CLI, "--dump-db").splitlines()):
+    if not any(shell in line.split() for line in tools.ran(CLI, ["--dump-db"], RUN_S).splitlines()):
         return f"its trust database does not know {shell}"
     return None
 
@@ -101,11 +99,11 @@ def rules(known: Known) -> bytes:
 
 def _load() -> None:
     """The daemon takes the rules at once (from 1.2 on), or as it starts anew."""
-    _said(GENERATE)
+    tools.ran(GENERATE, [], RUN_S)
     try:
-        _said(CLI, "--reload-rules")
+        tools.ran(CLI, ["--reload-rules"], RUN_S)
     except Failed:
-        _said(SYSTEMCTL, "restart", "fapolicyd.service")
+        tools.ran(SYSTEMCTL, ["restart", "fapolicyd.service"], RUN_S)
 
 
 def _daemon() -> int | None:
@@ -123,21 +121,3 @@ def _is_permissive() -> bool:
             if name.strip() == "permissive":
                 return value.strip() != "0"
     return False
-
-
-def _said(*argv: str) -> str:
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=RUN_S,
-            check=False,
-            env=ENVIRONMENT,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Failed(f"{argv[0]} cannot be run: {error}") from None
-    if done.returncode != 0:
-        words = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
-        raise Failed(f"{' '.join(argv)} ended with {done.returncode}: {words[:300]}")
-    return done.stdout.decode("utf-8", "replace")

@@ -1,12 +1,12 @@
 """The shim as a service of systemd: its units, written to where systemd looks, and their state."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from commands.language.errors import Failed, Refused
 from endpoint_shim.children import own_words
+from endpoint_shim.linux import tools
 
 NAME = "fireline-endpoint"
 UNIT = f"{NAME}.service"
@@ -99,19 +99,4 @@ def _systemd() -> bool:
 
 
 def _systemctl(*words: str) -> str:
-    try:
-        done = subprocess.run(
-            ["systemctl", "--no-pager", *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=ASK_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Failed(f"systemctl {words[0]} did not end within {ASK_S:g} s") from None
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().replace("\n", "; ")[:500]
-        raise Failed(f"systemctl {words[0]} ended with {done.returncode}: {said}")
-    return done.stdout
+    return tools.ran("systemctl", list(words), ASK_S)

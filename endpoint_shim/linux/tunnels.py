@@ -9,7 +9,6 @@
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -17,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from endpoint_shim.linux.spawn import ENVIRONMENT
+from commands.language.errors import Failed
+from endpoint_shim.linux import tools
 
 LIMIT_S = 3.0
 DEEP = 3
@@ -60,7 +60,7 @@ def _far_ends(device: str) -> set[Address]:
 
 def _peers(device: str) -> set[Address]:
     """`wg show DEVICE endpoints`: a peer's key, and its address with a port."""
-    ends = [line.split()[-1] for line in _run("wg", ["show", device, "endpoints"]).splitlines()]
+    ends = [line.split()[-1] for line in _ran("wg", ["show", device, "endpoints"]).splitlines()]
     return _addresses(end.rpartition(":")[0].strip("[]") for end in ends)
 
 
@@ -104,28 +104,15 @@ def _addresses(texts: Iterable[str]) -> set[Address]:
 
 def _json(words: list[str]) -> list[dict[str, Any]]:
     try:
-        return msgspec.json.decode(_run("ip", ["-j", *words]) or "[]", type=list[dict[str, Any]])
+        return msgspec.json.decode(_ran("ip", ["-j", *words]) or "[]", type=list[dict[str, Any]])
     except msgspec.DecodeError:
         return []
 
 
-def _run(name: str, words: list[str]) -> str:
+def _ran(name: str, words: list[str]) -> str:
     """What it says; nothing where it is not there or fails: then no tunnel is known of."""
-    program = next((one for one in PLACES[name] if os.access(one, os.X_OK)), None)
-    if program is None:
-        return ""
-    try:
-        done = subprocess.run(
-            [program, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=ENVIRONMENT,
-            cwd="/",
-            timeout=LIMIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+    program = tools.first(PLACES[name])
+    if program is not None:
+        with contextlib.suppress(Failed):
+            return tools.ran(program, words, LIMIT_S)
+    return ""
