@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.endpoint_shim.linux.containers import BOX, publish
 from tests.endpoint_shim.linux.guarded import ATTACKER, BROKER, guarded
-from tests.endpoint_shim.linux.nets import PROGRAMS, ROOT, cable, hosts
+from tests.endpoint_shim.linux.nets import PROGRAMS, ROOT, hosts
 from tests.journeys.apart import DEVICE, Apart, apart
 from tests.journeys.rig import until
 
@@ -37,34 +38,7 @@ ADMIN = """table inet admin_fw {
 	}
 }
 """
-# What Docker makes for one container that publishes port 8080.
-DOCKER = """table ip nat {
-	chain DOCKER {
-		iifname != "docker0" tcp dport 8080 dnat to 172.17.0.2:80
-	}
-	chain PREROUTING {
-		type nat hook prerouting priority dstnat; policy accept;
-		fib daddr type local jump DOCKER
-	}
-	chain POSTROUTING {
-		type nat hook postrouting priority srcnat; policy accept;
-		ip saddr 172.17.0.0/16 oifname != "docker0" masquerade
-	}
-}
-table ip filter {
-	chain DOCKER-USER {
-		return
-	}
-	chain FORWARD {
-		type filter hook forward priority filter; policy drop;
-		jump DOCKER-USER
-		ct state related,established accept
-		oifname "docker0" ip daddr 172.17.0.2 tcp dport 80 accept
-		iifname "docker0" accept
-	}
-}
-"""
-OUT, HERE, BOX = "192.0.2.1", "192.0.2.2", "172.17.0.2"
+OUT, HERE = "192.0.2.1", "192.0.2.2"
 
 
 @pytest.fixture(scope="module")
@@ -163,17 +137,7 @@ def test_container_ports_and_foreign_table_are_shut_both_ways_and_work_again_aft
 ) -> None:
     host = here.device
     with hosts("out", "box") as (out, box):
-        cable(out, host, ("o0", "h0"), (f"{OUT}/24", f"{HERE}/24"))
-        host.ip("link", "add", "docker0", "type", "bridge")
-        host.ip("link", "set", "docker0", "up")
-        cable(host, box, ("h1", "b0"))
-        box.ip("addr", "add", f"{BOX}/16", "dev", "b0")
-        host.ip("link", "set", "h1", "master", "docker0")
-        host.ip("addr", "add", "172.17.0.1/16", "dev", "docker0")
-        out.ip("route", "add", "default", "via", HERE)
-        box.ip("route", "add", "default", "via", "172.17.0.1")
-        host.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
-        host.run("nft", "-f", "-", given=ADMIN + DOCKER)
+        publish(out, host, box, (OUT, HERE), ADMIN)
         theirs = here.rules()
         with (
             box.listens(BOX, 80) as web,

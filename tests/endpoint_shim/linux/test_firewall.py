@@ -11,6 +11,7 @@ from commands.language.wire_contain import Allowance
 from endpoint_shim.firewall import Plan
 from endpoint_shim.linux.firewall import LinuxFirewall
 from endpoint_shim.own_mark import MARK
+from tests.endpoint_shim.linux.containers import publish
 from tests.endpoint_shim.linux.nets import PROGRAMS, ROOT, Host, cable, hosts
 
 pytestmark = [PROGRAMS, ROOT]
@@ -30,32 +31,6 @@ ADMIN = """table inet admin_fw {
 		meta l4proto icmpv6 accept
 	}
 	chain output { type filter hook output priority -500; policy accept; accept; }
-}
-"""
-DOCKER = """table ip nat {
-	chain DOCKER {
-		iifname != "docker0" tcp dport 8080 dnat to 172.17.0.2:80
-	}
-	chain PREROUTING {
-		type nat hook prerouting priority dstnat; policy accept;
-		fib daddr type local jump DOCKER
-	}
-	chain POSTROUTING {
-		type nat hook postrouting priority srcnat; policy accept;
-		ip saddr 172.17.0.0/16 oifname != "docker0" masquerade
-	}
-}
-table ip filter {
-	chain DOCKER-USER {
-		return
-	}
-	chain FORWARD {
-		type filter hook forward priority filter; policy drop;
-		jump DOCKER-USER
-		ct state related,established accept
-		oifname "docker0" ip daddr 172.17.0.2 tcp dport 80 accept
-		iifname "docker0" accept
-	}
 }
 """
 CALL = (
@@ -279,17 +254,7 @@ def test_the_digest_is_the_rules_and_changes_with_them(two: Two) -> None:
 
 def test_containers_are_cut_off_both_ways_with_their_established_flows() -> None:
     with hosts("out", "host", "box") as (out, host, box):
-        cable(out, host, ("o0", "h0"), ("192.0.2.1/24", "192.0.2.2/24"))
-        host.ip("link", "add", "docker0", "type", "bridge")
-        host.ip("link", "set", "docker0", "up")
-        cable(host, box, ("h1", "b0"), ("172.17.0.9/16", "172.17.0.2/16"))
-        host.ip("addr", "del", "172.17.0.9/16", "dev", "h1")
-        host.ip("link", "set", "h1", "master", "docker0")
-        host.ip("addr", "add", "172.17.0.1/16", "dev", "docker0")
-        out.ip("route", "add", "default", "via", "192.0.2.2")
-        box.ip("route", "add", "default", "via", "172.17.0.1")
-        host.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
-        host.run("nft", "-f", "-", given=DOCKER)
+        publish(out, host, box, ("192.0.2.1", "192.0.2.2"))
         before = host.run("nft", "-s", "list", "ruleset")
         with box.listens("172.17.0.2", 80) as web, out.listens("192.0.2.1", 4444) as attacker:
             flow = out.connects("192.0.2.2", 8080)
