@@ -91,10 +91,12 @@ class Containment:
         )
         if asked.already:
             action = ended(action, "Succeeded", outcome="already so")
+        elif device is not None and device.line is not None:
+            action = _under_way(action)
         await self._ledger.save([action, *over], [(action.device, what, asked.wish)])
-        if device is not None and not asked.already:
-            await self._tell(device)
-        return await self._ledger.one(action.id) or action
+        if device is not None and action.state == "InProgress":
+            self._send(device)
+        return action
 
     async def withdraw(self, action: Action, by: str) -> Action:
         """Takes the action's wish back, unless others wait for the same."""
@@ -124,7 +126,7 @@ class Containment:
         if device.line is None:
             return
         waiting = [
-            msgspec.structs.replace(action, state="InProgress", started_ms=now_ms())
+            _under_way(action)
             for action in self._ledger.opened(device.id)
             if action.word in WHAT and action.state == "Pending" and action.generation
         ]
@@ -305,6 +307,10 @@ class Containment:
         port = self._broker.ports.devices
         hosts = self._broker.config.names
         return sorted({written_place(host, port) for host in hosts})
+
+
+def _under_way(action: Action) -> Action:
+    return msgspec.structs.replace(action, state="InProgress", started_ms=now_ms())
 
 
 def _denied(device: Device | None, what: What, scope: str, on: bool) -> bool:
