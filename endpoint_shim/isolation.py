@@ -84,9 +84,7 @@ class Isolation:
         elif self._plan_changed:
             await self._enforce()
         elif self._kept.force is not None:
-            units = any(one.service for one in self._kept.force.rules)
-            or_unit = ", or a unit that they name was started anew" if units else ""
-            await self._mend(f"somebody changed the isolation's rules{or_unit}; they were put back")
+            await self._mend_changed(self._kept.force)
 
     async def end_by_token(self, nonce: str, until_ms: int) -> None:
         """The token counts no more from here on, even if the guard comes no further."""
@@ -244,7 +242,12 @@ class Isolation:
             await self._back(force.generation, why)
             return
         if reached:
-            await self._enforce()
+            # Final is what is there now, and the proof may have opened an address to all.
+            proven = self._reach.proven == self._kept.brokers
+            if proven and await self._reach.plan(force.rules) == self._plan:
+                await self._mend_changed(force)
+            else:
+                await self._enforce()
         error = "" if reached else f"kept by force; the broker was not reached: {why}"
         self._kept.back = None
         self._state(
@@ -275,6 +278,11 @@ class Isolation:
         await self._remove()
         self._kept.force = self._kept.back = None
         self._state("done", self._kept.isolation.generation, ended_by=by)
+
+    async def _mend_changed(self, force: Force) -> None:
+        units = any(one.service for one in force.rules)
+        or_unit = ", or a unit that they name was started anew" if units else ""
+        await self._mend(f"somebody changed the isolation's rules{or_unit}; they were put back")
 
     async def _mend(self, what: str, kind: Literal["tampering", "note"] = "tampering") -> None:
         """Puts the rules back where they are not as they were put."""

@@ -50,8 +50,10 @@ class Breaking(LinuxFirewall):
 
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
+        self.put = 0
 
     def apply(self, plan: Plan) -> InForce:
+        self.put += 1
         with self._around():
             return super().apply(plan)
 
@@ -89,7 +91,8 @@ class Life:
         host, _, port = device.place.rpartition(":")
         reach.line(device.place, host, int(port))
         check: Callable[[str], None] = lambda word: _refuse(word, refuses)  # noqa: E731
-        self.isolation = Isolation(self.record, Breaking(steps), reach, check)
+        self.firewall = Breaking(steps)
+        self.isolation = Isolation(self.record, self.firewall, reach, check)
         self.isolation.prove_s = 1.0
 
     async def until_settled(self, wanted: Isolate) -> Isolated:
@@ -164,6 +167,25 @@ async def test_a_guard_that_ends_each_time_leaves_nothing_unproven(device: Guard
     now = await lived(device, wanted, Steps())
     assert now is not None and now.stage == "failed" and "before it was proven" in now.error
     assert TABLE not in device.rules()
+
+
+async def test_rules_are_put_once_and_again_only_where_the_proof_finds_them_changed(
+    device: Guarded,
+) -> None:
+    life = Life(device, Steps())
+    assert (await life.until_settled(wish(1, "full"))).mended == 0
+    assert life.firewall.put == 1
+    proved = asyncio.Event()
+    life.isolation.wake = proved.set
+    await life.isolation.turn(wish(2, "full"))
+    await proved.wait()
+    device.device.run("nft", "flush", "ruleset")
+    await life.isolation.turn(wish(2, "full"))
+    now = life.record.kept.isolation
+    assert (now.stage, now.mended, life.firewall.put) == ("done", 1, 3)
+    assert TABLE in device.rules()
+    assert [one.kind for one in life.record.kept.seen] == ["tampering"]
+    await life.isolation.close()
 
 
 async def test_a_wish_that_the_devices_policy_refuses_changes_nothing(device: Guarded) -> None:
