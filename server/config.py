@@ -11,6 +11,8 @@ from commands.language.errors import NotUnderstood
 
 MIB = 1 << 20
 FILE = "fireline.toml"
+LARGEST = {"limits.beat_s": 8}
+"""A dead line is found within 30 s at both its ends (security.md, section 12)."""
 SHORT = minutes(10)
 """What a declaration says without saying anything."""
 
@@ -34,6 +36,9 @@ class Limits:
     left_open_s: float = 15 * 60
     ask_s: float = 2 * 60
     """How long who asks to take a session over waits for the answer."""
+    beat_s: float = 7
+    """How often a device says that it lives; with a session at least each 5 s. Who is not heard for
+    about three times that is lost."""
     stream_dial_s: float = 15
     stream_away_s: float = 80
     """How long a broken stream is waited for; a device gives up after 70 s."""
@@ -123,6 +128,8 @@ def _check_number(name: str, value: float, *, whole: bool) -> None:
     """A limit below nought, or a time of nought, would end what it is to bound."""
     if not math.isfinite(value) or value < 0 or (name.endswith("_s") and value == 0):
         raise NotUnderstood(f"{FILE}: {name} takes a number over 0, not {value}")
+    if value > LARGEST.get(name, math.inf):
+        raise NotUnderstood(f"{FILE}: {name} takes at most {LARGEST[name]:g}, not {value}")
     if whole and not isinstance(value, int) and not name.endswith("_s"):
         raise NotUnderstood(f"{FILE}: {name} takes a whole number, not {value}")
 

@@ -30,6 +30,7 @@ def test_limits_are_taken_and_the_others_stay(tmp_path: Path) -> None:
         ("sessions = 2.5", "limits.sessions takes a whole number, not 2.5"),
         ("file_bytes = -1", "limits.file_bytes takes a number over 0, not -1"),
         ("command_s = 0", "limits.command_s takes a number over 0, not 0"),
+        ("beat_s = 8.5", "limits.beat_s takes at most 8, not 8.5"),
         ("idle_s = inf", "limits.idle_s takes a number over 0, not inf"),
         ("idle_s = nan", "limits.idle_s takes a number over 0, not nan"),
     ],

@@ -293,7 +293,9 @@ class DeviceConnection(FramedSocket):
             self._turn_away(device, f"it had {most} lines within a minute; wait one")
             return
         device.address = self.source
-        DeviceLine(self, device, self.door.broker.sessions, self._leaf).open(hello)
+        broker = self.door.broker
+        beat_s = broker.config.limits.beat_s
+        DeviceLine(self, device, broker.sessions, self._leaf, beat_s).open(hello)
 
 
 def bound(host: str, port: int) -> sockets.socket:

@@ -10,6 +10,7 @@
 """
 
 import asyncio
+import math
 import ssl
 import time
 from typing import Protocol
@@ -19,15 +20,16 @@ import msgspec
 from commands.language import wire
 from commands.language.framed import FramedSocket
 from commands.language.rate import Rate
+from server.config import Limits
 from server.identity.device_ca import Issued
 from server.identity.leaf import DeviceLeaf, read_leaf
 from server.live.inventory import Device
 
-BEAT_S, BEAT_BUSY_S = 7.0, 5.0
-"""Idle, and with a session. A device looks for its second missed echo at the third beat: 7 s and
-their jitter keep both ends within 30 s (security.md, section 12)."""
-MISSED = 2.4
-"""Beats that may be missing before the line counts as dead: two, and the jitter of one."""
+BUSY_BEAT_S = 5.0
+"""With a session a device beats at least so often."""
+MISSED = 2.8
+"""Beats that may be missing before the line counts as dead: two, the jitter of one, and a moment. A
+device looks for its second missed echo at the third beat."""
 MESSAGES, MESSAGES_A_S = 500, 100.0
 """At once and in the long run; a device says two for each stream that ends, and a beat in 5 s."""
 
@@ -54,6 +56,7 @@ class DeviceLine:
         device: Device,
         user: LineUser,
         leaf: DeviceLeaf | None = None,
+        beat_s: float = Limits.beat_s,
     ) -> None:
         self.socket, self.device, self.user = socket, device, user
         self.leaf = leaf
@@ -63,7 +66,7 @@ class DeviceLine:
         self.renewed_at = 0.0
         self._watch: asyncio.TimerHandle | None = None
         self._heard = asyncio.get_running_loop().time()
-        self._beat = BEAT_S
+        self._beat = self._idle_beat = beat_s
         self._pinged: asyncio.Future[None] | None = None
         self._rate = Rate(MESSAGES, MESSAGES_A_S)
 
@@ -159,14 +162,15 @@ class DeviceLine:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        beat = BEAT_BUSY_S if self.user.busy(self.device) else BEAT_S
+        beat = min(self._idle_beat, BUSY_BEAT_S if self.user.busy(self.device) else math.inf)
         if beat < self._beat:
             self._heard = loop.time()  # it beats faster from now on, and did not have to before
         self._beat = beat
-        if loop.time() - self._heard > MISSED * max(beat, BEAT_BUSY_S) + 2:
+        left = self._heard + MISSED * beat - loop.time()
+        if left <= 0:
             self.socket.abort("silent")
             return
-        self._watch = loop.call_later(BEAT_BUSY_S, self._tick)
+        self._watch = loop.call_later(min(left, BUSY_BEAT_S), self._tick)
 
     def _violate(self, what: str) -> None:
         self.socket.on_text = _ignore  # what came with it is not heard, and not journaled again

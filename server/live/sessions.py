@@ -18,7 +18,6 @@ from server.identity.access import Ask, comment_needed, decide, may_see, rule_on
 from server.live.budget import Budget
 from server.live.company import found
 from server.live.device_job import DeviceJob
-from server.live.device_line import BEAT_S
 from server.live.device_words import at_device, refusal, since
 from server.live.inventory import Device
 from server.live.judged import Judged
@@ -46,7 +45,9 @@ class Sessions:
     def __init__(self, broker: "Rooms") -> None:
         self.broker = broker
         self.limits = broker.config.limits
-        self.streams = Streams(self.limits.stream_dial_s, self.limits.stream_away_s)
+        self.streams = Streams(
+            self.limits.stream_dial_s, self.limits.stream_away_s, self.limits.beat_s
+        )
         self.live: dict[str, Session] = {}
         self.turns: dict[str, asyncio.Semaphore] = {}
         """Person -> the sessions that all lines of his over several devices may have at once."""
@@ -309,7 +310,7 @@ class Sessions:
             instance=self.broker.instance,
             streams=[s.id for s in self.streams.of_device(device.id)],
             sessions=[s.id for s in self.live.values() if s.device is device],
-            beat_s=BEAT_S,
+            beat_s=self.limits.beat_s,
         )
 
     def welcomed(self, device: Device, hello: wire.Hello) -> None:

@@ -22,8 +22,9 @@ from commands.language.framed import A_FILE, FramedSocket
 from commands.language.window import Got, Kept, Sent
 from server.live.share import Keys, Share
 
-SILENT_S = 15.0
 PING_S = 5.0
+MISSED = 3
+"""Times that, and a stream that says nothing counts as broken."""
 ACK = b'{"m":"ack"'
 MOST_HELD = wire.WINDOW + 2 * wire.MAX_ITEM
 """A worker looks at its window between two items, and the last one may be as long as any."""
@@ -45,7 +46,13 @@ class Stream:
     """One stream of one session on one device."""
 
     def __init__(
-        self, session: str, device_id: str, number: int, away_s: float, keys: Keys
+        self,
+        session: str,
+        device_id: str,
+        number: int,
+        away_s: float,
+        keys: Keys,
+        ping_s: float = PING_S,
     ) -> None:
         self.id = f"{session}.w{number}"
         self.session = session
@@ -61,7 +68,7 @@ class Stream:
         self._socket: FramedSocket | None = None
         self._most = A_FILE
         self._sent, self._got = Sent(), Got()
-        self._away_s = away_s
+        self._away_s, self._ping_s = away_s, ping_s
         self._timer: asyncio.TimerHandle | None = None
         self._beat: asyncio.TimerHandle | None = None
         self.paused = False
@@ -197,10 +204,10 @@ class Stream:
             return
         self._say_ack()
         silent = loop.time() - socket.heard
-        if silent > SILENT_S:
-            socket.abort(f"silent for {SILENT_S:g} s")
+        if silent > MISSED * self._ping_s:
+            socket.abort(f"silent for {MISSED * self._ping_s:g} s")
             return
-        if silent > PING_S:
+        if silent > self._ping_s:
             socket.ping()
         self._beat = loop.call_later(1.0, self._tick)
 

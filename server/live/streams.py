@@ -8,7 +8,7 @@ from commands.language import wire
 from commands.language.framed import FramedSocket
 from server.live.inventory import Device
 from server.live.share import Keys
-from server.live.stream import Stream
+from server.live.stream import PING_S, Stream
 
 OVER = "the stream has ended"
 """What a worker hears that comes back to a stream that the broker ended meanwhile."""
@@ -18,8 +18,8 @@ REMEMBERED = 1000
 class Streams:
     """Streams by id. A stream id is a session's; its token is spent by the first frame."""
 
-    def __init__(self, dial_s: float, away_s: float) -> None:
-        self._dial_s, self._away_s = dial_s, away_s
+    def __init__(self, dial_s: float, away_s: float, beat_s: float) -> None:
+        self._dial_s, self._away_s, self._beat_s = dial_s, away_s, min(beat_s, PING_S)
         self.keys = Keys()
         self._streams: dict[str, Stream] = {}
         self._numbers: dict[str, int] = {}
@@ -33,7 +33,7 @@ class Streams:
         """A new stream that the device is to dial within the dial time."""
         number = self._numbers.get(session, 0) + 1
         self._numbers[session] = number
-        stream = Stream(session, device.id, number, self._away_s, self.keys)
+        stream = Stream(session, device.id, number, self._away_s, self.keys, self._beat_s)
         stream.on_closed = lambda gone: self._forget(gone)
         self._streams[stream.id] = stream
         loop = asyncio.get_running_loop()

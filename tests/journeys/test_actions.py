@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.endpoint_shim.linux.clam import MARK, THREAT, daemon
+from tests.endpoint_shim.linux.clam import MARK, THREAT, daemon, held
 from tests.journeys.rig import House, until
 from tests.journeys.screen import Screen
 
@@ -29,11 +29,15 @@ RULES = """\
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with (
-        daemon() as clamd,
-        House(tmp_path_factory.mktemp("actions") / "house", {"reserve_bytes": 1 << 20}) as house,
-    ):
+def clamd() -> Iterator[Path]:
+    with daemon() as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def house(clamd: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    limits = {"reserve_bytes": 1 << 20}
+    with House(tmp_path_factory.mktemp("actions") / "house", limits) as house:
         _careful(house)
         shim = house.enrol(DEVICE)
         (shim.state / "shim.toml").write_text(f'clamd = "{clamd}"\n', "utf-8")
@@ -134,26 +138,17 @@ def test_the_first_screen_says_that_actions_wait(house: House) -> None:
 
 
 def test_a_device_that_is_killed_in_the_middle_leaves_the_truth(
-    house: House, tmp_path: Path
+    house: House, clamd: Path, tmp_path: Path
 ) -> None:
-    for number in range(4000):
-        (tmp_path / f"f{number}").write_bytes(b"x" * 5000)
-    scanning = subprocess.Popen(
-        house.ssh(f"on {DEVICE} scan -path {tmp_path} -comment INC-9"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    until(
-        "it runs",
-        lambda: (
-            actions(house, f"-device {DEVICE} -state open")[:1]
-            and actions(house, f"-device {DEVICE} -state open")[0]["state"] == "InProgress"
-        ),
-    )
-    house.kill_shim(DEVICE)
-    scanning.wait(90)
-    house.start_shim(DEVICE)
-    until("it ended", lambda: actions(house, f"-device {DEVICE} -state open") == [], 90)
+    (tmp_path / "x").write_bytes(b"x")
+    line = f"on {DEVICE} scan -path {tmp_path} -comment INC-9"
+    with held(clamd), subprocess.Popen(house.ssh(line), stdout=subprocess.DEVNULL) as scanning:
+        runs = lambda: actions(house, f"-device {DEVICE} -state InProgress")  # noqa: E731
+        until("it runs", runs)
+        house.kill_shim(DEVICE)
+        house.start_shim(DEVICE)
+        until("it ended", lambda: actions(house, f"-device {DEVICE} -state open") == [])
+        assert scanning.wait(20) == 1
     row = actions(house, f"-device {DEVICE}")[0]
     assert row["state"] in ("Failed", "Cancelled"), row
     assert row["said"]

@@ -4,7 +4,8 @@ import asyncio
 
 from commands.language import wire
 from commands.language.framed import FramedSocket
-from server.live.device_line import BEAT_S, DeviceLine
+from server.config import Limits
+from server.live.device_line import DeviceLine
 from server.live.inventory import Device
 
 
@@ -59,9 +60,9 @@ def last_heard(line: DeviceLine, seconds: float) -> None:
 async def test_a_session_that_opens_between_two_slow_beats_does_not_cost_the_line() -> None:
     sessions, socket = Sessions(), Socket()
     line = DeviceLine(socket, Device(id="d", name="web-01"), sessions)
-    last_heard(line, BEAT_S - 1)
+    last_heard(line, Limits.beat_s - 1)
     sessions.has_one = True
-    last_heard(line, BEAT_S - 1)
+    last_heard(line, Limits.beat_s - 1)
     assert socket.reason == ""
 
 

@@ -14,7 +14,6 @@ from websockets.uri import parse_uri
 from commands.language import items, wire
 from commands.language.framed import SHOWN, FramedSocket
 from server.live import share as shares
-from server.live import stream as streams
 from server.live.share import Keys, Share
 from server.live.stream import MOST_HELD, Stream
 
@@ -189,11 +188,8 @@ async def test_what_is_held_stops_where_its_user_pauses_again(line: Line) -> Non
     assert slow.came == [b"1", b"2", b"3", b"4"]
 
 
-async def test_a_worker_that_falls_silent_under_a_pause_is_found(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(streams, "SILENT_S", 0.4)
-    monkeypatch.setattr(streams, "PING_S", 0.0)
+async def test_a_worker_that_falls_silent_under_a_pause_is_found(line: Line) -> None:
+    line.stream._ping_s = 0.1
     worker, broker = await line.worker()
     line.take(broker)
     line.stream.pause()
@@ -201,11 +197,8 @@ async def test_a_worker_that_falls_silent_under_a_pause_is_found(
     await line.taker.until("away")
 
 
-async def test_a_worker_that_answers_under_a_long_pause_is_kept(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(streams, "SILENT_S", 1.2)
-    monkeypatch.setattr(streams, "PING_S", 0.1)
+async def test_a_worker_that_answers_under_a_long_pause_is_kept(line: Line) -> None:
+    line.stream._ping_s = 0.4
     worker, broker = await line.worker()
     line.take(broker)
     line.stream.pause()

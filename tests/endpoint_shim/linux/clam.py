@@ -3,7 +3,9 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -30,6 +32,20 @@ def daemon() -> Iterator[Path]:
         os.chmod(name, 0o755)
         with _running(Path(name)) as place:
             yield place
+
+
+@contextlib.contextmanager
+def held(place: Path) -> Iterator[None]:
+    """The daemon of this socket, stopped: it takes what is asked and does not answer."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(place))
+        peer = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    pid, _, _ = struct.unpack("3i", peer)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager
