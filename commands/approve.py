@@ -12,7 +12,7 @@ class Approve(DeskCommand, role=BASIC, right="approve", group="broker"):
     """Let an action begin that a rule wants a second person for; never one's own.
 
     Needs the right `approve: allow` on its device. The yes is bound to exactly what was asked;
-    -digest says which, as actions show has it.
+    -digest says which, as actions show has it. Its -comment stays with the action.
     """
 
     id: Annotated[str, "the action, such as A318"]

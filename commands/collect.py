@@ -35,8 +35,8 @@ class Collect(
     and a manifest that the device signs: docs/collect.md says what is in it and how it is
     checked. What fails or hangs (30 s as a rule) stands in the report and does not stop the rest.
     Goes on where its line broke; cut off, what came is kept as a valid zip that says so. It is an
-    action: it waits for a device that is offline, and a second one while one runs gives the
-    first one's.
+    action: it waits for a device that is offline, and the same asked again while one is open
+    gives the first one's.
     """
 
     device: Annotated[str, HIDDEN] = ""

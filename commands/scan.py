@@ -27,8 +27,8 @@ class Scan(
 
     quick looks where malware starts: running programs, temporary folders, homes, start-up places;
     full at all local files; -path at one file or folder. What is found is a row each and stands in
-    the device's timeline. A second scan while one runs gives the first one's action; cancel, or
-    Ctrl-C while it is shown, stops it on the device.
+    the device's timeline. The same scan asked again while one is open gives the first one's action;
+    cancel, or Ctrl-C while it is shown, stops it on the device.
     """
 
     device: Annotated[str, HIDDEN] = ""

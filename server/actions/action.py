@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from commands.language.command import Command, decode
+
 State = Literal["Pending", "InProgress", "Succeeded", "Failed", "TimeOut", "Cancelled"]
 Approval = Literal["", "needed", "given", "denied", "lapsed"]
 OPEN: tuple[State, ...] = ("Pending", "InProgress")
@@ -49,12 +51,18 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     ended_ms: int | None = None
     by: str = ""
     """Who cancelled, approved or denied it."""
+    by_comment: str = ""
+    """What that person said with it."""
     approval: Approval = ""
     nonce: str = ""
 
     @property
     def label(self) -> str:
         return f"A{self.id}"
+
+    def command(self) -> Command:
+        """What it is about, as a value."""
+        return decode(msgspec.json.encode(self.value))
 
     @property
     def open(self) -> bool:

@@ -20,3 +20,5 @@ class Asked:
     """Session and number of the line, `S12#3`."""
     second: bool
     """A rule wants a second person for it."""
+    opens: bool = False
+    """It was judged as a release too, for it would end or open an isolation that holds."""

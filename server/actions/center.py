@@ -4,7 +4,7 @@
 2. A rule may want a second person: then nothing is wished or queued before somebody else, counted
    as a person, approved exactly this row. Unanswered for 7 days it lapses as rejected.
 3. Isolation and restriction are wishes (containment.py), the rest is run (queue.py). A second scan
-   or collection while one is open gives the first one's row.
+   or collection may be the first one's row (joining.py).
 """
 
 import asyncio
@@ -18,8 +18,10 @@ from server.actions.action import Action, State
 from server.actions.asked import Asked
 from server.actions.containment import Containment
 from server.actions.desired import WHAT
+from server.actions.joining import joined
 from server.actions.ledger import Ledger, ended, now_ms
 from server.actions.queue import Queue
+from server.evidence import packages
 from server.live.device_job import command_value
 from server.live.device_words import since
 from server.live.inventory import Device
@@ -46,7 +48,7 @@ class Center:
         """With what the last broker left: what it was running is interrupted, outcome unknown."""
         center = cls(broker, await Ledger.open(broker.store, broker.journal))
         cut = [
-            ended(action, "Failed", error=_interrupted(action))
+            await center._cut_off(action)
             for action in center.ledger.opened()
             if action.state == "InProgress" and action.word not in WHAT
         ]
@@ -55,6 +57,13 @@ class Center:
             center._watch(action)
         broker.own(center._expire())
         return center
+
+    async def _cut_off(self, action: Action) -> Action:
+        """Failed, with what recovery kept of its package."""
+        cut = ended(action, "Failed", error=_interrupted(action))
+        kept = await packages.kept(self._broker.store, action.ran_in) if action.ran_in else []
+        places = [f"/packages/{package.name}, cut off" for package in kept]
+        return msgspec.structs.replace(cut, output="; ".join(places)[:2000])
 
     async def ask(self, asked: Asked) -> tuple[Action, bool]:
         """The action's row, and whether it is a new one. Who asks may go: it is asked whole."""
@@ -67,9 +76,9 @@ class Center:
                 f"{word} on {asked.device.name} needs a comment; add -comment 'case and reason'"
             )
         if word not in WHAT:
-            for open_one in self.ledger.opened(asked.device.id):
-                if open_one.word == word:
-                    return open_one, False
+            run_there = [a for a in self.ledger.opened(asked.device.id) if a.word not in WHAT]
+            if (one := joined(run_there, asked.command, second=asked.second)) is not None:
+                return one, False
         else:
             await self.containment.value(asked.command)  # so that what cannot be has no row
         limits = self._broker.config.limits
@@ -94,24 +103,27 @@ class Center:
         if asked.second:
             await self.ledger.save([action])
             return action, True
-        return await self._begin(action, asked.device), True
+        return await self._begin(action, asked.device, opens=asked.opens), True
 
-    async def _begin(self, action: Action, device: Device) -> Action:
+    async def _begin(self, action: Action, device: Device, *, opens: bool) -> Action:
         if action.word in WHAT:
-            return await self.containment.wish(action)
+            return await self.containment.wish(action, opens=opens)
         await self.ledger.save([action])
         self.queue.wake(device)
         return action
 
-    async def approve(self, action: Action, by: str) -> Action:
-        """The second person's yes: it begins, and has its full time to wait for its device."""
-        return await whole(self._approve(action, by), self._broker.own)
+    async def approve(self, action: Action, by: str, comment: str, *, opens: bool) -> Action:
+        """The second person's yes: it begins, and has its full time to wait for its device.
 
-    async def _approve(self, action: Action, by: str) -> Action:
+        `opens`: it was judged as a release too.
+        """
+        return await whole(self._approve(action, by, comment, opens), self._broker.own)
+
+    async def _approve(self, action: Action, by: str, comment: str, opens: bool) -> Action:
         await self._still_waiting(action)
         limits = self._broker.config.limits
         expires = None if action.word in WHAT else now_ms() + int(limits.queue_s * 1000)
-        yes = msgspec.structs.replace(action, approval="given", by=by)
+        yes = msgspec.structs.replace(action, approval="given", by=by, by_comment=comment)
         await self.ledger.save([yes], by=by)
         self._until.pop(action.id, None)
         begun = msgspec.structs.replace(yes, expires_ms=expires)
@@ -122,8 +134,8 @@ class Center:
             await self.ledger.save([gone])
             return gone
         try:
-            return await self._begin(begun, device)
-        except NotUnderstood as error:  # what it names is no more, such as its set of rules
+            return await self._begin(begun, device, opens=opens)
+        except (NotUnderstood, Failed) as error:  # its set of rules is gone, or what it would open
             gone = ended(begun, "Failed", error=str(error))
             await self.ledger.save([gone])
             return gone
@@ -134,33 +146,34 @@ class Center:
         if now is None or now.sha256 != action.sha256 or now.approval != "needed" or not now.open:
             raise Failed(f"{action.label} waits for nobody any more")
 
-    async def deny(self, action: Action, by: str, reason: str) -> Action:
+    async def deny(self, action: Action, by: str, reason: str, comment: str) -> Action:
         """The second person's no."""
-        return await whole(self._deny(action, by, reason), self._broker.own)
+        return await whole(self._deny(action, by, reason, comment), self._broker.own)
 
-    async def _deny(self, action: Action, by: str, reason: str) -> Action:
+    async def _deny(self, action: Action, by: str, reason: str, comment: str) -> Action:
         await self._still_waiting(action)
         words = f"rejected by {by}" + (f": {reason}" if reason else "")
         no = msgspec.structs.replace(
-            ended(action, "Cancelled", error=words), approval="denied", by=by
+            ended(action, "Cancelled", error=words), approval="denied", by=by, by_comment=comment
         )
         await self.ledger.save([no], by=by)
         return no
 
-    async def cancel(self, action: Action, by: str) -> tuple[Action, str]:
+    async def cancel(self, action: Action, by: str, comment: str = "") -> tuple[Action, str]:
         """Taken back while it waits, stopped while it runs; the row then, and what was said."""
-        return await whole(self._cancel(action, by), self._broker.own)
+        return await whole(self._cancel(action, by, comment), self._broker.own)
 
-    async def _cancel(self, action: Action, by: str) -> tuple[Action, str]:
+    async def _cancel(self, action: Action, by: str, comment: str) -> tuple[Action, str]:
         action = await self.ledger.one(action.id) or action
         if not action.open:
             return action, ""
         if action.word in WHAT and action.generation:
-            return await self.containment.withdraw(action, by), ""
+            return await self.containment.withdraw(action, by, comment), ""
         if action.state == "InProgress":
-            said = await self.queue.stop(action, by)
+            said = await self.queue.stop(action, by, comment)
             return await self.ledger.one(action.id) or action, said
-        over = msgspec.structs.replace(ended(action, "Cancelled", outcome=f"by {by}"), by=by)
+        over = ended(action, "Cancelled", outcome=f"by {by}")
+        over = msgspec.structs.replace(over, by=by, by_comment=comment)
         await self.ledger.save([over], by=by)
         return over, ""
 

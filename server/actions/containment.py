@@ -15,9 +15,9 @@ import msgspec
 from commands.isolate import Isolate
 from commands.language import actions as lengths
 from commands.language import wire_contain as wire
-from commands.language.command import Command, decode
+from commands.language.command import Command
 from commands.language.enrolment import written_place
-from commands.language.errors import NotUnderstood
+from commands.language.errors import Failed, NotUnderstood
 from commands.language.visible import visible
 from commands.restrict import Restrict
 from server.actions import desired
@@ -52,18 +52,29 @@ class Containment:
         self._turns: dict[str, asyncio.Lock] = {}
         """One thing at a time for a device: nothing is sent or answered that is not durable."""
 
-    async def wish(self, action: Action) -> Action:
-        """Makes the action's wish, or joins the one there is; durable, and sent, on return."""
-        value = await self.value(decode(msgspec.json.encode(action.value)))
+    async def wish(self, action: Action, *, opens: bool) -> Action:
+        """Makes the action's wish, or joins the one there is; durable, and sent, on return.
+
+        `opens`: whether it was judged as a release too. What was asked at the same time may have
+        come first, so that only now there is something to open: then it is Failed, not done.
+        """
+        command = action.command()
+        value = await self.value(command)
         async with self._turn(action.device):
+            if not opens and self._loosens(action.device, command, value):
+                raise Failed(
+                    f"{action.word} on {action.name}: it was isolated by somebody else meanwhile, "
+                    "which this would end or open; look at it and ask again"
+                )
             return await self._wish(action, value)
 
     async def loosens(self, device: Device, command: Command) -> bool:
         """Whether it would end or open an isolation that is to hold, as `release` does."""
-        if not isinstance(command, Isolate):
-            return False
-        wish = self._ledger.wish(device.id, "isolation")
-        return desired.loosens(wish, await self.value(command))
+        return self._loosens(device.id, command, await self.value(command))
+
+    def _loosens(self, device: str, command: Command, value: dict[str, object]) -> bool:
+        wish = self._ledger.wish(device, "isolation")
+        return isinstance(command, Isolate) and desired.loosens(wish, value)
 
     def _turn(self, device: str) -> asyncio.Lock:
         return self._turns.setdefault(device, asyncio.Lock())
@@ -98,12 +109,12 @@ class Containment:
             self._send(device)
         return action
 
-    async def withdraw(self, action: Action, by: str) -> Action:
+    async def withdraw(self, action: Action, by: str, comment: str) -> Action:
         """Takes the action's wish back, unless others wait for the same."""
         async with self._turn(action.device):
-            return await self._withdraw(action, by)
+            return await self._withdraw(action, by, comment)
 
-    async def _withdraw(self, action: Action, by: str) -> Action:
+    async def _withdraw(self, action: Action, by: str, comment: str) -> Action:
         what = WHAT[action.word]
         action = await self._ledger.one(action.id) or action
         if not action.open:
@@ -111,7 +122,8 @@ class Containment:
         device = self._broker.inventory.by_id(action.device)
         wish = self._ledger.wish(action.device, what)
         wish = desired.withdraw(wish, action.id, _highest(device, what))
-        over = msgspec.structs.replace(ended(action, "Cancelled", outcome=f"by {by}"), by=by)
+        over = ended(action, "Cancelled", outcome=f"by {by}")
+        over = msgspec.structs.replace(over, by=by, by_comment=comment)
         await self._ledger.save([over], [(action.device, what, wish)])
         if device is not None:
             await self._tell(device)

@@ -159,6 +159,7 @@ def _record(action: Action, by: str, proof: str) -> ActionChanged:
         asked_in=action.asked_in,
         state=action.state,
         by=by or action.by,
+        by_comment=action.by_comment,
         said=said,
         value_sha256=action.sha256,
         generation=action.generation,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from commands.language.command import decode
 from commands.language.errors import FirelineError, Unreachable
 from commands.language.host.scanning import DetectionRow
 from commands.language.items import Note
@@ -45,7 +44,8 @@ class Queue:
         self._broker, self._ledger = broker, ledger
         self._running: dict[str, Device] = {}
         self._jobs: dict[int, Job] = {}
-        self._stopped_by: dict[int, str] = {}
+        self._stopped_by: dict[int, tuple[str, str]] = {}
+        """Who asked for its end, and that person's comment."""
 
     def wake(self, device: Device) -> None:
         """Runs what waits for the device, if it is there."""
@@ -57,9 +57,9 @@ class Queue:
         """The command of an action that runs now."""
         return self._jobs.get(number)
 
-    async def stop(self, action: Action, by: str) -> str:
+    async def stop(self, action: Action, by: str, comment: str) -> str:
         """Has the device stop it; its answer as a sentence."""
-        self._stopped_by[action.id] = by
+        self._stopped_by[action.id] = by, comment
         job = self._jobs.get(action.id)
         return await job.cancel() if job is not None else f"{action.label} is about to begin"
 
@@ -108,7 +108,7 @@ class Queue:
         job: Job | None = None
         error: FirelineError | None = None
         try:
-            command = decode(msgspec.json.encode(action.value))
+            command = action.command()
             job = await session.execute(TypedLine(action.text, command, Options(yes=True)))
             self._jobs[action.id] = job
             self._ledger.touch(action.id)
@@ -146,7 +146,7 @@ class Queue:
         found: Sequence[str] = (),
         last: str = "",
     ) -> None:
-        by = self._stopped_by.pop(action.id, "")
+        by, comment = self._stopped_by.pop(action.id, ("", ""))
         if job is not None and job.files:
             brought = job.files[0]
             last = f"{brought.bytes:,} bytes, sftp {_place(brought, action.ran_in)}"
@@ -158,11 +158,12 @@ class Queue:
             outcome=(f"by {by}: {error}" if by else str(error)) if state == "Cancelled" else last,
         )
         files = [_named(f, action.ran_in) for f in job.files] if job else []
-        over = msgspec.structs.replace(
-            over, output="; ".join([*files, *found])[:2000], by=by or action.by
-        )
-        proof = job.files[0].sha256 if job is not None and job.files else ""
-        await self._ledger.save([over], proof=proof)
+        files += [f"{_named(f, action.ran_in)}, cut off" for f in job.partials] if job else []
+        over = msgspec.structs.replace(over, output="; ".join([*files, *found])[:2000])
+        if by:
+            over = msgspec.structs.replace(over, by=by, by_comment=comment)
+        kept = [*job.files, *job.partials] if job is not None else []
+        await self._ledger.save([over], proof=kept[0].sha256 if kept else "")
 
 
 def _why(action: Action, error: FirelineError) -> str:

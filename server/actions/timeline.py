@@ -39,6 +39,7 @@ async def timeline(
     since_ms = 0 if hours is None else now_ms() - int(hours * HOUR_MS)
     rows = await stored.of_device(broker.store, device.id, device.name, MOST)
     found: list[_Found] = []
+    last: dict[str, str] = {}
     for row in reversed(rows):
         body = _body(row)
         if isinstance(body, records.SessionBegun):
@@ -47,6 +48,9 @@ async def timeline(
         elif body is not None and (told := _told(device, body)) is not None:
             at_ms = _ms(row)
             kind, person, what, where = told
+            if kind == "action" and last.get(where) == what:
+                continue  # it was kept once more, with nothing that this list tells
+            last[where] = what
             found.append((at_ms, _row(at_ms, kind, person, what, where)))
     found.sort(key=lambda one: one[0])
     for at_ms, line in found:
@@ -80,7 +84,9 @@ def _told(device: Device, body: records.Body) -> _Told | None:
             by = f" by {body.by}" if body.by and body.by != body.person else ""
             said = f": {body.said}" if body.said else ""
             approval = f", approval {body.approval}" if body.approval else ""
-            what = f"{body.text} {body.state}{approval}{by}{said}"
+            answers = body.state in ("Pending", "Cancelled")  # what comes after it repeats it
+            answer = f" ({body.by_comment})" if body.by_comment and answers else ""
+            what = f"{body.text} {body.state}{approval}{by}{answer}{said}"
             return "action", body.person, what, f"A{body.action}"
         case action_records.DeviceSaw():
             return body.what, "", body.text, ""

@@ -25,6 +25,8 @@ class ActionChanged(Body, frozen=True):
     generation: int = 0
     approval: str = ""
     ran_in: str = ""
+    by_comment: str = ""
+    """What `by` said with it: the comment of an approval, a denial, a cancellation."""
     proof: str = ""
     """What the device's word is held by: a digest of its table, its list, its package."""
 

@@ -75,8 +75,8 @@ class Incoming:
         self.on_partial: Callable[[Held], None] = lambda held: None
         self.spend: Callable[[int], None] = lambda size: None
         """Told of bytes before they are taken; raises Refused over a budget."""
-        self.kept = ""
-        """The name of the partial, once it is sealed."""
+        self.kept: FileTaken | None = None
+        """The partial, once it is sealed."""
         self.reserve = 0
         """What must stay free on the disk."""
         self.size, self.holes = into.offset, held.holes if held is not None else 0
@@ -183,7 +183,8 @@ class Incoming:
             # It stays in incoming/, where the next start seals it; nobody may wait for it here.
             self.failed = error
             return
-        self.kept, path = name, str(self._into.name)
+        path = str(self._into.name)
+        self.kept = FileTaken(name, path, self._written, digest)
         await self._journal.append(
             EvidencePartial(number=self.number, name=name, bytes=self._written, sha256=digest)
         )

@@ -1,6 +1,7 @@
 """The Action Center, as one person at one door sees it."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -53,7 +54,8 @@ class DeskActions:
         device = self._device(command)
         rule = rule_on(self._broker.access.rules, self._session.person, device.ref)
         needs = {command.spec.word}
-        if await self._center.containment.loosens(device, command):
+        opens = await self._center.containment.loosens(device, command)
+        if opens:
             # A time to live, or wider rules, over one that holds is no way round `release`.
             needs.add("release")
             judged = self._session.sessions.decide(self._session, Release.spec, device)
@@ -70,6 +72,7 @@ class DeskActions:
                 where=self._where,
                 second=(rule is not None and not needs.isdisjoint(rule.second_person))
                 or self._broker.radius.over(self._session.person, device),
+                opens=opens,
             )
         )
         if not new:
@@ -111,7 +114,7 @@ class DeskActions:
         except asyncio.CancelledError:
             if action.word in WHAT:
                 raise
-            _, answered = await self._center.cancel(action, self._session.person)
+            _, answered = await self._center.cancel(action, self._session.person, "")
             # Who asked for the end hears what became of it on the device.
             said = answered.removeprefix("cancelled: ") or f"{action.word} had not begun"
             raise Cancelled(f"{action.label}: {said}") from None
@@ -182,7 +185,8 @@ class DeskActions:
         self._may(found, found.word, None)
         if not found.open:
             return f"{found.label} was too late to stop: it is {found.state}"
-        over, answered = await self._center.cancel(found, self._session.person)
+        by, comment = self._session.person, visible(self._comment)
+        over, answered = await self._center.cancel(found, by, comment)
         if not answered and over.state != "Cancelled":
             return f"{over.label} was too late to stop: it is {over.state}"
         return answered or f"{over.label} cancelled: {visible(over.text)} on {over.name}"
@@ -191,22 +195,32 @@ class DeskActions:
         found = await self._waiting(action, "approve")
         if digest is not None and digest != found.sha256:
             raise Refused(f"{found.label} is another one than that digest's; actions show has it")
-        self._still_may(found)
-        over = await self._center.approve(found, self._session.person)
+        opens = await self._still_may(found)
+        by, comment = self._session.person, visible(self._comment)
+        over = await self._center.approve(found, by, comment, opens=opens)
         return f"{over.label} approved: {visible(over.text)} on {over.name}, for {over.person}"
 
-    def _still_may(self, action: Action) -> None:
-        """Days may have gone by: who asked must be allowed to ask now."""
+    async def _still_may(self, action: Action) -> bool:
+        """Days may have gone by: who asked must be allowed to ask now, as a release too where it
+        would end or open an isolation, which is what it says."""
         device, kind = self._broker.inventory.by_id(action.device), find(action.word)
         if device is None or kind is None:
-            return
-        ask = Ask(action.person, action.word, kind.spec.role, None, device.ref, "queue", True)
-        if not (decision := decide(self._broker.access.rules, ask)).allowed:
-            raise Refused(f"{action.person} may not ask it any more: {decision.sentence}")
+            return False
+        specs, opens = [kind.spec], False
+        with contextlib.suppress(NotUnderstood):  # its rules are gone, which ends it
+            opens = await self._center.containment.loosens(device, action.command())
+        if opens:
+            specs.append(Release.spec)
+        for spec in specs:
+            ask = Ask(action.person, spec.word, spec.role, None, device.ref, "queue", True)
+            if not (decision := decide(self._broker.access.rules, ask)).allowed:
+                raise Refused(f"{action.person} may not ask it any more: {decision.sentence}")
+        return opens
 
     async def deny(self, action: str, reason: str) -> str:
         found = await self._waiting(action, "deny")
-        over = await self._center.deny(found, self._session.person, visible(reason)[:500])
+        by, comment = self._session.person, visible(self._comment)
+        over = await self._center.deny(found, by, visible(reason)[:500], comment)
         return f"{over.label} denied: {visible(over.text)} on {over.name}, for {over.person}"
 
     async def _waiting(self, name: str, word: str) -> Action:
@@ -263,6 +277,7 @@ class DeskActions:
             output=action.output,
             approval=action.approval,
             by=action.by,
+            by_comment=action.by_comment,
             asked_in=action.asked_in,
             ran_in=action.ran_in,
             generation=action.generation,

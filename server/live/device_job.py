@@ -340,8 +340,9 @@ class DeviceJob(Job):
             except FirelineError as broken:
                 error = broken
         await file.keep_partial()
-        if file.is_package and file.kept:
-            kept = f"/packages/{Package(self.journal.id, file.kept).name}"
+        if file.is_package and file.kept is not None:
+            self.partials.append(file.kept)
+            kept = f"/packages/{Package(self.journal.id, file.kept.name).name}"
             return type(error)(f"{error}; what came is a valid zip, {kept}")
         return error
 

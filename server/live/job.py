@@ -50,6 +50,8 @@ class Job:
         self.rows, self.bytes = 0, 0
         self._progress: items.Progress | None = None
         self.files: list[FileTaken] = []
+        self.partials: list[FileTaken] = []
+        """Packages that were cut off, and are valid up to there."""
         self.error: FirelineError | None = None
         self.exit_code: int | None = None
         self.trace: Trace | None = None

@@ -83,7 +83,8 @@ async def test_what_a_device_only_calls_a_package_is_cut_to_its_whole_members(
         await file.take()
     await file.keep_partial()
     (found,) = await packages.kept(journal.store)
-    assert found.file == "web-02-20261129T095612Z.partial.zip" == file.kept
+    assert file.kept is not None
+    assert found.file == "web-02-20261129T095612Z.partial.zip" == file.kept.name
     kept = (session.evidence / found.file).read_bytes()
     with zipfile.ZipFile(io.BytesIO(kept)) as made:
         assert made.testzip() is None

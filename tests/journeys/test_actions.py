@@ -106,21 +106,25 @@ def test_a_device_without_an_engine_that_answers_says_so(house: House, tmp_path:
 
 
 def test_what_waits_for_a_device_is_seen_taken_back_and_superseded(house: House) -> None:
-    words = ["isolate", "isolate", "release", "scan -type quick", "scan -type full"]
+    scans = ["scan -type full", "scan -type quick", "scan"]
+    words = ["isolate", "isolate", "release", *scans]
     for word in words:
         status, said = asked(house, f"on {AWAY} {word} -comment INC-3")
         assert status == 0, said
         assert "pending" in said or "succeeded" in said
     rows = {r["id"]: r for r in actions(house, f"-device {AWAY}")}
-    assert len(rows) == 4  # the second scan is the first one's row
+    assert len(rows) == 5  # the second quick scan is the first one's row
     ordered = [rows[key] for key in sorted(rows, key=lambda k: int(k[1:]))]
     release = ordered[2]
-    assert [r["state"] for r in ordered] == ["Cancelled", "Cancelled", "Pending", "Pending"]
+    assert [r["state"] for r in ordered] == ["Cancelled"] * 2 + ["Pending"] * 3
     assert [r["said"] for r in ordered[:2]] == [f"superseded by {release['id']}"] * 2
-    assert "open already" in said
-    status, said = asked(house, f"cancel {ordered[3]['id']}")
-    assert status == 0, said
-    assert actions(house, f"-device {AWAY} -type scan")[0]["state"] == "Cancelled"
+    assert f"{ordered[4]['id']} is open already: scan on {AWAY}, asked by alice" in said
+    assert f"{ordered[4]['id']} pending: scan, {AWAY} is offline" in said
+    for row in ordered[3:]:
+        status, said = asked(house, f"cancel {row['id']} -comment 'no need'")
+        assert status == 0, said
+    row = actions(house, f"-device {AWAY} -type scan")[0]
+    assert (row["state"], row["by_comment"]) == ("Cancelled", "no need")
     assert actions(house, f"-device {AWAY} -state open") == [release]
 
 
@@ -167,7 +171,7 @@ def test_a_second_person_answers_exactly_what_was_asked(house: House, tmp_path: 
     assert (status, "another one" in said) == (3, True), said
     status, said = asked(house, f"approve {row['id']}", "fireline-auditor")
     assert status in (3, 4), said
-    line = f"approve {row['id']} -digest {row['sha256']}"
+    line = f"approve {row['id']} -digest {row['sha256']} -comment 'seen the host'"
     status, said = asked(house, line, "fireline-basic")
     assert status == 0, said
 
@@ -176,7 +180,29 @@ def test_a_second_person_answers_exactly_what_was_asked(house: House, tmp_path: 
 
     until("it has run", over)
     row = actions(house, f"-device {BOTH}")[0]
-    assert (row["approval"], row["by"]) == ("given", "bob")
+    assert (row["approval"], row["by"], row["by_comment"]) == ("given", "bob", "seen the host")
+    assert re.search(
+        r"^by_comment +seen the host$", house.run(f"actions show {row['id']}").out, re.M
+    )
+    answers = [r for r in house.of_kind("action_changed") if f"A{r['action']}" == row["id"]]
+    assert {r["by_comment"] for r in answers if r["approval"] == "given"} == {"seen the host"}
+    told = [r["what"] for r in house.rows(f"timeline {BOTH}") if r["where"] == row["id"]]
+    assert [what for what in told if "Pending, approval given" in what] == [
+        f"{row['command']} Pending, approval given by bob (seen the host)"
+    ]
+
+
+def test_who_asks_for_another_scan_than_the_one_that_waits_gets_his_own(house: House) -> None:
+    for line in ("scan -path /tmp/other", "scan"):
+        status, said = asked(house, f"on {BOTH} {line} -comment INC-4")
+        assert (status, "open already" in said) == (0, False), said
+    status, said = asked(house, f"on {BOTH} scan -comment INC-4")
+    second, first = actions(house, f"-device {BOTH} -state open")
+    assert [first["command"], second["command"]] == ["scan -path /tmp/other", "scan"]
+    assert f"{second['id']} is open already" in said
+    assert "waits for a second person" in said
+    for row in (first, second):
+        assert asked(house, f"cancel {row['id']}")[0] == 0
 
 
 def test_a_second_person_may_say_no(house: House) -> None:

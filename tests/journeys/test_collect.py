@@ -1,6 +1,7 @@
 """`collect` by real ssh: whole, cut off by everybody, going on where its line broke."""
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -180,6 +181,9 @@ def test_cancelled_it_is_a_valid_zip_and_says_where(device: Device, tmp_path: Pa
     assert re.search(r"Z\.S\d+\.partial\.zip", package.name)
     *first, last = members(package)
     assert first == ["DataPoints.txt", "Mine/first.txt", "Large/large.bin"]
+    row = device.house.rows("actions -type collect")[0]
+    digest = hashlib.sha256(package.read_bytes()).hexdigest()
+    assert row["output"] == f"{place(said)} sha256 {digest}, cut off"
     with zipfile.ZipFile(package) as found:
         text = found.read(last).decode()
     assert "up to data point 2 of 4" in text and "Mine/last.txt" in text
@@ -231,6 +235,9 @@ def test_a_killed_broker_leaves_a_valid_zip_behind(device: Device) -> None:
     )
     kept = set(device.house.home.glob("evidence/S*/*.partial.zip"))
     (package,) = kept - before
+    row = device.house.rows("actions -type collect")[0]
+    named = f"{package.name.removesuffix('.partial.zip')}.{package.parent.name}.partial.zip"
+    assert (row["state"], row["output"]) == ("Failed", f"/packages/{named}, cut off")
     assert members(package)[:2] == ["DataPoints.txt", "Mine/first.txt"]
     assert members(package)[-1] == "INCOMPLETE.txt"
     verified = device.client(

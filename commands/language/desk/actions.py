@@ -30,6 +30,8 @@ class ActionRow(Row):
     approval: Annotated[str, Column(5)] = ""
     by: Annotated[str, Column(wide=True)] = ""
     """Who cancelled, approved or denied it."""
+    by_comment: Annotated[str, Column(wide=True)] = ""
+    """What that person said with it."""
     asked_in: Annotated[str, Column(wide=True)] = ""
     ran_in: Annotated[str, Column(wide=True)] = ""
     generation: Annotated[Integer, Column(wide=True)] = 0
