@@ -4,6 +4,7 @@
 2. A jump shows what the screen had written shortly before that moment, not the whole past again.
 3. Frames are read in a thread, some at a time; the player holds no recording in memory.
 4. The last row is the player's own; a window of another size shows the moment anew.
+5. Times are the recording's own, whatever the idle limit: that cuts the waiting alone.
 """
 
 import asyncio
@@ -22,7 +23,6 @@ from server.audit.replay import (
     length,
     marks,
     screen,
-    without_pauses,
 )
 from server.doors.device_output import DeviceOutput
 from server.doors.played_screen import PlayedScreen
@@ -100,7 +100,7 @@ class Player:
         """From `start` to the end, a jump or `q`."""
         self._jump, loop = None, asyncio.get_running_loop()
         output = None if self._what.raw else DeviceOutput()
-        source = without_pauses(screen(frames(self._what.path)), self._what.idle)
+        source = screen(frames(self._what.path))
         before: deque[Frame] = deque()
         held, began, began_at = 0, 0.0, start
         self._window = self._size()
@@ -119,7 +119,8 @@ class Player:
                 while before:
                     self._put(output, before.popleft())
                 if not began:
-                    began = loop.time()
+                    began, self._at = loop.time(), start
+                began_at += self._cut(frame.at_s)
                 began, began_at = await self._wait_until(frame.at_s, began, began_at)
                 if self._left:
                     return
@@ -131,6 +132,15 @@ class Player:
         while before:
             self._put(output, before.popleft())
         await self._at_end()
+
+    def _cut(self, at_s: float) -> float:
+        """Seconds of the pause before a frame that the idle limit leaves out."""
+        idle = self._what.idle
+        if idle is None or self._find:
+            return 0.0
+        cut = max(0.0, at_s - self._at - idle)
+        self._at += cut
+        return cut
 
     async def _wait_until(self, at_s: float, began: float, began_at: float) -> tuple[float, float]:
         """Sleeps until a frame is due; returns the base of the next ones (a stop moves it)."""
