@@ -34,14 +34,16 @@ async def check_sessions(journal: Journal) -> Checked:
     found += await asyncio.to_thread(_strays, journal.folders)
     unknown = (stored | used) - await _started(journal)  # some began while this looked
     found += [_finding(session, "the broker has no record that it began") for session in unknown]
-    for row in await records.sealed(store):
+    seals = await records.sealed(store)
+    ends = await records.ends(store, stored)
+    for row in seals:
         try:
             body = decode_body("session_sealed", row.line)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
         if not isinstance(body, SessionSealed) or body.session not in stored:
             continue
-        last = await records.last(store, body.session)
+        last = ends.get(body.session)
         if last is None or last.seq < body.records:
             found.append(_finding(body.session, f"missing: records up to {body.records:,}"))
         elif hashlib.sha256(last.line).hexdigest() != body.head:

@@ -1,7 +1,7 @@
 """The records table: lines of journals, read in pages."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, TypeVar
 
 from server.store.sqlite import RecordRow, Store
@@ -77,6 +77,16 @@ async def last(store: Store, journal: str) -> RecordRow | None:
     """The newest row of a journal."""
     rows = await _rows(store, LAST, journal)
     return rows[0] if rows else None
+
+
+async def ends(store: Store, journals: Iterable[str]) -> dict[str, RecordRow]:
+    """The newest row of each of these journals that has one, in one visit to the store."""
+
+    def select(connection: sqlite3.Connection) -> dict[str, RecordRow]:
+        rows = (connection.execute(LAST, (journal,)).fetchone() for journal in journals)
+        return {row[0]: RecordRow(*row) for row in rows if row is not None}
+
+    return await store.read(select)
 
 
 async def one(store: Store, journal: str, seq: int) -> RecordRow | None:
