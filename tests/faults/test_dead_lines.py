@@ -1,6 +1,7 @@
 """Lines whose packets no longer arrive, and lines that lose every fifth: in a network of their own.
 
-1. The house runs in a thread that has a network namespace to itself, so its processes have it too.
+1. A house runs in a thread that has a network namespace to itself, so its processes have it too;
+   all houses at once, for most of a scene is waiting.
 2. nft drops packets without telling anybody: both ends still believe in their connection.
 3. The rig is trusted because the brokers in `broken/`, broken on purpose, fail it.
 """
@@ -11,7 +12,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,11 @@ pytestmark = [
     pytest.mark.needs("ssh", "nft", "ip", "ss"),
     pytest.mark.timeout(240),
     pytest.mark.slow,
+    pytest.mark.xdist_group("dead_lines"),
     pytest.mark.skipif(os.geteuid() != 0, reason="a network namespace needs root"),
 ]
 
-DEVICE = "far-01"
+DEVICE, IDLE = "far-01", "far-02"
 LIMITS = {"reserve_bytes": 1 << 20, "left_open_s": 1}
 CLONE_NEWNET = 0x40000000
 FOUND_S = 30.0
@@ -59,13 +61,24 @@ def mend() -> None:
     subprocess.run(["nft", "delete", "table", "inet", "cut"], check=True)
 
 
-Inside = Callable[[Callable[[], None]], None]
+Body = Callable[[Path], None]
+Scenes = Callable[[Body], "Future[None]"]
 
 
-@pytest.fixture
-def inside() -> Iterator[Inside]:
-    with ThreadPoolExecutor(1, initializer=_apart) as pool:
-        yield lambda body: pool.submit(body).result()
+def _pid(process: "subprocess.Popen[bytes] | None") -> int:
+    assert process is not None
+    return process.pid
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenes]:
+    """All at once: they wait, most of their time, for ends that are slow to be sure of a death."""
+    with contextlib.ExitStack() as open_pools:
+        begun: dict[Body, Future[None]] = {}
+        for body in SCENES:
+            pool = open_pools.enter_context(ThreadPoolExecutor(1, initializer=_apart))
+            begun[body] = pool.submit(body, tmp_path_factory.mktemp("scene"))
+        yield begun.__getitem__
 
 
 def connected(pid: int, port: int) -> set[str]:
@@ -89,6 +102,7 @@ def let_go(ends: dict[int, set[str]], port: int, since: float) -> None:
         f"all have let go of the dead line: {ends}",
         lambda: not any(ends[pid] & connected(pid, port) for pid in ends),
         max(0.1, since + FOUND_S - time.monotonic()),
+        every=0.2,
     )
 
 
@@ -111,61 +125,77 @@ def talking(house: House) -> Iterator[str]:
         client.communicate()
 
 
-@pytest.mark.parametrize("session", [True, False], ids=["with a session", "idle"])
-def test_a_line_whose_packets_vanish_is_found_by_both_ends(
-    session: bool, tmp_path: Path, inside: Inside
-) -> None:
-    def body() -> None:
-        with House(tmp_path / "house", LIMITS) as house:
-            shim = house.start_shim(DEVICE)
-            port = load(house.home).device_port
-            assert house.broker is not None and shim.process is not None
-            with talking(house) if session else contextlib.nullcontext():
-                ends = {pid: connected(pid, port) for pid in (house.broker.pid, shim.process.pid)}
-                assert all(ends.values()), ends
-                let_go(ends, port, cut(port))
-                until("the broker says so", lambda: not house.online(DEVICE), 5)
-            mend()
-            until("it is back", lambda: house.online(DEVICE), 90)
-            ran = house.run(f"on {DEVICE} pwd")
+def packets_vanish(place: Path) -> None:
+    """A device at rest, one with a session, and that session's client are cut off at once."""
+    with House(place / "house", LIMITS) as house:
+        shims = [house.start_shim(name) for name in (DEVICE, IDLE)]
+        settings = load(house.home)
+        broker = _pid(house.broker)
+        with talking(house) as session:
+            lines = [broker, *(_pid(shim.process) for shim in shims)]
+            ends = {pid: connected(pid, settings.device_port) for pid in lines}
+            client = {broker: connected(broker, settings.ssh_port)}
+            assert all(ends.values()) and all(client.values()), (ends, client)
+            since = cut(settings.device_port, settings.ssh_port)
+            let_go(ends, settings.device_port, since)
+            let_go(client, settings.ssh_port, since)
+            until("the broker says so", lambda: not any(map(house.online, (DEVICE, IDLE))), 5)
+            until("its session ends", lambda: house.of_kind("session_ended", session), 10)
+        mend()
+        for name in (DEVICE, IDLE):
+            until("it is back", lambda name=name: house.online(name), 90)  # type: ignore[misc]
+            ran = house.run(f"on {name} pwd")
             assert (ran.status, ran.out) == (0, "/\n"), ran
-
-    inside(body)
-
-
-def test_a_client_whose_packets_vanish_is_let_go(tmp_path: Path, inside: Inside) -> None:
-    def body() -> None:
-        with House(tmp_path / "house", LIMITS) as house:
-            house.start_shim(DEVICE)
-            port = load(house.home).ssh_port
-            with talking(house) as session:
-                assert house.broker is not None
-                broker = house.broker.pid
-                let_go({broker: connected(broker, port)}, port, cut(port))
-                until("its session ends", lambda: house.of_kind("session_ended", session), 10)
-                mend()
-            status, said = house.admin(f"verify {session}")
-            assert status == 0, said
-
-    inside(body)
+        status, said = house.admin(f"verify {session}")
+        assert status == 0, said
 
 
-def test_a_broker_that_misses_nobody_is_caught(tmp_path: Path, inside: Inside) -> None:
-    def body() -> None:
-        program = str(BROKEN / "hears_nothing_missing.py")
-        with House(tmp_path / "house", LIMITS, program=[program]) as house:
-            house.start_shim(DEVICE)
-            assert house.broker is not None
-            pid, settings = house.broker.pid, load(house.home)
-            with talking(house):
-                ports = settings.device_port, settings.ssh_port
-                ends = {port: {pid: connected(pid, port)} for port in ports}
-                since = cut(*ports)
-                for port in ports:
-                    with pytest.raises(AssertionError, match="all have let go of the dead line"):
-                        let_go(ends[port], port, since)
+def misses_nobody(place: Path) -> None:
+    """Its broker, broken on purpose, lets go of neither line."""
+    program = str(BROKEN / "hears_nothing_missing.py")
+    with House(place / "house", LIMITS, program=[program]) as house:
+        house.start_shim(DEVICE)
+        pid, settings = _pid(house.broker), load(house.home)
+        with talking(house):
+            ports = settings.device_port, settings.ssh_port
+            ends = {port: {pid: connected(pid, port)} for port in ports}
+            since = cut(*ports)
+            for port in ports:
+                with pytest.raises(AssertionError, match="all have let go of the dead line"):
+                    let_go(ends[port], port, since)
+            mend()
+        house.kill_broker()  # it would wait for those that it does not miss
 
-    inside(body)
+
+def loses_a_twentieth(place: Path) -> None:
+    _loses(place, 5)
+
+
+def loses_a_fifth(place: Path) -> None:
+    _loses(place, 20)
+
+
+def _loses(place: Path, loss: int) -> None:
+    with House(place / "house", LIMITS) as house:
+        house.start_shim(DEVICE)
+        nft(LOSING.format(loss))
+        arrives_whole(house, place / "source")
+        lines = house.run(f"on {DEVICE} run echo.sh", limit=150)
+        assert lines.status != 0 and lines.err  # no such script: an answer all the same
+        mend()
+        status, said = house.admin("verify broker")
+        assert status == 0, said
+
+
+def takes_what_came(place: Path) -> None:
+    """Its broker, broken on purpose, takes half a file for a whole one."""
+    program = str(BROKEN / "takes_what_came.py")
+    with House(place / "house", LIMITS, program=[program]) as house:
+        house.start_shim(DEVICE)
+        nft(LOSING.format(5))
+        with pytest.raises(AssertionError, match="did not arrive whole"):
+            arrives_whole(house, place / "source")
+        mend()
 
 
 def arrives_whole(house: House, source: Path) -> None:
@@ -176,32 +206,23 @@ def arrives_whole(house: House, source: Path) -> None:
     assert taken.read_bytes() == source.read_bytes(), "it did not arrive whole"
 
 
-@pytest.mark.parametrize("loss", [5, 20])
-def test_what_goes_over_a_lossy_line_arrives_whole(
-    tmp_path: Path, inside: Inside, loss: int
-) -> None:
-    def body() -> None:
-        with House(tmp_path / "house", LIMITS) as house:
-            house.start_shim(DEVICE)
-            nft(LOSING.format(loss))
-            arrives_whole(house, tmp_path / "source")
-            lines = house.run(f"on {DEVICE} run echo.sh", limit=150)
-            assert lines.status != 0 and lines.err  # no such script: an answer all the same
-            mend()
-            status, said = house.admin("verify broker")
-            assert status == 0, said
-
-    inside(body)
+SCENES: tuple[Body, ...] = (
+    packets_vanish, misses_nobody, loses_a_twentieth, loses_a_fifth, takes_what_came
+)  # fmt: skip
 
 
-def test_a_broker_that_takes_what_came_is_caught(tmp_path: Path, inside: Inside) -> None:
-    def body() -> None:
-        program = str(BROKEN / "takes_what_came.py")
-        with House(tmp_path / "house", LIMITS, program=[program]) as house:
-            house.start_shim(DEVICE)
-            nft(LOSING.format(5))
-            with pytest.raises(AssertionError, match="did not arrive whole"):
-                arrives_whole(house, tmp_path / "source")
-            mend()
+def test_lines_and_clients_whose_packets_vanish_are_found_by_all_ends(scenes: Scenes) -> None:
+    scenes(packets_vanish).result()
 
-    inside(body)
+
+def test_a_broker_that_misses_nobody_is_caught(scenes: Scenes) -> None:
+    scenes(misses_nobody).result()
+
+
+@pytest.mark.parametrize("scene", [loses_a_twentieth, loses_a_fifth])
+def test_what_goes_over_a_lossy_line_arrives_whole(scenes: Scenes, scene: Body) -> None:
+    scenes(scene).result()
+
+
+def test_a_broker_that_takes_what_came_is_caught(scenes: Scenes) -> None:
+    scenes(takes_what_came).result()

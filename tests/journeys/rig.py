@@ -49,13 +49,15 @@ rules:
 """
 
 
-def until(what: str, ready: Callable[[], object], seconds: float = UP_S) -> None:
+def until(
+    what: str, ready: Callable[[], object], seconds: float = UP_S, *, every: float = 0.02
+) -> None:
     """Looks until it is so; says what was waited for."""
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds:g} s in vain: {what}")
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 @dataclass
