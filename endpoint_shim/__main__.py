@@ -96,8 +96,10 @@ def host_name() -> str:
 
 
 def _enroll(arguments: argparse.Namespace) -> int:
-    from endpoint_shim import enrol
+    from endpoint_shim.worker_start import loading
 
+    with loading():
+        from endpoint_shim import enrol
     enrol.enroll(arguments.state, enrol.read_token(arguments.token), arguments.name)
     state = shlex.quote(str(arguments.state))
     print(f"enrolled as {arguments.name}; next: fireline-endpoint --state {state} run")
@@ -106,8 +108,10 @@ def _enroll(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from endpoint_shim import supervisor
+    from endpoint_shim.worker_start import loading
 
+    with loading():
+        from endpoint_shim import supervisor
     supervisor.run(config.load(arguments.state))
     return 0
 

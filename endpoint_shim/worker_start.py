@@ -1,4 +1,5 @@
-"""The worker's program: its modules loaded as fast as they can be, for a person waits meanwhile.
+"""The worker's program, and how the device's programs load their modules: as fast as they can, for
+a person waits meanwhile.
 
 1. While it loads nothing is garbage, so nothing is looked for; what is loaded then stays for good
    and is never looked through again (a pause less while a key is on its way).

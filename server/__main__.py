@@ -53,8 +53,10 @@ def _run(argv: list[str]) -> int:
     if known.word == "init" and not rest:
         return _init(known)
     if known.word == "serve" and not rest:
-        from server.operator.serve import serve
+        from server.operator.loading import loading
 
+        with loading():
+            from server.operator.serve import serve
         return serve(known.state)
     if known.word == "demo" and not rest:
         from server.operator.demo import do
