@@ -250,9 +250,10 @@ class Station(ABC):
         if isinstance(job.command, Status) and (was := session.jobs.get(job.command.number)):
             record = gives_one_record(was.command)
             renderer = Renderer(
-                was.spec, job.options, self.style, was.number, device,
+                was.spec, job.options, self.style, was.number, was.device or None,
                 session=session.id, record=record, has_rows=was.command.has_rows(),
             )  # fmt: skip
+            renderer.took = was.lasted
             renderer.evidence = was.files
             return renderer
         renderer = Renderer.of(

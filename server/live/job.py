@@ -86,6 +86,11 @@ class Job:
         return self._progress
 
     @property
+    def lasted(self) -> float:
+        """Seconds that it took, or has taken so far."""
+        return asyncio.get_running_loop().time() - self.began if self.took is None else self.took
+
+    @property
     def running(self) -> bool:
         return not self.ended.is_set()
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.doors.rig import Ran, Rig
+from tests.journeys.screen import Screen
+from tests.journeys.test_console_journey import on_screen
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -37,6 +39,27 @@ async def test_a_getfile_is_a_row_of_json_and_of_csv(shared: Rig, tmp_path: Path
             "holes": "0",
             "sftp": place.removeprefix("sftp   "),
         }
+
+
+async def test_a_getfile_is_told_again_in_the_words_and_with_the_time_of_its_end(
+    shared: Rig, tmp_path: Path
+) -> None:
+    there = tmp_path / "memo.bin"
+    there.write_bytes(bytes(40_000_000))  # its transfer takes longer than showing its result
+
+    def play(s: Screen) -> None:
+        s.until(r"^web-01 .*>$")
+        s.enter(f"getfile {there}")
+        s.until(r"^sftp   /evidence/")
+        s.until(lambda s: s.lines[s.screen.cursor.y].startswith("web-01"))
+        first = [line for line in s.lines if line.startswith("memo.bin taken")]
+        s.enter("status 1")
+        s.until(lambda s: s.text.count("sftp   /evidence/") == 2)
+        assert [line for line in s.lines if line.startswith("memo.bin taken")] == first * 2
+        s.type("\x04")
+        s.status()
+
+    await on_screen(shared, play, "connect", "web-01")
 
 
 async def test_a_failed_getfile_is_no_row_and_no_prose(shared: Rig) -> None:

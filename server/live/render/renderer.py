@@ -45,6 +45,8 @@ class Renderer:
         self.count = 0
         self.deadline: float | None = None
         self.exit_code: int | None = None
+        self.took: float | None = None
+        """What is shown as its time, where it is another command's result that is shown."""
         self._has_rows = bool(spec.rows) if has_rows is None else has_rows
         self._record = record or bool(spec.rows and spec.rows.record)
         self._clock = clock
@@ -131,6 +133,7 @@ class Renderer:
     ) -> Shown:
         """The rest: rows, closing brackets, notes, then the footer or the error."""
         self.deadline = None
+        took = took if self.took is None else self.took
         if exit_code is not None:
             self.exit_code = exit_code
         shown = self._moved_rows() if error is None else NOTHING
