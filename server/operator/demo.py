@@ -35,6 +35,7 @@ from server.operator.processes import (
 from server.operator.serve import READY_FD
 
 UP_S = 30.0
+ASK_S = 0.5
 IN_WINE = ("tests.windows.rig", "-I", "-m", "endpoint_shim")
 WINE_SETTINGS = 'terminal_prefix = ["ptyrun.exe"]\n'
 """Wine leaves the program of a terminal without standard handles; this one opens them for it."""
@@ -79,6 +80,7 @@ def do(what: str, state: Path, windows: bool) -> int:
         return 0
     way = f"ssh -F {shlex.quote(str(state / 'ssh_config'))} fireline"
     if all_run(state / "running.json"):
+        _start_shims(state, windows, remembered(state / "running.json"))
         if what == "up":
             print(f"the demo is up already: {way}", file=sys.stderr)
             return 0
@@ -110,14 +112,22 @@ def _down(state: Path) -> None:
 
 def start(state: Path, windows: bool) -> None:
     """Broker, then the shim, each a process of its own; returns when the device is online."""
-    started = [start_broker(state)]
-    for shim in _shims(state, windows):
+    _start_shims(state, windows, [start_broker(state)])
+
+
+def _start_shims(state: Path, windows: bool, started: list[Started]) -> None:
+    """Those that are not among what was started: a demo that is up may lack the Windows device."""
+    for shim in _shims(state, windows)[len(started) - 1 :]:
+        if shim.program is IN_WINE:
+            print(f"starting {shim.name} in Wine; the first time takes a minute", file=sys.stderr)
         _enrol(state, shim)
         log_path = shim.folder.with_suffix(".log")
         with log_path.open("ab") as log, no_end_between():
             started.append(spawn([*shim.program, "run", "--state", shim.given], log))
             remember(state / "running.json", started)
         wait_online(state, shim.name, started[-1], log_path)
+        if shim.program is IN_WINE:
+            print(f"{shim.name} is online too: connect {shim.name}", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -219,14 +229,19 @@ def _remove(folder: Path) -> None:
 
 
 def wait_online(state: Path, name: str, shim: Started, log: Path) -> None:
+    """Asks when the shim has logged something, for that is its line; each question is a session."""
     socket = state / "broker" / "admin.sock"
     until = time.monotonic() + UP_S
+    seen, ask_at = log.stat().st_size, 0.0
     while time.monotonic() < until and alive(shim):
-        status, out = capture(socket, "devices -output json")
-        rows = json.loads(out) if status == 0 else []
-        if any(row["name"] == name and row["online"] for row in rows):
-            return
-        time.sleep(0.15)
+        logged = log.stat().st_size
+        if logged != seen or time.monotonic() >= ask_at:
+            seen, ask_at = logged, time.monotonic() + ASK_S
+            status, out = capture(socket, "devices -output json")
+            rows = json.loads(out) if status == 0 else []
+            if any(row["name"] == name and row["online"] for row in rows):
+                return
+        time.sleep(0.02)
     raise Failed(f"{name} did not come online; the end of {log} says why")
 
 

@@ -30,6 +30,8 @@ class Live:
     device: str = ""
 
     def up(self) -> "Live":
+        """The Windows device joins a demo that is up already, as somebody's second thought does."""
+        self._demo("up")
         self._demo("up", "--windows")
         found = [row for row in self.rows("devices") if row["platform"].startswith("Windows")]
         assert len(found) == 1 and found[0]["online"]
