@@ -37,6 +37,10 @@ class Unsaid(Unreachable):
     alert) where a certificate ran out, by the broker's clock."""
 
 
+class Unanswered(Unreachable):
+    """Nobody answered in time: the packets may have been lost."""
+
+
 @dataclass(frozen=True)
 class Way:
     """How the broker is reached: whom TLS trusts and shows, and the proxy between, if any."""
@@ -73,12 +77,13 @@ async def connect(
     max_size: int,
     *,
     patient: bool = False,
+    limit: float = CONNECT_S,
     over: socket.socket | None = None,
 ) -> FramedSocket:
     """One open WebSocket, over a connection that is there or a new one; raises Unreachable with
     the reason. The other side speaks second."""
     host, port = place(dial)
-    limit, handshake = (PATIENT_S, PATIENT_S) if patient else (CONNECT_S, HANDSHAKE_S)
+    limit, handshake = (PATIENT_S, PATIENT_S) if patient else (limit, HANDSHAKE_S)
     protocol = ClientProtocol(
         parse_uri(f"wss://{dial}{path}"), extensions=None, max_size=max_size, logger=None
     )
@@ -100,7 +105,7 @@ async def connect(
             await answered
     except TimeoutError:
         framed.abort("timed out")
-        raise Unreachable(f"{dial} does not answer within {limit:g} s") from None
+        raise Unanswered(f"{dial} does not answer within {limit:g} s") from None
     except (OSError, Refused) as error:
         framed.abort("not connected")
         said = str(error)

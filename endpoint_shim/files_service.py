@@ -51,11 +51,6 @@ class FilesService:
         self._frees: set[asyncio.Task[None]] = set()
         self._opening = 0
 
-    @property
-    def open(self) -> bool:
-        """Whether a broken stream would lose something."""
-        return bool(self._handles or self._tasks or self._frees or len(self._changes))
-
     def request(self, message: wire.FileRequest | wire.Free) -> None:
         if self._filling is not None:
             self._stream.violation("a request where the bytes of a write belong")

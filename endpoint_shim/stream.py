@@ -2,8 +2,8 @@
 
 1. Every frame counts, both ways, except Dialled, Resume, Resumed, Ack and AckUp.
 2. What is unacknowledged is kept; a full window or a slow socket means: stop the source (`room`).
-3. A broken stream is dialled again while `wanted` says so, for REDIAL_FOR_S, and goes on with
-   nothing lost and nothing doubled.
+3. A broken stream is dialled again for REDIAL_FOR_S, unless the broker closed it, and goes on with
+   nothing lost and nothing doubled. An idle one too: its next command may be on its way.
 """
 
 import asyncio
@@ -27,6 +27,8 @@ REDIAL_S = (1.0, 2.0, 5.0)
 REDIAL_FOR_S = 70.0
 """As long as the supervisor lets what runs here live without a line."""
 RESUMED_S = 5.0
+SOON_S = 4.0
+"""The broker waits 15 s for a stream: a second try fits, where the first's packets were lost."""
 LARGEST = wire.MAX_BYTES + 4096
 
 
@@ -40,7 +42,6 @@ class Stream:
         opening: wire.Open,
         on_message: Callable[[wire.StreamDown], None],
         on_input: Callable[[bytes], None],
-        wanted: Callable[[], bool],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._way = way
@@ -48,7 +49,6 @@ class Stream:
         self._opening = opening
         self._on_message = on_message
         self._on_input = on_input
-        self._wanted = wanted
         self.on_room: Callable[[bool], None] = lambda _: None
         self._socket: FramedSocket | None = None
         self._lost: asyncio.Future[str] = self._loop.create_future()
@@ -63,6 +63,7 @@ class Stream:
         self._ping_timer: asyncio.TimerHandle | None = None
         self._has_room = asyncio.Event()
         self._has_room.set()
+        self._closed = False
         self.violated = ""
 
     @property
@@ -75,11 +76,6 @@ class Stream:
         self._sent.limit = size
         self._room_changed()
 
-    @property
-    def delivered(self) -> bool:
-        """Whether the broker has all that was said here."""
-        return self._sent.empty
-
     async def _writable(self) -> None:
         while self._socket is not None and not self._socket.writable:
             self._has_room.clear()
@@ -91,16 +87,21 @@ class Stream:
             await self._has_room.wait()
 
     async def open(self) -> None:
-        """Dials for the first time; raises Unreachable."""
-        opening = self._opening
-        self._use(await self._dial(wire.Dialled(stream=opening.stream, token=opening.token)))
+        """Dials for the first time, twice where nobody answers; raises Unreachable."""
+        first = wire.Dialled(stream=self._opening.stream, token=self._opening.token)
+        try:
+            socket = await self._dial(first, SOON_S)
+        except dial.Unanswered:
+            socket = await self._dial(first)
+        self._use(socket)
 
     async def keep(self) -> str:
-        """Keeps it until nobody wants it any more; gives the reason."""
+        """Keeps it until the broker closes it or cannot be reached; gives the reason."""
         while True:
             reason = await self._lost
-            self._socket = None
-            if self.violated or not self._wanted() or not await self._redial():
+            socket, self._socket = self._socket, None
+            told = socket is not None and dial.closed_by_peer(socket)
+            if self.violated or self._closed or told or not await self._redial():
                 return self.violated or reason
 
     def send(self, message: msgspec.Struct) -> None:
@@ -144,14 +145,15 @@ class Stream:
 
     def close(self, reason: str) -> None:
         self._cancel_timers()
+        self._closed = True
         if self._socket is not None:
             self._socket.close(1000, reason[:100])
 
-    async def _dial(self, first: msgspec.Struct) -> FramedSocket:
+    async def _dial(self, first: msgspec.Struct, limit: float = dial.CONNECT_S) -> FramedSocket:
         error = Unreachable("the dial list is empty")
         for place in self._places:
             try:
-                socket = await dial.connect(self._way, place, dial.STREAM, LARGEST)
+                socket = await dial.connect(self._way, place, dial.STREAM, LARGEST, limit=limit)
             except Unreachable as failed:
                 error = failed
                 continue
@@ -174,18 +176,21 @@ class Stream:
     async def _redial(self) -> bool:
         end = self._loop.time() + REDIAL_FOR_S
         turn = 0
-        while self._wanted() and self._loop.time() < end:
+        while self._loop.time() < end:
             await asyncio.sleep(jittered(REDIAL_S[min(turn, len(REDIAL_S) - 1)]))
             turn += 1
             try:
-                socket = await self._dial(
-                    wire.Resume(stream=self._opening.stream, frames=self._received.count)
-                )
+                socket = await self._dial(self._resumption())
             except Unreachable:
                 continue
             if (resumed := await self._resume(socket)) is not None:
                 return resumed
         return False
+
+    def _resumption(self) -> wire.Resume:
+        frames, token = self._received.count, self._opening.token
+        stream = self._opening.stream
+        return wire.Resume(stream=stream, frames=frames, token="" if frames else token)
 
     async def _resume(self, socket: FramedSocket) -> bool | None:
         """True: it goes on; False: the broker cannot go on with it; None: try again."""

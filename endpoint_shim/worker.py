@@ -100,7 +100,6 @@ class Worker:
             opening,
             self._order,
             self._input,
-            self._wanted,
         )
         try:
             await stream.open()
@@ -123,12 +122,6 @@ class Worker:
             held = await _followed(replace(place.policy, said=said, real=()))
             place = self._place = replace(place, policy=held)
         return place
-
-    def _wanted(self) -> bool:
-        """Also by a Done that the broker does not have yet: its command ended while it was away."""
-        undelivered = self._stream is not None and not self._stream.delivered
-        files = self._files is not None and self._files.open
-        return self._command is not None or files or undelivered
 
     # From the supervisor.
     def _message(self, data: bytes) -> None:

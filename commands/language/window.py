@@ -35,11 +35,6 @@ class Sent:
         """True: read no more of the source until something is acknowledged."""
         return self.size >= self.limit
 
-    @property
-    def empty(self) -> bool:
-        """Whether all that was sent has arrived."""
-        return not self._kept
-
     def add(self, binary: bool, data: bytes) -> None:
         self._kept.append(Kept(binary, data))
         self.size += len(data)

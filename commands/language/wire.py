@@ -266,10 +266,14 @@ class Dialled(_Up, tag="dialled"):
 
 
 class Resume(_Up, tag="resume"):
-    """A worker's first frame when it dials a broken stream again: what it has got so far."""
+    """A worker's first frame when it dials a broken stream again: what it has got so far.
+
+    With its token where that is nothing: what the broken connection carried may never have come.
+    """
 
     stream: Id
     frames: Count
+    token: Annotated[str, Meta(max_length=128)] = ""
 
 
 class Resumed(_Down, tag="resumed"):

@@ -92,10 +92,13 @@ class Stream:
         return wire.Gone(stream=self.id, how="never", message=self.gone_reason or "no stream")
 
     # The door gives it sockets.
-    def take(self, socket: FramedSocket) -> None:
-        """The worker dialled and its token was right."""
+    def take(self, socket: FramedSocket, again: bool = False) -> None:
+        """The worker dialled and its token was right; `again` after a connection that broke before
+        we heard it."""
         self.token = ""
         self._bind(socket)
+        if again:
+            socket.send_text(wire.encode(wire.Resumed(frames=0)))
         if not self.opened.done():
             self.opened.set_result(None)
 

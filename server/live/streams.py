@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import sys
 from collections import OrderedDict
 
 from commands.language import wire
@@ -25,12 +26,15 @@ class Streams:
         self._numbers: dict[str, int] = {}
         self._over: OrderedDict[str, tuple[str, str]] = OrderedDict()
         """Ended ones: whose, and the token where nobody had dialled yet."""
+        self._lowest = sys.maxsize
+        """Of the sessions of this broker's life that had a stream."""
 
     def of_device(self, device_id: str) -> list[Stream]:
         return [s for s in self._streams.values() if s.device_id == device_id]
 
     def expect(self, session: str, device: Device) -> Stream:
         """A new stream that the device is to dial within the dial time."""
+        self._lowest = min(self._lowest, _number(session))
         number = self._numbers.get(session, 0) + 1
         self._numbers[session] = number
         stream = Stream(session, device.id, number, self._away_s, self.keys, self._beat_s)
@@ -48,17 +52,19 @@ class Streams:
             return OVER
         if stream is None or stream.device_id != device.id:
             return "no such stream of this device"
-        if isinstance(first, wire.Resume):
+        if isinstance(first, wire.Resume) and stream.opened.done():
             return None if stream.take_again(socket, first.frames) else "not to be resumed"
         token = stream.token
         if not token or not hmac.compare_digest(token.encode(), first.token.encode()):
             return "the token is not right or was used"
-        stream.take(socket)
+        stream.take(socket, again=isinstance(first, wire.Resume))
         return None
 
     def _is_over(self, device: Device, first: wire.First) -> bool:
         """Ended while its worker was on its way: an honest device's first dial, or its return."""
         whose, token = self._over.get(first.stream, ("", ""))
+        if isinstance(first, wire.Resume) and _number(first.stream) < self._lowest:
+            return True  # of a broker that was killed: its workers come back before they are told
         if whose != device.id:
             return False
         if isinstance(first, wire.Resume):
@@ -80,3 +86,9 @@ class Streams:
         self._over[stream.id] = stream.device_id, stream.token
         if len(self._over) > REMEMBERED:
             self._over.popitem(last=False)
+
+
+def _number(name: str) -> int:
+    """That of the session in its name or in a stream's; none is higher than what is none."""
+    number = name.removeprefix("S").partition(".")[0]
+    return int(number) if number.isdecimal() and number.isascii() else sys.maxsize

@@ -13,7 +13,7 @@ from commands.language import wire
 from commands.language.items import Done, Into, Taken, Written
 from commands.language.window import Sent
 from tests.endpoint_shim.door import Door
-from tests.endpoint_shim.test_supervisor import Shim, opened, start, workers_of
+from tests.endpoint_shim.test_supervisor import TOKEN, Shim, opened, start, workers_of
 from tests.endpoint_shim.waiting import until
 
 MIB = 1024 * 1024
@@ -90,6 +90,42 @@ async def test_a_stream_that_breaks_goes_on_without_loss(
     for one in came:
         got += one if isinstance(one, bytes) else b""
     assert done == Done() and bytes(got) == data
+
+
+async def test_a_stream_that_breaks_before_its_first_order_is_dialled_again_with_its_token(
+    door: Door, shim: Shim, tmp_path: Path
+) -> None:
+    (tmp_path / "f").write_bytes(b"all of it")
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    peer.abort("a cable")  # whether the broker ever read the token, the worker cannot know
+    again, first = await door.stream()
+    assert first == wire.Resume(stream="S1.w1", frames=0, token=TOKEN)
+    again.say(wire.Resumed(frames=0))
+    again.say(start(1, {"word": "getfile", "path": str(tmp_path / "f")}))
+    came, done = await again.until_done()
+    assert b"all of it" in came and done == Done()
+
+
+async def test_a_stream_that_breaks_between_two_commands_takes_the_second(
+    door: Door, shim: Shim, tmp_path: Path
+) -> None:
+    line, _ = await door.line()
+    peer = await opened(door, line)
+    for number in (1, 2):
+        (tmp_path / str(number)).write_bytes(b"%d of two" % number)
+        peer.say(start(number, {"word": "getfile", "path": str(tmp_path / str(number))}))
+        came, done = await peer.until_done()
+        assert b"%d of two" % number in came and done == Done()
+        got, before = peer.got, peer
+        before.say(wire.Ack(frames=got.said()))
+        before.abort("a cable")
+        peer, first = await door.stream()
+        assert first == wire.Resume(stream="S1.w1", frames=number)
+        peer.got.count = got.count
+        peer.say(wire.Resumed(frames=got.count))
+    peer.close(1008, "the stream has ended")
+    assert (await line.next(wire.Gone)).stream == "S1.w1"
 
 
 async def test_a_resume_that_the_broker_turns_away_ends_the_worker(

@@ -95,7 +95,7 @@ class Device:
         """One worker's life."""
         stream = Stream(
             self._way, [self._place], opening, lambda order: _answer(stream, order),
-            lambda _: None, lambda: False,
+            lambda _: None,
         )  # fmt: skip
         try:
             await stream.open()

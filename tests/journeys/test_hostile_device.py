@@ -112,7 +112,7 @@ async def the_stream_of_another_device(bad: Scripted, houses: Houses) -> str:
 @case("no such stream of this device")
 async def a_resume_of_a_stream_never_opened(bad: Scripted, _: Houses) -> str:
     async with bad.dial("/stream") as stream:
-        await stream.say({"m": "resume", "stream": "S1.w1", "frames": 0})
+        await stream.say({"m": "resume", "stream": "S9999.w1", "frames": 0})
         assert "no such stream" in await stream.closed()
     return ""
 
