@@ -112,7 +112,7 @@ class Grouped(LoadScopeScheduling):  # type: ignore[misc]
 @functools.cache
 def _group(file: str) -> str:
     """The group that a file of tests names, by its text: its tests are collected elsewhere."""
-    if file.startswith("tests/windows/"):
+    if file.startswith("tests/windows/inside/"):
         return "windows"
     path = HERE.parent / file
     found = GROUP.search(path.read_text("utf-8")) if path.is_file() else None

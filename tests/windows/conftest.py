@@ -1,11 +1,12 @@
 """The rig for the tests of the Windows half; without it they say by name that they did not run.
 
-The tests in `inside/` run in Windows Python itself: here each file of them is run once, in the
-rig, and each test of it is reported as its own.
+The tests in `inside/` run in Windows Python itself, in the rig: here all of them are run once, in
+one Python, for each start of one takes its time, and each test is reported as its own.
 """
 
 import ast
 import os
+import subprocess
 import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ from tests.windows.rig import Rig, RigMissing, rig
 
 INSIDE = Path(__file__).parent / "inside"
 ROOT = Path(__file__).parents[2]
-WAIT_S = 100.0
+WAIT_S, TOGETHER_S = 100.0, 300.0
+Failures = dict[str, str | None]
+RAN = pytest.StashKey[dict[str, Failures]]()
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 # asyncio's debug mode costs 60 times in Wine; the clone's caches and conftest files are Linux's.
 PYTEST = ("-I", "-B", "-X", "utf8", "-m", "pytest", "-q", "--noconftest")
@@ -75,22 +78,14 @@ class Nothing(pytest.File):
 
 
 class InsideFile(pytest.File):
-    """One file of tests, run in the rig when the first of them is wanted."""
-
-    ran: dict[str, str | None] | None = None
+    """One file of tests for Windows Python."""
 
     def collect(self) -> Iterator[pytest.Item]:
         for node in ast.parse(self.path.read_bytes()).body:
             if isinstance(node, FUNCTIONS) and node.name.startswith("test_"):
                 item: InsideTest = InsideTest.from_parent(self, name=node.name)
-                item.add_marker(pytest.mark.xdist_group("windows"))
+                item.add_marker(pytest.mark.timeout(TOGETHER_S + 2 * WAIT_S))
                 yield item
-
-    def failures(self, rig: Rig) -> dict[str, str | None]:
-        """Test -> what it said when it failed, None for one that passed."""
-        if self.ran is None:
-            self.ran = _run(rig, self.path)
-        return self.ran
 
 
 class InsideTest(pytest.Function):
@@ -100,28 +95,46 @@ class InsideTest(pytest.Function):
         super().__init__(callobj=self._reported, **known)  # type: ignore[arg-type]
 
     def _reported(self, windows: Rig) -> None:
-        assert isinstance(self.parent, InsideFile)
-        failures = self.parent.failures(windows)
+        failures = _failures(self.session, self.path, windows)
         assert self.name in failures, f"it did not run: {failures.get('', '')}"
         if failures[self.name] is not None:
             pytest.fail(failures[self.name] or "", pytrace=False)
 
 
-def _run(rig: Rig, path: Path) -> dict[str, str | None]:
+def _failures(session: pytest.Session, path: Path, rig: Rig) -> Failures:
+    """Test -> what it said when it failed, None for one that passed.
+
+    All files that are wanted run in one Python; one that this has no word of runs by itself.
+    """
+    if RAN not in session.stash:
+        wanted = {item.path for item in session.items if isinstance(item, InsideTest)}
+        session.stash[RAN] = _run(rig, sorted(wanted), TOGETHER_S) if len(wanted) > 1 else {}
+    ran = session.stash[RAN]
+    if path.name not in ran:
+        ran |= {path.name: {}} | _run(rig, [path], WAIT_S)
+    return ran[path.name]
+
+
+def _run(rig: Rig, paths: list[Path], limit_s: float) -> dict[str, Failures]:
+    """By the file's name; what it said where it did not come to a report."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        words = [*PYTEST, *OPTIONS, f"--junitxml={rig.path(report)}", rig.path(path)]
-        done = rig.run(words, cwd=ROOT, timeout=WAIT_S)
-        if not report.exists():
-            return {"": (done.stdout + done.stderr).decode(errors="replace")}
-        found = _read(ET.parse(report).getroot())
-    return found or {"": done.stdout.decode(errors="replace")}
+        words = [*PYTEST, *OPTIONS, f"--junitxml={rig.path(report)}", *map(rig.path, paths)]
+        try:
+            done = rig.run(words, cwd=ROOT, timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            said = f"not done within {limit_s:.0f} s"
+        else:
+            said = (done.stdout + done.stderr).decode(errors="replace")
+        found = _read(ET.parse(report).getroot()) if report.exists() else {}
+    return found if found or len(paths) > 1 else {paths[0].name: {"": said}}
 
 
-def _read(report: ET.Element) -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+def _read(report: ET.Element) -> dict[str, Failures]:
+    found: dict[str, Failures] = {}
     for case in report.iter("testcase"):
+        file = found.setdefault(case.get("file", "").replace("\\", "/").rpartition("/")[2], {})
         name = case.get("name", "").partition("[")[0]
         bad = [one.text or "" for one in case if one.tag in ("failure", "error", "skipped")]
-        found[name] = "\n".join([found.get(name) or "", *bad]) if bad else found.get(name)
+        file[name] = "\n".join([file.get(name) or "", *bad]) if bad else file.get(name)
     return found

@@ -21,7 +21,7 @@ from tests.windows.rig.build import CC
 
 pytestmark = [
     pytest.mark.windows,
-    pytest.mark.xdist_group("windows"),
+    pytest.mark.xdist_group("windows-live"),
     pytest.mark.needs("ssh"),
     pytest.mark.timeout(400),
 ]

@@ -4,7 +4,11 @@ import pytest
 
 from tests.windows.live import Live
 
-pytestmark = [pytest.mark.windows, pytest.mark.xdist_group("windows"), pytest.mark.needs("ssh")]
+pytestmark = [
+    pytest.mark.windows,
+    pytest.mark.xdist_group("windows-live"),
+    pytest.mark.needs("ssh"),
+]
 
 
 def test_processes_of_windows_and_of_linux_have_the_same_columns(live: Live) -> None:

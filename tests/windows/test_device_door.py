@@ -7,7 +7,11 @@ import pytest
 
 from tests.windows.live import Live, Ran
 
-pytestmark = [pytest.mark.windows, pytest.mark.xdist_group("windows"), pytest.mark.needs("ssh")]
+pytestmark = [
+    pytest.mark.windows,
+    pytest.mark.xdist_group("windows-live"),
+    pytest.mark.needs("ssh"),
+]
 
 
 def there(live: Live, line: str, given: bytes = b"") -> Ran:

@@ -15,7 +15,7 @@ from tests.windows.rig.frozen import frozen
 
 pytestmark = [
     pytest.mark.windows,
-    pytest.mark.xdist_group("windows"),
+    pytest.mark.xdist_group("windows-live"),
     pytest.mark.needs("ssh"),
     pytest.mark.timeout(400),
 ]

@@ -9,7 +9,11 @@ import pytest
 from tests.endpoint_shim.waiting import until
 from tests.windows.live import Live
 
-pytestmark = [pytest.mark.windows, pytest.mark.xdist_group("windows"), pytest.mark.needs("ssh")]
+pytestmark = [
+    pytest.mark.windows,
+    pytest.mark.xdist_group("windows-live"),
+    pytest.mark.needs("ssh"),
+]
 SCRIPT = b"@echo off\r\necho \xff\x1a\r\n" * 9000
 
 

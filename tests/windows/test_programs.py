@@ -17,7 +17,11 @@ from tests.journeys.screen import Screen
 from tests.windows.live import Live, Ran
 from tests.windows.rig.build import CC
 
-pytestmark = [pytest.mark.windows, pytest.mark.xdist_group("windows"), pytest.mark.needs("ssh")]
+pytestmark = [
+    pytest.mark.windows,
+    pytest.mark.xdist_group("windows-live"),
+    pytest.mark.needs("ssh"),
+]
 
 SAYS = Path(__file__).parent / "programs/says.c"
 POWERSHELL = "C:\\windows\\system32\\WindowsPowerShell\\v1.0\\powershell.exe"

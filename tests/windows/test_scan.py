@@ -10,7 +10,11 @@ from tests.windows import doubles
 from tests.windows.live import Live, Ran
 from tests.windows.rig.build import CC
 
-pytestmark = [pytest.mark.windows, pytest.mark.xdist_group("windows"), pytest.mark.needs("ssh")]
+pytestmark = [
+    pytest.mark.windows,
+    pytest.mark.xdist_group("windows-live"),
+    pytest.mark.needs("ssh"),
+]
 
 FOLDER = "C:\\Program Files\\Windows Defender"
 EICAR = "Virus:DOS/EICAR_Test_File"

@@ -9,7 +9,7 @@ from tests.windows.live import Live
 
 pytestmark = [
     pytest.mark.windows,
-    pytest.mark.xdist_group("windows"),
+    pytest.mark.xdist_group("windows-live"),
     pytest.mark.needs("ssh", "sftp", "scp"),
 ]
 BIG = os.urandom(1 << 20) * 3 + b"\r\n\x1aend"

@@ -7,7 +7,11 @@ import pytest
 from tests.journeys.screen import Screen
 from tests.windows.live import Live
 
-pytestmark = [pytest.mark.windows, pytest.mark.xdist_group("windows"), pytest.mark.needs("ssh")]
+pytestmark = [
+    pytest.mark.windows,
+    pytest.mark.xdist_group("windows-live"),
+    pytest.mark.needs("ssh"),
+]
 
 
 def at_prompt(screen: Screen) -> bool:

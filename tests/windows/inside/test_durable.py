@@ -15,15 +15,18 @@ def test_a_file_is_replaced_while_another_reads_it_all_the_time(tmp_path: Path) 
     read: set[bytes] = set()
 
     def reader() -> None:
-        while not over.is_set():
+        # A thread without a pause would let the other run only while it has the file open.
+        while not over.wait(0.001):
             read.add(durable.read(path))
 
     reading = threading.Thread(target=reader)
     reading.start()
-    for number in range(50):
-        durable.save(path, b"%d" % number)
-    over.set()
-    reading.join()
+    try:
+        for number in range(50):
+            durable.save(path, b"%d" % number)
+    finally:
+        over.set()
+        reading.join()
     assert path.read_bytes() == b"49" and read <= {b"%d" % number for number in range(50)}
 
 
