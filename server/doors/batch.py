@@ -3,9 +3,11 @@
 1. An exec is one line; what is no command of ours is refused in one sentence and nothing is run.
 2. Without a command, or with `connect NAME`, and without a terminal standard input is lines, run
    in order; the exit status is that of the last. Nothing is asked.
+   Who waits for a prompt is told, on standard error, what is read here.
 3. `on` and every other exec end with their channel, and their command with them.
 """
 
+import asyncio
 import dataclasses
 import re
 from collections.abc import AsyncIterator
@@ -45,6 +47,14 @@ SETTINGS = (
     (r".*(TERMINFO|terminfo|kitty|ghostty|wezterm|TERM=)", "switch off your terminal's ssh "
      "integration (RemoteCommand, kitten ssh, shell-integration-features)"),
 )  # fmt: skip
+
+
+SILENT_S = 3.0
+"""Nobody types for so long who has seen a prompt; a program that is slow may."""
+NO_TERMINAL = (
+    "without a terminal the lines of standard input are commands; none has come yet; "
+    "for the console: ssh -t"
+)
 
 
 class BatchFace:
@@ -145,7 +155,16 @@ class Batch(Station):
             return error.status
 
     async def _run_lines(self) -> None:
+        loop = asyncio.get_running_loop()
+        silent = loop.call_later(SILENT_S, self.say, NO_TERMINAL)
+        try:
+            await self._run_each(silent)
+        finally:
+            silent.cancel()
+
+    async def _run_each(self, silent: asyncio.TimerHandle) -> None:
         async for text in typed_lines(self._stdin):
+            silent.cancel()
             if not text.strip():
                 continue
             last = self.status
