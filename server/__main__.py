@@ -40,10 +40,13 @@ def _run(argv: list[str]) -> int:
     init.add_argument("--ssh-port", type=int, default=2222)
     init.add_argument("--device-port", type=int, default=8443)
     init.add_argument("--enrolment-port", type=int, default=8444)
-    words.add_parser("serve", help="run the broker")
+    serving = words.add_parser("serve", help="run the broker")
     demo = words.add_parser("demo", help="a broker and this machine as a device, to try it")
     demo.add_argument("what", nargs="?", choices=["run", "up", "down"], default="run")
     words.add_parser("grammar", help="print the whole grammar as JSON")
+    for word in (init, serving, demo):
+        # Before or after the word; SUPPRESS keeps the one from overwriting the other.
+        word.add_argument("--state", type=Path, default=argparse.SUPPRESS, help="the state folder")
     state, line = _split(argv)
     if line and line[0] not in ALONE and not line[0].startswith("-"):
         from server.operator.admin_client import ask
@@ -61,8 +64,8 @@ def _run(argv: list[str]) -> int:
     if known.word == "demo" and not rest:
         from server.operator.demo import do
 
-        named = state != _default() or "FIRELINE_STATE" in os.environ
-        return do(known.what, (state if named else DEMO).absolute(), windows=False)
+        named = known.state != _default() or "FIRELINE_STATE" in os.environ
+        return do(known.what, (known.state if named else DEMO).absolute(), windows=False)
     if known.word == "grammar" and not rest:
         from commands.language.grammar import as_json
 
@@ -76,6 +79,8 @@ def _split(argv: list[str]) -> tuple[Path, list[str]]:
     """The state folder, and the words after it: a broker's words are no business of argparse."""
     if len(argv) >= 2 and argv[0] == "--state":
         return Path(argv[1]), argv[2:]
+    if argv and argv[0].startswith("--state="):
+        return Path(argv[0].removeprefix("--state=")), argv[1:]
     return _default(), argv
 
 

@@ -44,7 +44,10 @@ def _connected(path: Path, line: str) -> socket.socket:
         broker.sendall(msgspec.json.encode(header) + b"\n")
     except OSError:
         broker.close()
-        raise Unreachable(f"no broker answers at {path}; fireline serve starts it") from None
+        raise Unreachable(
+            f"no broker answers at {path}; fireline serve starts it, --state before the word "
+            "names another state folder"
+        ) from None
     return broker
 
 

@@ -2,6 +2,8 @@
 
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,22 @@ def test_its_first_rules_are_good_with_every_hint_put_into_force(tmp_path: Path)
     text = "\n".join(hints).replace("ssh-ed25519 AAAA… alice@laptop", key)
     full = parse_access_file("access.yaml", f"{text}\n".encode(), declared_words())
     assert [rule.role for rule in full.rules] == ["operator", "auditor", "advanced"]
+
+
+def test_the_state_folder_is_named_before_the_word_or_after_it(tmp_path: Path) -> None:
+    def fireline(*words: str) -> tuple[int, str]:
+        line = [sys.executable, "-I", "-m", "server", *words]
+        ran = subprocess.run(line, capture_output=True, text=True, check=False)
+        return ran.returncode, ran.stdout + ran.stderr
+
+    after, before = tmp_path / "after", tmp_path / "before"
+    for folder, words in (
+        (after, ("init", "--state", str(after))),
+        (before, (f"--state={before}", "init")),
+    ):
+        assert fireline(*words)[0] == 0
+        assert stat.S_IMODE((folder / "access.yaml").stat().st_mode) == 0o600
+    assert fireline("serve", "--state", str(tmp_path / "none"))[1].count(str(tmp_path / "none"))
+    for words in (("--state", str(after), "devices"), (f"--state={after}", "devices")):
+        status, told = fireline(*words)
+        assert status == 4 and told.startswith(f"unreachable: no broker answers at {after}/")
