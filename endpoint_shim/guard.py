@@ -164,7 +164,8 @@ class Guard:
                 told = [one for one in self._sent if one <= number]
                 seen = tuple(each for one in told for each in self._sent.pop(one))
                 if self._record is not None and seen:
-                    self._record.told(seen)
+                    with contextlib.suppress(OSError):  # a full disk; told twice after a restart
+                        self._record.told(seen)
             case Want():
                 self._wished.set()  # it stands in wanted.json already
         self._woken.set()

@@ -67,17 +67,19 @@ class Port:
         inner_port = inner.sockets[0].getsockname()[1]
 
         async def either(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            first = await reader.read(4096)
-            if first.startswith(CA_ASK):
-                writer.write(self.ca)
-                await writer.drain()
+            try:
+                first = await reader.read(4096)
+                if first.startswith(CA_ASK):
+                    writer.write(self.ca)
+                    await writer.drain()
+                    return
+                far, onward = await asyncio.open_connection("127.0.0.1", inner_port)
+                onward.write(first)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_copy(reader, onward))
+                    group.create_task(_copy(far, writer))
+            finally:  # a loop that ends cancels it
                 writer.close()
-                return
-            far, onward = await asyncio.open_connection("127.0.0.1", inner_port)
-            onward.write(first)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_copy(reader, onward))
-                group.create_task(_copy(far, writer))
 
         self._inner = inner
         outer = await asyncio.start_server(either, "127.0.0.1", 0)
