@@ -36,7 +36,7 @@ def dotted(node: ast.AST) -> str:
 
 
 def calls(source: Source) -> Iterator[tuple[ast.Call, str]]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call):
             yield node, dotted(node.func)
 
@@ -50,7 +50,7 @@ def constant(node: ast.AST | None, value: object) -> bool:
 
 
 def unverified_peer(source: Source) -> Found:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         match node:
             case ast.Attribute(attr="CERT_NONE") | ast.Name(id="CERT_NONE"):
                 yield node.lineno, "CERT_NONE"
@@ -70,7 +70,7 @@ def shell(source: Source) -> Found:
         value = keyword(call, "shell")
         if value is not None and not constant(value, False) and "subprocess" in name:
             yield call.lineno, "shell="
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         match node:
             case ast.Constant(value=str(text)) if text.lower() in ("-command", "-encodedcommand"):
                 yield node.lineno, f"text for powershell {text}"
@@ -129,7 +129,7 @@ def raises_on(handler: ast.ExceptHandler) -> bool:
 
 def catches_everything(source: Source) -> Found:
     broad = {"Exception", "BaseException"}
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ExceptHandler) and not raises_on(node):
             named = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
             if any(one is None or dotted(one) in broad for one in named):
@@ -140,7 +140,7 @@ def catches_everything(source: Source) -> Found:
 
 
 def task_without_owner(source: Source) -> Found:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
             continue
         owner, _, function = dotted(node.value.func).rpartition(".")
@@ -150,7 +150,7 @@ def task_without_owner(source: Source) -> Found:
 
 
 def secret_compared(source: Source) -> Found:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
             sides = [dotted(side) for side in (node.left, *node.comparators)]
             if any(SECRET.search(side) for side in sides):
@@ -158,7 +158,7 @@ def secret_compared(source: Source) -> Found:
 
 
 def sql_by_string(source: Source) -> Found:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         match node:
             case ast.JoinedStr(values=[ast.Constant(value=str(text)), *rest]):
                 pasted = bool(rest) and bool(SQL_WORD.match(text))
@@ -173,8 +173,8 @@ def sql_by_string(source: Source) -> Found:
 
 
 def rename_without_fsync(source: Source) -> Found:
-    names = {node.id for node in ast.walk(source.tree) if isinstance(node, ast.Name)}
-    names |= {node.attr for node in ast.walk(source.tree) if isinstance(node, ast.Attribute)}
+    names = {node.id for node in source.nodes if isinstance(node, ast.Name)}
+    names |= {node.attr for node in source.nodes if isinstance(node, ast.Attribute)}
     if any(re.search(r"fsync|fdatasync|durabl|FlushFileBuffers", name) for name in names):
         return
     for call, name in calls(source):

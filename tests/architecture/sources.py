@@ -1,7 +1,9 @@
 """The project's own source files as the architecture tests read them: path, text, syntax tree."""
 
 import ast
+import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,10 +11,22 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("commands", "server", "endpoint_shim", "scripts_library")
 
 
-class Source(NamedTuple):
-    path: str  # from the project's root, with forward slashes
+@dataclass(frozen=True)
+class Source:
+    """One file; parsed when a rule asks for it, once for all rules."""
+
+    path: str
+    """From the project's root, with forward slashes."""
     text: str
-    tree: ast.Module
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, self.path)
+
+    @functools.cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """The whole tree, flat."""
+        return tuple(ast.walk(self.tree))
 
     @property
     def lines(self) -> int:
@@ -20,15 +34,17 @@ class Source(NamedTuple):
 
 
 def parse(path: str, text: str) -> Source:
-    return Source(path, text, ast.parse(text, path))
+    return Source(path, text)
 
 
 def sources(*folders: str) -> list[Source]:
-    found = []
-    for folder in folders or ROOMS:
-        for file in sorted((ROOT / folder).rglob("*.py")):
-            found.append(parse(file.relative_to(ROOT).as_posix(), file.read_text()))
-    return found
+    return [source for folder in folders or ROOMS for source in _of(folder)]
+
+
+@functools.cache
+def _of(folder: str) -> tuple[Source, ...]:
+    files = sorted((ROOT / folder).rglob("*.py"))
+    return tuple(Source(file.relative_to(ROOT).as_posix(), file.read_text()) for file in files)
 
 
 class Import(NamedTuple):
@@ -42,7 +58,7 @@ def imports(source: Source) -> Iterator[Import]:
     package = source.path.removesuffix(".py").removesuffix("/__init__").split("/")
     if not source.path.endswith("/__init__.py"):
         package = package[:-1]
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         match node:
             case ast.Import():
                 for name in node.names:

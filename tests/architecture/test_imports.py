@@ -9,6 +9,8 @@ import pytest
 
 from tests.architecture.sources import ROOT, Source, imports, parse, sources
 
+pytestmark = pytest.mark.xdist_group("sources")
+
 # Room -> the rooms it may use, and the packages from outside it may use.
 MAY_USE = {
     "commands": ({"commands"}, {"msgspec"}),
@@ -74,7 +76,7 @@ def sql_outside_store(source: Source) -> list[str]:
         return []
     return [
         f"{source.path}:{node.lineno} holds SQL: {node.value.strip()[:40]!r}"
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value)
     ]
 

@@ -5,6 +5,8 @@ import pytest
 from tests.architecture import never
 from tests.architecture.sources import parse, sources
 
+pytestmark = pytest.mark.xdist_group("sources")
+
 # (rule, module) -> how often it may, and why. An entry that is not needed any more fails too.
 MAY: dict[tuple[str, str], tuple[int, str]] = {
     # Wall time: what people read, and what another machine's clock is compared with.

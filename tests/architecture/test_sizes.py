@@ -3,7 +3,11 @@
 import re
 import statistics
 
+import pytest
+
 from tests.architecture.sources import Source, parse, sources
+
+pytestmark = pytest.mark.xdist_group("sources")
 
 LONGEST = 400
 MEDIAN = 150

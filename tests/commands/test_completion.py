@@ -138,7 +138,7 @@ def test_a_completed_word_reads_back_to_the_same_name(name: str) -> None:
         assert getattr(command, "script", None) == name
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.text(min_size=1, max_size=30))
 def test_any_candidate_is_one_word(name: str) -> None:
     (found,) = complete("putfile ", 8, Known([name]))
@@ -147,7 +147,7 @@ def test_any_candidate_is_one_word(name: str) -> None:
     assert is_clean(found.text)
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.text(alphabet="getfile on-output '\"&>|wb01", max_size=30))
 def test_any_line_can_be_completed(line: str) -> None:
     for found in complete(line, len(line), Known()):

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from commands.language.command import Command, decode, discover
@@ -12,6 +12,9 @@ from commands.language.line import MAX_LINE, Options, nearest, parse, quoted, sp
 discover()
 MANY = settings(max_examples=10_000, deadline=None)
 ODD = st.text(alphabet=" \t'\"\\&>|-aA1:=/.é\u202e\x1b*,{}")
+PIECES = st.sampled_from(
+    ["-", "-name", "-pid", "7", "json", "-output", "&", ">", "|", "-arg", "list", "abc"]
+)
 
 
 def texts(line: str) -> list[str]:
@@ -28,50 +31,39 @@ def value(line: str) -> dict[str, object]:
 
 @pytest.mark.slow
 @MANY
-@given(st.lists(st.one_of(ODD, st.text()), max_size=6), st.sampled_from([" ", "  ", "\t", " \t"]))
-@example(['it\'s "both"', "", "\\", "&"], " ")
-def test_quoted_words_are_read_back_to_the_same_text(words: list[str], blank: str) -> None:
-    assume(len(blank.join(map(quoted, words)).encode("utf-8", "surrogatepass")) <= MAX_LINE)
-    assert texts(blank.join(map(quoted, words))) == words
+@given(
+    st.sampled_from(sorted(discover())),
+    st.lists(st.one_of(ODD, st.text(), PIECES), max_size=5),
+    st.sampled_from([" ", "  ", "\t", " \t"]),
+)
+@example("dir", ['it\'s "both"', "", "\\", "&"], " ")
+def test_any_line_is_read_back_or_refused_by_name_and_survives_the_wire(
+    command: str, words: list[str], blank: str
+) -> None:
+    quoted_words_are_read_back(words, blank)
+    understood_or_refused(blank.join(words))
+    understood_or_refused(blank.join([command, *words]))
 
 
-@pytest.mark.slow
-@MANY
-@given(st.one_of(ODD, st.text(), st.text(alphabet="abc '\"&|>-", max_size=20)))
-def test_any_line_is_understood_or_refused_by_name(line: str) -> None:
+def quoted_words_are_read_back(words: list[str], blank: str) -> None:
+    line = blank.join(map(quoted, words))
+    if len(line.encode("utf-8", "surrogatepass")) <= MAX_LINE:
+        assert texts(line) == words
+
+
+def understood_or_refused(line: str) -> None:
     try:
-        words = split(line)
+        parts = split(line)
     except NotUnderstood:
-        words = []
-    assert all(line[w.start : w.end] and w.start < w.end for w in words)
+        parts = []
+    assert all(line[p.start : p.end] and p.start < p.end for p in parts)
     try:
         typed = parse(line)
     except NotUnderstood as error:
         assert str(error) and "\x1b" not in str(error) and "\n" not in str(error)
     else:
         assert isinstance(typed.command, Command)
-
-
-@pytest.mark.slow
-@MANY
-@given(
-    st.sampled_from(sorted(discover())),
-    st.lists(
-        st.one_of(
-            st.sampled_from(
-                ["-", "-name", "-pid", "7", "json", "-output", "&", ">", "-arg", "list"]
-            ),
-            ODD,
-        ),
-        max_size=6,
-    ),
-)
-def test_what_is_parsed_survives_the_wire(word: str, rest: list[str]) -> None:
-    try:
-        typed = parse(" ".join([word, *rest]))
-    except NotUnderstood:
-        return
-    assert decode(msgspec.json.encode(typed.command)) == typed.command
+        assert decode(msgspec.json.encode(typed.command)) == typed.command
 
 
 def test_a_backslash_before_a_closing_quote_is_kept() -> None:

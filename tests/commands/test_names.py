@@ -1,5 +1,7 @@
 """Names that are no clean text, over all bytes and all UTF-16 units; field kind k10."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,8 +13,9 @@ from commands.language.line import split
 from commands.language.names import Name
 from commands.language.visible import is_clean
 
-MANY = settings(max_examples=10_000, deadline=None)
-FEW = settings(max_examples=2_000, deadline=None)
+MANY = settings(max_examples=2_000, deadline=None)
+FEW = settings(max_examples=500, deadline=None)
+SOAK = settings(max_examples=100_000, deadline=None)
 NASTY = st.one_of(
     st.binary(max_size=40),
     st.lists(
@@ -22,14 +25,14 @@ NASTY = st.one_of(
     ).map(b"".join),
     st.text(max_size=20).map(lambda t: t.encode("utf-8", "surrogatepass")),
 )
-UNITS = st.lists(
-    st.one_of(
-        st.integers(0, 0xFFFF),
-        st.integers(0xD7F0, 0xE010),
-        st.sampled_from([ord(c) for c in "raw:%uD8'\" \\"]),
+UNITS = st.one_of(
+    st.binary(max_size=40).map(lambda data: data[: len(data) // 2 * 2]),
+    st.builds(
+        lambda front, text: f"{front}{text}".encode("utf-16-le", "surrogatepass"),
+        st.sampled_from(["", "raw:", "%u"]),
+        st.text("raw:%uD8'\" \\\ud7ff\ud800\udbff\udc00\udfff\ue000", max_size=20),
     ),
-    max_size=20,
-).map(lambda units: b"".join(u.to_bytes(2, "little") for u in units))
+)
 
 
 def from_units(units: bytes) -> Name:
@@ -40,36 +43,58 @@ def from_units(units: bytes) -> Name:
 @MANY
 @given(NASTY)
 def test_every_byte_string_is_a_name_and_comes_back(data: bytes) -> None:
-    name = names.from_bytes(data)
-    assert names.to_bytes(name) == data
-    name.encode("utf-8")
+    bytes_come_back(data)
 
 
 @pytest.mark.slow
 @MANY
 @given(UNITS)
 def test_every_utf_16_string_is_a_name_and_comes_back(units: bytes) -> None:
+    units_come_back(units)
+
+
+@pytest.mark.soak
+@SOAK
+@given(
+    st.one_of(
+        NASTY.map(lambda data: (bytes_come_back, data)),
+        UNITS.map(lambda units: (units_come_back, units)),
+    )
+)
+def test_100_000_names_come_back(one: tuple[Callable[[bytes], None], bytes]) -> None:
+    one[0](one[1])
+
+
+def bytes_come_back(data: bytes) -> None:
+    name = names.from_bytes(data)
+    assert names.to_bytes(name) == data
+    is_typed_back_and_shown_harmless(name)
+
+
+def units_come_back(units: bytes) -> None:
     name = from_units(units)
     assert names.to_units(name).encode("utf-16-le", "surrogatepass") == units
+    is_typed_back_and_shown_harmless(name)
+
+
+def is_typed_back_and_shown_harmless(name: Name) -> None:
     name.encode("utf-8")
-
-
-@pytest.mark.slow
-@MANY
-@given(st.one_of(NASTY.map(names.from_bytes), UNITS.map(from_units)))
-def test_a_name_typed_back_from_its_raw_form_is_the_same_name(name: Name) -> None:
     assert names.typed(names.raw_form(name) or name) == name
     words = split(f"dir {name_value(name)}")
     assert len(words) == 2 and names.typed(words[1].text) == name
     assert not (words[1].bare and words[1].text.startswith("-"))
+    is_shown_harmless(name)
 
 
-@pytest.mark.slow
-@MANY
-@given(st.one_of(NASTY.map(names.from_bytes), UNITS.map(from_units), st.text().map(Name)))
-def test_a_name_is_always_shown_harmless(name: Name) -> None:
+def is_shown_harmless(name: Name) -> None:
     shown = names.shown(name)
     assert is_clean(shown) and shown == shown.strip()
+
+
+@FEW
+@given(st.sampled_from(["", "raw:"]), st.text())
+def test_what_a_device_calls_a_name_is_shown_harmless_too(front: str, text: str) -> None:
+    is_shown_harmless(Name(front + text))
 
 
 @FEW

@@ -1,5 +1,6 @@
 """The escaper: nothing unseen passes, what is seen passes unchanged."""
 
+import re
 import unicodedata
 
 from hypothesis import given, settings
@@ -9,10 +10,12 @@ from commands.language.visible import is_clean, visible, visible_bytes, visible_
 
 
 def test_no_control_and_no_format_character_of_all_unicode_passes() -> None:
-    for point in range(0x110000):
-        char = chr(point)
-        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"):
-            assert visible(char).isascii() and visible(char).startswith("\\"), hex(point)
+    hidden = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
+    unseen = "".join(c for c in map(chr, range(0x110000)) if unicodedata.category(c) in hidden)
+    assert len(unseen) > 800_000
+    written = visible(unseen)
+    assert re.fullmatch(r"(\\x[0-9a-f]{2}|\\u\{[0-9a-f]+\})*", written)
+    assert written.count("\\") == len(unseen)
 
 
 def test_letters_of_all_scripts_pass() -> None:
@@ -20,13 +23,13 @@ def test_letters_of_all_scripts_pass() -> None:
     assert visible(text) == text and is_clean(text)
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.text())
 def test_visible_text_is_clean_and_stays_as_it_is(text: str) -> None:
     assert is_clean(visible(text)) and visible(visible(text)) == visible(text)
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.binary())
 def test_any_bytes_become_visible_text(data: bytes) -> None:
     assert is_clean(visible_bytes(data))

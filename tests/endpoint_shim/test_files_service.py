@@ -10,36 +10,45 @@ from commands.language import wire
 from tests.endpoint_shim.door import Door
 from tests.endpoint_shim.test_supervisor import opened
 
-
-@pytest.mark.parametrize(
-    ("denied", "request_of"),
-    [
-        ("getfile", lambda path: wire.OpenFile(id=1, path=path)),
-        ("dir", lambda path: wire.ListFolder(id=1, path=path)),
-        ("dir", lambda path: wire.Stat(id=1, path=path)),
-        ("dir", lambda path: wire.ReadLink(id=1, path=path)),
-        ("putfile", lambda path: wire.OpenWrite(id=1, path=f"{path}/x", create=True)),
-        ("putfile", lambda path: wire.MakeFolder(id=1, path=f"{path}/x")),
-        ("putfile", lambda path: wire.Rename(id=1, path=path, to=f"{path}/x")),
-        ("putfile", lambda path: wire.SetFacts(id=1, path=path, mode=0)),
-        ("dir", lambda path: wire.Home(id=1)),
+REQUESTS: dict[str, list[wire.StreamDown]] = {
+    "getfile": [wire.OpenFile(id=1, path="/")],
+    "dir": [
+        wire.ListFolder(id=1, path="/"),
+        wire.Stat(id=1, path="/"),
+        wire.ReadLink(id=1, path="/"),
+        wire.Home(id=1),
     ],
-)
-async def test_a_denied_word_denies_the_request_that_does_the_same(
-    door: Door, shim: asyncio.subprocess.Process, tmp_path: Path, denied: str, request_of: object
+    "putfile": [
+        wire.OpenWrite(id=1, path="/x", create=True),
+        wire.MakeFolder(id=1, path="/x"),
+        wire.Rename(id=1, path="/", to="/x"),
+        wire.SetFacts(id=1, path="/", mode=0),
+    ],
+}
+
+
+@pytest.fixture
+def denying(door: Door, tmp_path: Path) -> None:
+    """The device's policy denies them all, before its shim starts."""
+    words = ", ".join(f'"{word}"' for word in REQUESTS)
+    (tmp_path / "state/policy.toml").write_text(f"deny = [{words}]\n")
+
+
+async def test_a_denied_word_denies_the_requests_that_do_the_same(
+    door: Door, denying: None, shim: asyncio.subprocess.Process
 ) -> None:
-    line, _ = await door.line()
-    (tmp_path / "state/policy.toml").write_text(f'deny = ["{denied}"]\n')
-    assert (await line.next(wire.Report)).policy == wire.Policy(deny={denied: 1})
+    line, hello = await door.line()
+    assert hello.policy == wire.Policy(deny=dict.fromkeys(REQUESTS, 1))
     peer = await opened(door, line)
-    assert callable(request_of)
-    peer.say(request_of("/"))
-    answer = await peer.next(wire.Answer)
-    assert (answer.code, answer.errno) == ("refused", errno.EACCES)
-    assert answer.error == (
-        f"{denied} on web-01 by its own policy (policy.toml line 1); "
-        "only the device's owner can change that"
-    )
+    for denied, requests in REQUESTS.items():
+        for request in requests:
+            peer.say(request)
+            answer = await peer.next(wire.Answer)
+            assert (answer.code, answer.errno) == ("refused", errno.EACCES), request
+            assert answer.error == (
+                f"{denied} on web-01 by its own policy (policy.toml line 1); "
+                "only the device's owner can change that"
+            )
 
 
 @pytest.mark.parametrize("sent", [b"12345", b"123"])
