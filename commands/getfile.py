@@ -10,10 +10,12 @@ from commands.language.errors import Failed
 from commands.language.holes import HOLE, hash_zeros
 from commands.language.host import Host
 from commands.language.host.files import Archive, Extent, FileHandle
-from commands.language.items import Hole, Into, Item, Note, Sent, Taken
+from commands.language.items import Hole, Into, Item, Note, Progress, Sent, Taken
 from commands.language.names import Name, is_same, shown
 
 PIECE = 65_536
+LOOK_S = 0.5
+"""A folder is counted before its first byte comes: minutes, of half a million files."""
 
 
 class GetFile(
@@ -47,7 +49,13 @@ class GetFile(
         return ""
 
     async def run(self, host: Host) -> AsyncIterator[Item]:
-        archive = await host.files.archive(self.path)
+        looking = asyncio.create_task(host.files.archive(self.path))
+        try:
+            if not (await asyncio.wait({looking}, timeout=LOOK_S))[0]:
+                yield Progress(0, None, f"looking through {shown(self.path)}")
+            archive = await looking
+        finally:
+            looking.cancel()
         if archive is not None:
             async for item in _archived(archive):
                 yield item

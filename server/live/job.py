@@ -115,6 +115,7 @@ class Job:
             self._progress = item
         else:
             if isinstance(item, items.Into):
+                self._progress = None  # that was of what came before it
                 self._target = Kind.STDERR if item.where == "stderr" else Kind.STDOUT
             self._write(Kind.NOTE, _items.encode(item))
 

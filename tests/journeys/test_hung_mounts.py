@@ -126,7 +126,11 @@ def test_a_file_that_is_read_there_is_let_go_too(house: House, mount: Mount) -> 
     place = mount.place
     mount.silence("far")
     with console(house) as s:
-        said = stop(s, mount, f"getfile {place}/f")
+        s.until(at_prompt)
+        s.enter(f"getfile {place}/f")
+        s.until(rf"^looking through {place}/f  [\d.]+ s   Ctrl-C stop, Ctrl-Z behind$")
+        s.type("\x03")
+        said = s.until(r"^cancelled: .*$", 35)
         assert f"getfile let go on {DEVICE}; pid " in said
         assert f"hangs in the kernel on {place} and ends with it" in said
         s.enter("processes -name sshfs")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from commands.language.items import Item, Note
+from commands.language.items import Into, Item, Note, Progress
 from commands.language.line import parse
+from commands.language.names import Name
 from server.live.desk_job import DeskJob
 from server.live.job import Job
 from server.live.responder import Responder
@@ -53,6 +54,13 @@ async def test_every_viewer_gets_all_whoever_of_them_waits(job: Job) -> None:
     text = b"".join(b"%d\n" % n for n in range(50))
     for result in results:
         assert b"".join(item for item in result if isinstance(item, bytes)) == text
+
+
+async def test_how_far_it_was_before_a_file_came_is_not_said_of_the_file(job: Job) -> None:
+    job.feed(Progress(0, None, "looking through /tmp"))
+    assert job.progress is not None
+    job.feed(Into("file", Name("/tmp.tar"), size=1))
+    assert job.progress is None
 
 
 async def test_status_shows_what_a_running_command_gave_so_far_and_ends(

@@ -138,7 +138,8 @@ def progress_line(
     done, total = progress.done, progress.total
     if total:
         parts.append(f"{min(done * 100 // total, 100)} %")
-    parts.append(_counted(done, total, size))
+    if total or done:
+        parts.append(_counted(done, total, size))
     rate = (done - start) / (took - since) if took > since else 0.0
     if size and rate > 0:
         unit, word, _ = size_unit(int(rate))

@@ -63,6 +63,11 @@ def test_progress_without_a_total_or_of_things_that_are_not_bytes() -> None:
     assert line.startswith("folders  12,345  14 s")
 
 
+def test_progress_that_has_counted_nothing_yet_says_what_it_does_and_how_long() -> None:
+    line = progress_line(Progress(0, None, "looking through /tmp"), 3.0, 80)
+    assert line == "looking through /tmp  3.0 s   Ctrl-C stop, Ctrl-Z behind"
+
+
 def test_progress_of_a_file_that_goes_on_counts_only_what_came_now() -> None:
     line = progress_line(Progress(1_100_000_000, 2_000_000_000), 1.0, 80, start=1_000_000_000)
     assert "100 MB/s" in line and "9 s left" in line
