@@ -6,7 +6,7 @@ of a change before that is durable.
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -67,9 +67,11 @@ class Ledger:
         value = await stored.one(self._store, number)
         return None if value is None else _action.decode(value)
 
-    async def before(self, number: int, most: int, device: str | None = None) -> list[Action]:
+    async def before(
+        self, number: int, most: int, devices: Sequence[str] | None = None
+    ) -> list[Action]:
         """Actions with a lower number, newest first."""
-        values = await stored.before(self._store, number, most, device)
+        values = await stored.before(self._store, number, most, devices)
         return [_action.decode(value) for value in values]
 
     async def save(

@@ -1,10 +1,12 @@
-"""What happened on and to one device, from the journals: one list, in the order of its times.
+"""What happened on and to a device, from the journals: one list, in the order of its times.
+
+A machine that was enrolled anew has a new identity under its old name: the list has both.
 
 The broker's own journal names lines, actions, detections and violations; each session's journal its
 commands and what was refused. Nothing is kept twice: this only reads.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence, Set
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -33,19 +35,23 @@ _Found = tuple[int, TimelineRow]
 
 
 async def timeline(
-    broker: "Rooms", device: Device, hours: float | None
+    broker: "Rooms", devices: Sequence[Device], hours: float | None
 ) -> AsyncIterator[TimelineRow]:
-    """Oldest first; only what is younger than `hours` where that is given."""
+    """Of all that had one name. Oldest first; only what is younger than `hours` where given."""
     since_ms = 0 if hours is None else now_ms() - int(hours * HOUR_MS)
-    rows = await stored.of_device(broker.store, device.id, device.name, MOST)
+    rows: dict[int, RecordRow] = {}
+    for device in devices:
+        of_it = await stored.of_device(broker.store, device.id, device.name, MOST)
+        rows |= {row.seq: row for row in of_it}
+    names, ids = ({getattr(one, what) for one in devices} for what in ("name", "id"))
     found: list[_Found] = []
     last: dict[str, str] = {}
-    for row in reversed(rows):
+    for _, row in sorted(rows.items()):
         body = _body(row)
         if isinstance(body, records.SessionBegun):
-            if body.device == device.name:
-                found += await _session(broker, device, body, since_ms)
-        elif body is not None and (told := _told(device, body)) is not None:
+            if body.device in names:
+                found += await _session(broker, ids, body, since_ms)
+        elif body is not None and (told := _told(ids, body)) is not None:
             at_ms = _ms(row)
             kind, person, what, where = told
             if kind == "action" and last.get(where) == what:
@@ -61,9 +67,9 @@ async def timeline(
 _Told = tuple[str, str, str, str]
 
 
-def _told(device: Device, body: records.Body) -> _Told | None:
-    """Kind, person, what and where of a broker's record, if it is of this device."""
-    if getattr(body, "device", "") != device.id:
+def _told(ids: Set[str], body: records.Body) -> _Told | None:
+    """Kind, person, what and where of a broker's record, if it is of one of these devices."""
+    if getattr(body, "device", "") not in ids:
         return None
     match body:
         case records.LineUp():
@@ -96,7 +102,7 @@ def _told(device: Device, body: records.Body) -> _Told | None:
 
 
 async def _session(
-    broker: "Rooms", device: Device, begun: records.SessionBegun, since_ms: int
+    broker: "Rooms", ids: Set[str], begun: records.SessionBegun, since_ms: int
 ) -> list[_Found]:
     """Its opening, its commands with their ends, what was refused, its end."""
     found: list[_Found] = []
@@ -107,8 +113,8 @@ async def _session(
         told: tuple[str, str, str] | None = None
         match body:
             case records.SessionOpened():
-                if body.device_id != device.id:
-                    return []  # of another device, that had the name before
+                if body.device_id not in ids:
+                    return []
                 comment = f": {body.comment}" if body.comment else ""
                 part = f", part of {body.of}" if body.of else ""
                 told = ("session", f"opened by {body.door} from {body.source}{part}{comment}", "")

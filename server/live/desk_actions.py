@@ -160,7 +160,8 @@ class DeskActions:
     ) -> AsyncIterator[ActionRow]:  # fmt: skip
         only = None
         if device is not None:
-            only = self._session.sessions.known_device(self._session.person, device).id
+            known = self._session.sessions.known_devices(self._session.person, device)
+            only = [one.id for one in known]
         since_ms = 0 if hours is None else now_ms() - int(hours * 3_600_000)
         asked = (person or "").lower(), (word or "").lower(), (state or "").lower()
         before = 1 << 62
@@ -176,8 +177,8 @@ class DeskActions:
         return self._row(await self._found(action))
 
     def timeline(self, device: str, hours: float | None) -> AsyncIterator[TimelineRow]:
-        found = self._session.sessions.known_device(self._session.person, device)
-        return timeline(self._broker, found, hours)
+        known = self._session.sessions.known_devices(self._session.person, device)
+        return timeline(self._broker, known, hours)
 
     # Answering.
     async def cancel(self, action: str) -> str:

@@ -90,9 +90,9 @@ class Inventory:
         device = self._by_name.get(name.lower())
         return None if device is None or device.revoked else device
 
-    def last_named(self, name: str) -> Device | None:
-        """The last device of that name, revoked or not."""
-        return self._by_name.get(name.lower())
+    def all_named(self, name: str) -> list[Device]:
+        """Every device that has that name or had it before it was revoked."""
+        return [one for one in self._by_id.values() if one.name.lower() == name.lower()]
 
     def by_id(self, device_id: str) -> Device | None:
         return self._by_id.get(device_id)

@@ -104,12 +104,11 @@ class Sessions:
             raise Unreachable(unseen(visible(name)[:64]).sentence)
         return device
 
-    def known_device(self, person: str, name: str) -> Device:
-        """As `visible_device`; a revoked one too, whose name no other has: it has a past."""
-        device = self.broker.inventory.last_named(name)
-        if device is None or not may_see(self.broker.access.rules, person, device.ref):
-            return self.visible_device(person, name)
-        return device
+    def known_devices(self, person: str, name: str) -> list[Device]:
+        """As `visible_device`, with every revoked one that had the name before: it has a past."""
+        rules, named = self.broker.access.rules, self.broker.inventory.all_named(name)
+        seen = [device for device in named if may_see(rules, person, device.ref)]
+        return seen or [self.visible_device(person, name)]
 
     def seen_by(self, person: str) -> list[Device]:
         """Every device that the person may see, by name."""

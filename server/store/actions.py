@@ -4,8 +4,9 @@ A change of a row and its record in the journal are one commit: `save` is a writ
 submits in the same breath as the record.
 """
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from server.store.sqlite import Store
@@ -69,18 +70,21 @@ async def one(store: Store, number: int) -> bytes | None:
     return await store.read(select)
 
 
-async def before(store: Store, number: int, most: int, device: str | None = None) -> list[bytes]:
-    """At most so many actions with a lower id, newest first; of one device or of all."""
+async def before(
+    store: Store, number: int, most: int, devices: Sequence[str] | None = None
+) -> list[bytes]:
+    """At most so many actions with a lower id, newest first; of these devices or of all."""
 
     def select(connection: sqlite3.Connection) -> list[bytes]:
-        if device is None:
+        if devices is None:
             rows = connection.execute(
                 "SELECT value FROM actions WHERE id < ? ORDER BY id DESC LIMIT ?", (number, most)
             )
         else:
             rows = connection.execute(
-                "SELECT value FROM actions WHERE device = ? AND id < ? ORDER BY id DESC LIMIT ?",
-                (device, number, most),
+                "SELECT value FROM actions WHERE device IN (SELECT value FROM json_each(?)) "
+                "AND id < ? ORDER BY id DESC LIMIT ?",
+                (json.dumps(devices), number, most),
             )
         return [bytes(row[0]) for row in rows]
 

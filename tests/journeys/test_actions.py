@@ -278,6 +278,12 @@ def test_what_was_asked_of_a_device_outlives_it(house: House) -> None:
     assert (status, "scan Pending" in said) == (0, True), said
     status, said = asked(house, f"on {GONE} scan -comment again")
     assert status == 4, said
+    gone = house.shims.pop(GONE)
+    gone.state.rename(gone.state.with_name("gone"))
+    house.enrol(GONE)
+    _, said = asked(house, f"timeline {GONE}")
+    assert said.count(f"enrolled as {GONE}") == 2 and "scan Pending" in said, said
+    assert actions(house, f"-device {GONE}")[0]["comment"] == "INC-9 gone"
 
 
 def test_what_nobody_answers_and_no_device_takes_ends_by_itself(tmp_path: Path) -> None:
