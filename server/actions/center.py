@@ -30,7 +30,7 @@ from server.live.whole import whole
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
 
-LOOK_S = 5.0
+LOOK_S = 1.0
 
 
 class Center:

@@ -5,7 +5,7 @@ follows it, so a slow reader costs no memory and loses nothing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, cast
 
@@ -28,6 +28,9 @@ State = Literal[
     "pending", "running", "completed", "failed", "cancelled", "expired", "rejected", "interrupted"
 ]
 READ_AHEAD = 256
+MOMENT_S, LOOK_S = 0.1, 2.0
+"""How long ends are waited for that no device can tell of, and how often it is looked whether one
+can; a line that was cut for a moment is back by then."""
 
 _items = msgspec.json.Encoder()
 
@@ -227,6 +230,18 @@ class Job:
     def _tell_viewers(self) -> None:
         self._growth += 1
         self._grew.set()
+
+
+async def ends(jobs: Iterable[Job], answers: Callable[[], bool], most_s: float) -> None:
+    """Waits for the ends of these, as long as their device may tell of them."""
+    loop = asyncio.get_running_loop()
+    pending = {asyncio.create_task(job.wait()) for job in jobs}
+    until, there = loop.time() + most_s, True
+    while pending and there and (left := until - loop.time()) > 0:
+        there = answers()
+        _, pending = await asyncio.wait(pending, timeout=min(left, LOOK_S if there else MOMENT_S))
+    for wait in pending:
+        wait.cancel()
 
 
 def _some(chunks: Iterator[Chunk]) -> tuple[list[Chunk], bool]:

@@ -20,6 +20,7 @@ from server.live.company import found
 from server.live.device_job import DeviceJob
 from server.live.device_words import at_device, refusal, since
 from server.live.inventory import Device
+from server.live.job import ends
 from server.live.judged import Judged
 from server.live.responder import Responder
 from server.live.session import Session
@@ -272,12 +273,8 @@ class Sessions:
                     job.unseen()
             else:
                 await job.cancel()
-        waits = [asyncio.create_task(job.wait()) for job in session.running]
-        if waits:
-            answers = device is not None and device.online and not device.revoked
-            await asyncio.wait(waits, timeout=END_WAIT_S if answers else 0.1)
-        for wait in waits:
-            wait.cancel()
+        answers = lambda: device is not None and device.online and not device.revoked  # noqa: E731
+        await ends(session.running, answers, END_WAIT_S)
         why = "the session ended"
         if device is not None and device.revoked:
             why = f"{device.name} was revoked"

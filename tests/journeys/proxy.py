@@ -36,6 +36,7 @@ class Proxy:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
+        _end(*self._half)  # else a broker that stops waits for a device that it takes for alive
 
     def cut(self, *, stay_down: bool = False) -> None:
         """Ends every connection at once, as a cable does that is pulled on both sides."""

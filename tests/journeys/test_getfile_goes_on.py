@@ -17,8 +17,8 @@ from tests.journeys.files_demo import Demo, demo
 __all__ = ["demo"]  # the fixture
 
 pytestmark = pytest.mark.needs("ssh")
-SIZE = 768 << 20
-SOME = 64 << 20
+SIZE = 384 << 20
+SOME = 16 << 20
 
 
 def worker_of(demo: Demo) -> int:

@@ -14,7 +14,7 @@ from tests.journeys.screen import Screen
 pytestmark = [pytest.mark.needs("ssh", "sftp"), pytest.mark.timeout(120)]
 
 DEVICE = "idle-01"
-IDLE_S, WARN_S, LAST_S = 8.0, 5.0, 2.0
+IDLE_S, WARN_S, LAST_S = 5.0, 4.0, 2.0
 WAITER = '#!/bin/sh\necho begun > "$1.begun"\nwhile [ ! -e "$1.end" ]; do sleep 0.05; done\n'
 
 
@@ -54,7 +54,7 @@ def session_of(house: House) -> str:
 def test_at_the_prompt_it_is_told_twice_and_ended_with_its_reason(house: House) -> None:
     with console(house) as s:
         session = session_of(house)
-        s.until(r"^session ends in [45] s: nothing was typed for a while$")
+        s.until(r"^session ends in [34] s: nothing was typed for a while$")
         s.until(r"^session ends in [12] s: nothing was typed for a while$")
         s.until(rf"^{session} has ended: idle$")
         s.until(r"^fireline>$")
@@ -66,7 +66,7 @@ def test_a_key_begins_the_time_anew_and_a_shell_is_told_too(house: House) -> Non
         session = session_of(house)
         s.enter("shell")
         s.until(lambda s: bool(re.search(r"[#$]$", s.lines[s.screen.cursor.y])))
-        s.until(r"session ends in [45] s: nothing was typed for a while$")
+        s.until(r"session ends in [34] s: nothing was typed for a while$")
         began = time.monotonic()
         s.type("x")
         s.until(r"session ends in [12] s: nothing was typed for a while$")
@@ -84,7 +84,7 @@ def test_what_runs_behind_is_activity_and_its_end_begins_the_time(
         s.until(r"^job \d+ runs behind")
         until("it has begun", lambda: Path(f"{mark}.begun").exists())
         began = time.monotonic()
-        until("longer than idle", lambda: time.monotonic() - began > IDLE_S + 3)
+        until("longer than idle", lambda: time.monotonic() - began > IDLE_S + 1)
         assert not ended(house)
         s.read()
         assert "session ends in" not in s.all_text
@@ -100,11 +100,11 @@ def test_what_runs_behind_is_activity_and_its_end_begins_the_time(
 
 def test_a_transfer_by_sftp_is_activity_as_long_as_it_takes(house: House, tmp_path: Path) -> None:
     source = tmp_path / "source"
-    source.write_bytes(bytes(3 << 20))
+    source.write_bytes(bytes(2 << 20))
     began = time.monotonic()
     argv = ["sftp", "-F", str(house.state / "ssh_config"), "-l", "2000", "-b", "-", "fireline"]
     line = f"get /devices/{DEVICE}/root{source} {tmp_path}/got\n"
     ran = subprocess.run(argv, input=line.encode(), capture_output=True, check=False, timeout=90)
     assert ran.returncode == 0, ran.stderr
-    assert time.monotonic() - began > IDLE_S + 2, "it was too quick to tell"
+    assert time.monotonic() - began > IDLE_S + 1, "it was too quick to tell"
     assert (tmp_path / "got").read_bytes() == source.read_bytes()

@@ -1,9 +1,11 @@
 """Certificates of a few seconds: renewed over the line, and at the enrolment port once run out."""
 
+import asyncio
 import datetime
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,25 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         for name in DEVICES:  # together, so that their certificates run out together
             house.enrol(name)
         yield house
+
+
+@pytest.fixture(scope="module", autouse=True)
+def beside(house: House) -> Iterator["Future[set[str]]"]:
+    """Two that do not take what they are sent; they need a certificate's life, as the others do."""
+    with ThreadPoolExecutor(1) as beside:
+        yield beside.submit(asyncio.run, lie_and_be_deaf(house))
+
+
+async def lie_and_be_deaf(house: House) -> set[str]:
+    """The serials of what the deaf one was sent."""
+    liar, deaf = Scripted(house, "liar-01"), Scripted(house, "deaf-01")
+    async with liar.online() as lying, deaf.online() as silent:
+        offered = await lying.hears("renewed")
+        await lying.say({"m": "installed", "serial": "0" + offered["serial"]})
+        await lying.closed()
+        serials = {(await silent.hears("renewed"))["serial"] for _ in range(2)}
+        await silent.closed()
+    return serials
 
 
 def certificate(house: House, name: str) -> x509.Certificate:
@@ -60,7 +81,7 @@ def test_a_standing_line_brings_the_next_certificate_for_the_same_key(house: Hou
     until("the first one ran out", lambda: ran_out(first), 40)
     house.start_shim("web-01")
     assert house.run("on web-01 processes").status == 0
-    assert not house.of_kind("violation")
+    assert not [r for r in house.of_kind("violation") if r["name"] == "web-01"]
 
 
 def test_a_device_whose_certificate_ran_out_gets_one_for_its_key_and_comes_back(
@@ -101,17 +122,10 @@ def test_no_device_is_renewed_at_the_port_too_often_or_without_need(house: House
         assert ran.returncode == status and said in ran.stderr, ran
 
 
-async def test_a_device_that_says_what_is_not_so_or_takes_none_loses_its_line(
-    house: House,
+def test_a_device_that_says_what_is_not_so_or_takes_none_loses_its_line(
+    house: House, beside: "Future[set[str]]"
 ) -> None:
-    liar, deaf = Scripted(house, "liar-01"), Scripted(house, "deaf-01")
-    async with liar.online() as lying, deaf.online() as silent:
-        offered = await lying.hears("renewed")
-        await lying.say({"m": "installed", "serial": "0" + offered["serial"]})
-        await lying.closed()
-        serials = {(await silent.hears("renewed"))["serial"] for _ in range(2)}
-        assert len(serials) == 2, "it is asked again, later"
-        await silent.closed()
+    assert len(beside.result(60)) == 2, "it is asked again, later"
     (told,) = house.of_kind("violation")
     assert told["name"] == "liar-01" and "a certificate that it was not sent" in told["what"]
     reasons = [r["reason"] for r in house.of_kind("line_lost") if r["name"] == "deaf-01"]

@@ -113,8 +113,11 @@ def _fed(cuts: Cuts, stdin: IO[bytes], stdout: IO[bytes], line: bytes) -> tuple[
         came += some(stdout)
     typed, shown = b"", came.partition(READY)[2]
     source = random.Random(7)
-    while cuts.left or len(shown) < len(typed):
-        while cuts.left and len(typed) - len(shown) < AHEAD:
+    over = 0
+    while not over or len(shown) < len(typed):
+        if not cuts.left and not over:
+            over = len(typed) + 1  # it has come back once this comes, which is typed after the last
+        while (not over or len(typed) < over) and len(typed) - len(shown) < AHEAD:
             piece = source.randbytes(source.randint(1, 3000)).hex().encode()
             stdin.write(piece)
             stdin.flush()
@@ -140,25 +143,25 @@ def test_a_shell_loses_and_doubles_no_byte_either_way(
 def test_a_broker_that_forgets_a_frame_is_found(tmp_path: Path) -> None:
     broken = House(tmp_path / "house", {"reserve_bytes": 1 << 20}, program=(str(BROKEN),))
     with broken as house, one_line(house) as line:
-        cuts = Cuts(line, 2, 60_000)
-        with pytest.raises(AssertionError, match="something of it is missing"):
+        cuts = Cuts(line, FEW, 60_000)  # at some of them the device had every frame already
+        with pytest.raises(AssertionError, match=r"something of it is missing|nothing came"):
             typed_and_shown(house, cuts, tmp_path / "typed")
-        assert cuts.left < 2
+        assert cuts.left < FEW
 
 
 def test_rows_come_whole_once_and_in_order(house: House, line: Proxy, tmp_path: Path) -> None:
     folder = tmp_path / "rows"
     folder.mkdir()
-    for number in range(12_000):
+    for number in range(6_000):
         (folder / f"file-{number:05}").touch()
     until("the device is online", lambda: house.online(DEVICE), 30)
     plain = house.run(f"on {DEVICE} findfile file-* -path {folder} -output json")
-    cuts = Cuts(line, FEW, 250_000)
+    cuts = Cuts(line, FEW, 120_000)
     cut = house.run(f"on {DEVICE} findfile file-* -path {folder} -output json", limit=120)
     assert cut.status == plain.status == 0, cut.err
     assert cuts.left < FEW, "it was not cut"
     cuts.left = 0
-    assert len(json.loads(cut.out)) == 12_000
+    assert len(json.loads(cut.out)) == 6_000
     assert sorted(cut.out.splitlines()) == sorted(plain.out.splitlines())
     assert not house.of_kind("violation")
 
@@ -166,11 +169,11 @@ def test_rows_come_whole_once_and_in_order(house: House, line: Proxy, tmp_path: 
 def test_putfile_goes_on_at_the_byte_where_it_broke(
     house: House, line: Proxy, tmp_path: Path
 ) -> None:
-    data = random.Random(3).randbytes(48 << 20)
+    data = random.Random(3).randbytes(24 << 20)
     assert house.run("library add big.bin", stdin=data).status == 0
     until("the device is online", lambda: house.online(DEVICE), 30)
     before, accepted = line.sent, line.accepted
-    cuts = Cuts(line, FEW, 8 << 20, down=True)
+    cuts = Cuts(line, FEW, 4 << 20, down=True)
     ran = house.run(f"on {DEVICE} putfile big.bin -path {tmp_path}/big", limit=120)
     assert ran.status == 0, ran.err
     assert cuts.left <= FEW - 3 and line.accepted > accepted + 3, "it was not cut"
@@ -193,7 +196,7 @@ def test_a_line_that_is_lost_for_a_while_finds_the_shell_as_it_was(
         s.until(rf"^{DEVICE} .*>$")
         s.enter("shell")
         s.until(lambda s: bool(re.search(r"[#$]$", s.lines[s.screen.cursor.y])))
-        s.enter("i=0; while [ $i -lt 900 ]; do echo tick-$i; i=$((i+1)); sleep 0.01; done")
+        s.enter("i=0; while [ $i -lt 400 ]; do echo tick-$i; i=$((i+1)); sleep 0.01; done")
         s.until(r"^tick-50$")
         session = house.sessions()[-1]
         line.cut(stay_down=True)
@@ -206,7 +209,7 @@ def test_a_line_that_is_lost_for_a_while_finds_the_shell_as_it_was(
         s.until(r"^typed-42$", seconds + 30)
         recorded = house.recorded(session).decode()
         shown = [int(n) for n in re.findall(r"tick-(\d+)\r\n", recorded)]
-        assert shown == list(range(900)), "nothing is lost, nothing doubled"
+        assert shown == list(range(400)), "nothing is lost, nothing doubled"
         s.enter("exit")
         s.until(rf"^{DEVICE} .*>$")
         s.enter("exit")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from commands.language.errors import Failed, FirelineError, Refused, Unreachable
@@ -14,7 +15,7 @@ from server.audit.records import Violation
 from server.config import Limits
 from server.live.away import Away
 from server.live.responder import Door, Responder
-from server.live.sessions import Sessions
+from server.live.sessions import END_WAIT_S, Sessions
 from tests.doors.rig import Rig, start_device
 
 DEVICE = "web-01"
@@ -132,6 +133,29 @@ async def test_a_command_for_a_device_that_left_is_refused_at_once(rig: Rig) -> 
     device.line.close("a cable")
     with pytest.raises(FirelineError, match=f"{DEVICE} is offline"):
         await session.execute(parse("dir /"))
+
+
+async def test_a_session_that_ends_waits_for_no_word_of_a_device_that_is_lost(rig: Rig) -> None:
+    sessions = sessions_of(rig)
+    session = await sessions.open(who("alice"), DEVICE)
+    device = session.device
+    assert device is not None and device.line is not None
+    job = await session.execute(parse("findfile *.no-such -path /"))
+    supervisor = next(p for p in psutil.Process().children() if "endpoint_shim" in p.cmdline())
+    silent = [supervisor, *supervisor.children()]
+    for process in silent:
+        process.suspend()
+    try:
+        ending = asyncio.create_task(session.end("exit"))
+        await asyncio.wait([ending], timeout=0.1)
+        assert not job.ended.is_set(), "it may still answer"
+        began = asyncio.get_running_loop().time()
+        device.line.close("a cable")
+        await ending
+        assert asyncio.get_running_loop().time() - began < END_WAIT_S - 1
+    finally:
+        for process in silent:
+            process.resume()
 
 
 async def test_one_session_a_device_is_a_setting_and_execs_take_no_slot(rig: Rig) -> None:
