@@ -15,13 +15,14 @@ from commands.language import wire
 from commands.language.errors import NotUnderstood
 from endpoint_shim.batches import made
 from endpoint_shim.policy import Policy
+from endpoint_shim.upload import Made, Upload
 
 if sys.platform == "win32":
     from endpoint_shim.windows import changes
-    from endpoint_shim.windows.uploads import Made, Upload, open_to_write
+    from endpoint_shim.windows.uploads import open_to_write
 else:
     from endpoint_shim.linux import changes
-    from endpoint_shim.linux.uploads import Made, Upload, open_to_write
+    from endpoint_shim.linux.uploads import open_to_write
 
 Given = TypeVar("Given")
 
@@ -50,10 +51,10 @@ class FilesChanges:
 
     def at(self, path: str) -> int | None:
         """The number of the upload that will be, or is, at a path."""
-        return next((n for n, one in self._open.items() if one.upload.is_at(path)), None)
+        return next((n for n, one in self._open.items() if one.upload.file.is_at(path)), None)
 
     async def facts(self, number: int) -> wire.FileFacts:
-        return await self._in_turn(number, lambda upload: upload.facts())
+        return await self._in_turn(number, lambda upload: upload.file.facts())
 
     async def open(self, asked: wire.OpenWrite, number: int) -> wire.Answer:
         upload = await made(lambda: open_to_write(asked, self._policy, self._made), Upload.close)
@@ -70,17 +71,17 @@ class FilesChanges:
         return wire.Answer(id=asked.id)
 
     async def read(self, number: int, offset: int, length: int) -> bytes:
-        return await self._in_turn(number, lambda upload: upload.read(offset, length))
+        return await self._in_turn(number, lambda upload: upload.file.read(offset, length))
 
     async def change(self, asked: wire.Change) -> wire.Answer:
         """All that is neither an opening nor bytes."""
         match asked:
             case wire.Sync():
-                await self._in_turn(asked.handle, lambda upload: upload.sync())
+                await self._in_turn(asked.handle, lambda upload: upload.file.sync())
             case wire.CloseFile():
                 return await self._close(asked)
             case wire.SetFacts(handle=int(handle)):
-                await self._in_turn(handle, lambda upload: upload.set(asked))
+                await self._in_turn(handle, lambda upload: upload.file.set(asked))
             case wire.SetFacts():
                 await self._set_at(asked)
             case wire.MakeFolder():
@@ -109,7 +110,7 @@ class FilesChanges:
     async def _set_at(self, asked: wire.SetFacts) -> None:
         """By path; a file that is written to has that path before it is there."""
         if (number := self.at(asked.path)) is not None:
-            await self._in_turn(number, lambda upload: upload.set(asked))
+            await self._in_turn(number, lambda upload: upload.file.set(asked))
             return
         await asyncio.to_thread(changes.set_facts, asked, self._policy, self._made)
 

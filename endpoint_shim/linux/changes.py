@@ -13,8 +13,9 @@ from commands.language.errors import Failed, Refused
 from commands.language.names import Name, to_bytes
 from endpoint_shim.linux import kernel
 from endpoint_shim.linux.paths import PathPolicy, in_words, reopened, text
-from endpoint_shim.linux.uploads import NOT_FOR_OTHERS, Made, exists, set_facts_of
+from endpoint_shim.linux.uploads import NOT_FOR_OTHERS, set_facts_of
 from endpoint_shim.linux.writing import NO_RENAME, Place
+from endpoint_shim.upload import Made, exists
 
 FOLDER_MODE = 0o700
 
@@ -28,7 +29,7 @@ def make_folder(asked: wire.MakeFolder, policy: PathPolicy, made: Made) -> None:
         handle = _look(place)
         try:
             os.chmod(f"/proc/self/fd/{handle}", mode)
-            made.add(kernel.inode(dir_fd=handle))
+            made.add(kernel.inode(dir_fd=handle).identity)
         finally:
             os.close(handle)
         os.fsync(place.folder)
@@ -50,7 +51,7 @@ def rename(asked: wire.Rename, policy: PathPolicy, made: Made) -> None:
             for place in (old, new):
                 os.fsync(place.folder)
         except FileExistsError as error:
-            raise exists(to) from error
+            raise exists(text(to)) from error
         except OSError as error:
             raise in_words(error, path) from error
         finally:
@@ -62,7 +63,7 @@ def rename(asked: wire.Rename, policy: PathPolicy, made: Made) -> None:
 def _rename(old: Place, new: Place, asked: wire.Rename, made: Made) -> None:
     source = _own(old, made)
     if asked.replace and (before := new.there()) is not None:
-        if not (asked.overwrite or before in made):
+        if not (asked.overwrite or before.identity in made):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
         _replace(old, new, source, before)
         return
@@ -125,7 +126,7 @@ def _own(place: Place, made: Made) -> kernel.Inode:
 
 
 def _refuse_foreign(place: Place, found: kernel.Inode, made: Made) -> None:
-    if found not in made:
+    if found.identity not in made:
         raise Refused(
             f"{text(place.path)} was not made by this connection; its name, mode and times are "
             "left as they are"

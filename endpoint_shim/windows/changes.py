@@ -11,10 +11,11 @@ import sys
 
 from commands.language import wire
 from commands.language.errors import Failed, Refused
+from endpoint_shim.upload import Made, exists
 from endpoint_shim.windows import handles, native
 from endpoint_shim.windows.kernel import close, failure, kernel32
 from endpoint_shim.windows.paths import in_words, text
-from endpoint_shim.windows.uploads import Made, Place, exists, set_facts_of
+from endpoint_shim.windows.uploads import Place, set_facts_of
 from endpoint_shim.windows.writing import WritePolicy
 
 assert sys.platform == "win32"
@@ -27,7 +28,7 @@ def make_folder(asked: wire.MakeFolder, policy: WritePolicy, made: Made) -> None
             place.folder, place.name, native.READ_ATTRIBUTES, new=True, a_folder=True
         )
         try:
-            made.add(made_at)
+            made.add(handles.identity(made_at))
         finally:
             close(made_at)
     except FileExistsError as error:
@@ -45,7 +46,7 @@ def rename(asked: wire.Rename, policy: WritePolicy, made: Made) -> None:
         try:
             _rename(old, new, asked, made)
         except FileExistsError as error:
-            raise exists(new.path) from error
+            raise exists(text(new.path)) from error
         except OSError as error:
             raise in_words(error, old.path) from error
         finally:
@@ -61,7 +62,7 @@ def _rename(old: Place, new: Place, asked: wire.Rename, made: Made) -> None:
         replaces = False
         if asked.replace and (before := new.looked_at()) is not None:
             try:
-                replaces = asked.overwrite or made.has(before)
+                replaces = asked.overwrite or handles.identity(before) in made
             finally:
                 close(before)
             if not replaces:
@@ -100,7 +101,7 @@ def set_facts(asked: wire.SetFacts, policy: WritePolicy, made: Made) -> None:
 
 
 def _refuse_foreign(place: Place, handle: int, made: Made) -> None:
-    if not made.has(handle):
+    if handles.identity(handle) not in made:
         raise Refused(
             f"{text(place.path)} was not made by this connection; its name and times are left as "
             "they are"

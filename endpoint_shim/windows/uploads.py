@@ -1,23 +1,21 @@
-"""Files that an SFTP client writes, anywhere in them and in any order; each is for one thread.
+"""How files that an SFTP client writes are opened, written and put in their place on Windows.
 
-1. A new file, and one that is truncated, is one that the system removes when its handle closes,
-   until it is whole and put in its place: who is cut off leaves nothing.
-2. A file that is written to without being truncated (`reput`, append) is changed in place; it
-   must have one name, or another path would change with it.
-3. What was there is touched only if this stream made it, or the rule says `overwrite`.
-4. A mode means nothing here: access lists are the folder's, or those of what is replaced.
+1. A new file is one that the system removes when its handle closes, until it is put in its place.
+2. A mode means nothing here: access lists are the folder's, or those of what is replaced.
+3. NTFS counts in a file's number how often it was given, so that another file never has it.
 """
 
 import errno
-import hashlib
 import msvcrt
 import ntpath
 import os
 import sys
+from functools import partial
 
 from commands.language import wire
 from commands.language.errors import Refused
 from commands.language.names import Name
+from endpoint_shim.upload import Identity, Made, Upload, exists
 from endpoint_shim.windows import handles, native
 from endpoint_shim.windows.disk import WindowsDisk
 from endpoint_shim.windows.entries import READ_ONLY
@@ -30,27 +28,7 @@ from endpoint_shim.windows.writing import WritePolicy
 
 assert sys.platform == "win32"
 
-SYNCED = 32 << 20
-"""So much is written between two syncs: the last one is then short, however long the file."""
 CHANGED = native.READ_DATA | native.WRITE_DATA | native.READ_ATTRIBUTES | native.WRITE_ATTRIBUTES
-
-
-class Made:
-    """What this stream made; the oldest is forgotten first. NTFS counts in a file's number how
-    often it was given, so that another file never has it."""
-
-    MOST = 100_000
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[int, int], None] = {}
-
-    def add(self, handle: int) -> None:
-        if len(self._made) >= self.MOST:
-            del self._made[next(iter(self._made))]
-        self._made[handles.identity(handle)] = None
-
-    def has(self, handle: int) -> bool:
-        return handles.identity(handle) in self._made
 
 
 class Place:
@@ -103,71 +81,39 @@ class Place:
         self._closed = True
 
 
-class Upload:
-    """A file open for writing. Whoever opened it calls `finish` or `close`, and then no more."""
+class Changed:
+    """A file that is changed in place."""
 
-    replaces = True
-
-    def __init__(self, place: Place, handle: int, append: bool) -> None:
-        self._place, self._handle, self._append = place, handle, append
+    def __init__(self, place: Place, handle: int) -> None:
+        self._place, self._handle = place, handle
         flags = os.O_RDWR | os.O_BINARY | os.O_NOINHERIT
         self._fd = msvcrt.open_osfhandle(handles.duplicate(handle), flags)
-        self._digest = hashlib.sha256()
-        self._unsynced = 0
-
-    @property
-    def sha256(self) -> str:
-        """Of what came, in the order in which it came."""
-        return self._digest.hexdigest()
 
     def is_at(self, path: str) -> bool:
         return joined(ROOT, Name(path)).lower() == self._place.path.lower()
 
-    def write(self, offset: int, data: bytes) -> None:
-        try:
-            os.lseek(self._fd, 0 if self._append else offset, 2 if self._append else 0)
-            left = memoryview(data)
-            while left:
-                written = os.write(self._fd, left)
-                self._digest.update(left[:written])
-                left = left[written:]
-            self._unsynced += len(data)
-            if self._unsynced >= SYNCED:
-                self.sync()
-        except OSError as error:
-            raise in_words(error, self._place.path) from error
+    def facts(self) -> wire.FileFacts:
+        return facts_named(ntpath.basename(self._place.path), handles.facts(self._handle))
+
+    def set(self, asked: wire.SetFacts) -> None:
+        set_facts_of(self._handle, self._fd, asked)
 
     def read(self, offset: int, length: int) -> bytes:
         os.lseek(self._fd, offset, os.SEEK_SET)
         return os.read(self._fd, length)
 
+    def write(self, data: memoryview, offset: int | None) -> int:
+        os.lseek(self._fd, offset or 0, os.SEEK_END if offset is None else os.SEEK_SET)
+        return os.write(self._fd, data)
+
     def sync(self) -> None:
         os.fsync(self._fd)
-        self._unsynced = 0
 
-    def set(self, asked: wire.SetFacts) -> None:
-        set_facts_of(self._handle, self._fd, asked)
-
-    def facts(self) -> wire.FileFacts:
-        return facts_named(ntpath.basename(self._place.path), handles.facts(self._handle))
-
-    def finish(self, made: Made) -> None:
-        """Flushed; its name is flushed too."""
-        try:
-            self._finish()
-            made.add(self._handle)
-        except FileExistsError as error:
-            raise exists(self._place.path) from error
-        except OSError as error:
-            raise in_words(error, self._place.path) from error
-        finally:
-            self.close()
-
-    def _finish(self) -> None:
+    def finish(self) -> Identity | None:
         self.sync()
+        return None
 
     def close(self) -> None:
-        """Lets go; what was new and is not in its place is gone."""
         if self._fd >= 0:
             os.close(self._fd)
             close(self._handle)
@@ -175,48 +121,53 @@ class Upload:
         self._place.close()
 
 
-class NewUpload(Upload):
+class New(Changed):
     """A file that is not in its place yet."""
 
-    def __init__(self, place: Place, append: bool, *, replaces: bool) -> None:
-        self.replaces = replaces
-        super().__init__(place, place.disk.new(place.folder, _random_name()), append)
+    def __init__(self, place: Place, *, replaces: bool) -> None:
+        self._replaces = replaces
+        super().__init__(place, place.disk.new(place.folder, _random_name()))
 
-    def _finish(self) -> None:
+    def finish(self) -> Identity | None:
         place = self._place
         self.sync()
-        if self.replaces and (before := place.looked_at()) is not None:
+        if self._replaces and (before := place.looked_at()) is not None:
             try:
                 place.disk.like(self._handle, before)
             finally:
                 close(before)
-        place.disk.place(self._handle, place.folder, place.name, replace=self.replaces)
+        place.disk.place(self._handle, place.folder, place.name, replace=self._replaces)
         place.disk.flush(self._handle)
+        return handles.identity(self._handle)
 
 
 def open_to_write(asked: wire.OpenWrite, policy: WritePolicy, made: Made) -> Upload:
     """Raises Refused for what may not be written."""
     place = Place(asked.path, policy)
+    before = None
     try:
         before = place.looked_at()
-        if before is None:
-            if not asked.create:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-            return NewUpload(place, asked.append, replaces=False)
-        try:
-            if asked.exclusive or not (asked.overwrite or made.has(before)):
-                raise exists(place.path)
-            if asked.truncate:
-                return NewUpload(place, asked.append, replaces=True)
-            return Upload(place, _opened(place, before), asked.append)
-        finally:
-            close(before)
+        if before is None and not asked.create:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if before is not None and (
+            asked.exclusive or not (asked.overwrite or handles.identity(before) in made)
+        ):
+            raise exists(text(place.path))
+        if before is None or asked.truncate:
+            file: Changed = New(place, replaces=before is not None)
+        else:
+            file = Changed(place, _opened(place, before))
     except OSError as error:
         place.close()
         raise in_words(error, place.path) from error
     except BaseException:
         place.close()
         raise
+    finally:
+        if before is not None:
+            close(before)
+    told = partial(in_words, path=place.path)
+    return Upload(file, text(place.path), told, append=asked.append, replaces=before is not None)
 
 
 def _opened(place: Place, before: int) -> int:
@@ -233,15 +184,6 @@ def _opened(place: Place, before: int) -> int:
         close(handle)
         raise
     return handle
-
-
-def exists(path: str) -> Refused:
-    error = Refused(
-        f"{text(path)} exists and this connection did not make it; choose another name, or have a "
-        "rule with the right overwrite: allow"
-    )
-    error.__cause__ = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    return error
 
 
 def set_facts_of(handle: int, fd: int, asked: wire.SetFacts) -> None:

@@ -13,8 +13,9 @@ from commands.language import wire
 from commands.language.errors import Failed, FirelineError, Refused
 from endpoint_shim import own
 from endpoint_shim.linux import changes, kernel
-from endpoint_shim.linux.uploads import Made, open_to_write
+from endpoint_shim.linux.uploads import New, open_to_write
 from endpoint_shim.policy import Policy
+from endpoint_shim.upload import Made
 from tests.endpoint_shim.linux.open_policy import OpenPolicy
 
 ANY = OpenPolicy()
@@ -173,7 +174,8 @@ def test_no_space_is_said(tmp_path: Path) -> None:
     made = Made()
     upload = open_to_write(asked(tmp_path / "x"), ANY, made)
     full = os.open("/dev/full", os.O_RDWR)
-    os.dup2(full, upload._file)
+    assert isinstance(upload.file, New)
+    os.dup2(full, upload.file._file)
     os.close(full)
     with pytest.raises(Failed, match="no space is left"):
         upload.write(0, b"x")

@@ -11,8 +11,9 @@ from commands.language.names import from_text
 from commands.language.wire import Policy as WirePolicy
 from endpoint_shim import own
 from endpoint_shim.policy import Policy
+from endpoint_shim.upload import Made
 from endpoint_shim.windows import changes
-from endpoint_shim.windows.uploads import Made, open_to_write
+from endpoint_shim.windows.uploads import open_to_write
 
 ANY = Policy(device="win-01")
 
@@ -46,8 +47,8 @@ def test_offsets_appends_sizes_and_times_are_as_they_were_asked(tmp_path: Path) 
     upload = open_to_write(asked(tmp_path / "x"), ANY, made)
     upload.write(10, b"far")
     upload.write(0, b"near\r\n")
-    assert upload.read(0, 6) == b"near\r\n"
-    upload.set(wire.SetFacts(id=1, handle=1, mtime=1_000_000_000, atime=1_000_000_001))
+    assert upload.file.read(0, 6) == b"near\r\n"
+    upload.file.set(wire.SetFacts(id=1, handle=1, mtime=1_000_000_000, atime=1_000_000_001))
     upload.finish(made)
     assert (tmp_path / "x").read_bytes() == b"near\r\n\0\0\0\0far"
     assert int((tmp_path / "x").stat().st_mtime) == 1_000_000_000
