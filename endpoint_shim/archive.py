@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from commands.language.errors import Failed, FirelineError
 from commands.language.names import Name
@@ -44,15 +44,22 @@ class Member:
     in_words: Callable[[OSError], FirelineError] = lambda error: Failed(str(error))
 
 
-class Side(Protocol):
+Entry = TypeVar("Entry")
+
+
+class Side(Protocol[Entry]):
     """One platform's way through what is to be taken."""
 
-    def counted(self) -> Generator[tarfile.TarInfo, None, None]:
-        """The headers of what would be taken now; nothing is opened to be read."""
+    def entries(self) -> Generator[Entry, None, None]:
+        """A new walk."""
         ...
 
-    def members(self) -> Generator[Member, None, None]:
-        """The same, opened by handle and judged by the policy; who takes one closes it."""
+    def header(self, entry: Entry) -> tarfile.TarInfo | None:
+        """Of what would be taken now; nothing is opened to be read."""
+        ...
+
+    def member(self, entry: Entry) -> Member:
+        """The same, opened by handle and judged by the policy; who takes it closes it."""
         ...
 
     def sentences(self) -> list[str]:
@@ -60,19 +67,20 @@ class Side(Protocol):
         ...
 
 
-class TarArchive:
+class TarArchive(Generic[Entry]):
     """The protocol's Archive."""
 
-    def __init__(self, path: Name, side: Side) -> None:
+    def __init__(self, path: Name, side: Side[Entry]) -> None:
         self._path, self._side = path, side
         self._notes: list[str] = []
         self._unnamed = 0
         self._begun = bytearray()
         self.members, self.size = 0, len(END)
-        with contextlib.closing(side.counted()) as headers:
-            for info in headers:
-                self.members += 1
-                self.size += len(_header(info)) + _padded(info.size)
+        with contextlib.closing(side.entries()) as entries:
+            for entry in entries:
+                if (info := side.header(entry)) is not None:
+                    self.members += 1
+                    self.size += len(_header(info)) + _padded(info.size)
 
     @property
     def path(self) -> Name:
@@ -85,8 +93,13 @@ class TarArchive:
 
     def _made(self) -> Generator[bytes | str, None, None]:
         room = self.size - len(END)
-        with contextlib.closing(self._side.members()) as members:
-            for member in members:
+        with contextlib.closing(self._side.entries()) as entries:
+            for entry in entries:
+                try:
+                    member = self._side.member(entry)
+                except FirelineError as error:
+                    self._say(f"{error}; left out")
+                    continue
                 before = room
                 for data in self._member(member, before):
                     room -= len(data)

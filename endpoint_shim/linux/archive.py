@@ -11,8 +11,9 @@ import re
 import stat
 import tarfile
 from collections.abc import Callable, Generator
+from functools import partial
 
-from commands.language.errors import Failed, FirelineError, Refused
+from commands.language.errors import Failed, Refused
 from commands.language.names import from_bytes
 from endpoint_shim.archive import Member, TarArchive
 from endpoint_shim.linux import kernel
@@ -21,7 +22,7 @@ from endpoint_shim.linux.reading import Opened, opened
 from endpoint_shim.linux.walk import Entry, Walk
 
 
-def archive_of(path: bytes, policy: PathPolicy) -> TarArchive | None:
+def archive_of(path: bytes, policy: PathPolicy) -> TarArchive[Entry] | None:
     """The archive of a folder or a glob, counted; None where `path` is neither."""
     folder, last = os.path.split(path)
     kind = _kind(path, policy)
@@ -42,7 +43,7 @@ def archive_of(path: bytes, policy: PathPolicy) -> TarArchive | None:
     return found
 
 
-def _archive(path: bytes, side: "LinuxSide") -> TarArchive:
+def _archive(path: bytes, side: "LinuxSide") -> TarArchive[Entry]:
     return TarArchive(from_bytes(path + b".tar"), side)
 
 
@@ -75,27 +76,16 @@ class LinuxSide:
         self._policy, self._top = policy, top
         self._walk = Walk(start, policy, top)
 
-    def counted(self) -> Generator[tarfile.TarInfo, None, None]:
-        with contextlib.closing(self._entries()) as entries:
-            for entry in entries:
-                with contextlib.suppress(FirelineError, OSError):
-                    facts = kernel.inode(entry.name, entry.folder)
-                    if (info := self._info(entry, facts)) is not None:
-                        yield info
-
-    def members(self) -> Generator[Member, None, None]:
-        with contextlib.closing(self._entries()) as entries:
-            for entry in entries:
-                yield self._member(entry)
-
-    def sentences(self) -> list[str]:
-        return self._walk.left_out.sentences()
-
-    def _entries(self) -> Generator[Entry, None, None]:
+    def entries(self) -> Generator[Entry, None, None]:
         self._walk = Walk(self._start, self._policy, self._top)
         return self._walk.entries()
 
-    def _member(self, entry: Entry) -> Member:
+    def header(self, entry: Entry) -> tarfile.TarInfo | None:
+        with contextlib.suppress(OSError):
+            return self._info(entry, kernel.inode(entry.name, entry.folder))
+        return None
+
+    def member(self, entry: Entry) -> Member:
         shown, file = text(entry.path), None
         try:
             self._policy.check_path(os.fsdecode(entry.path))
@@ -104,15 +94,14 @@ class LinuxSide:
                 file = self._opened(entry)
                 facts = file.facts
             info = self._info(entry, facts)
-        except (FirelineError, OSError) as error:
-            if file is not None:
-                file.close()
-            if isinstance(error, OSError):
-                return Member(shown, why=f"{in_words(error, entry.path)}; left out")
-            return Member(shown, why=f"{error.shown()}; left out")
+        except OSError as error:
+            raise in_words(error, entry.path) from error
         kind = SAID[kind_of(facts.mode)]
         why = f"{shown} is {kind} and was left out" if info is None and entry.mount is None else ""
-        return Member(shown, info, file, why, lambda error: in_words(error, entry.path))
+        return Member(shown, info, file, why, partial(in_words, path=entry.path))
+
+    def sentences(self) -> list[str]:
+        return self._walk.left_out.sentences()
 
     def _opened(self, entry: Entry) -> Opened:
         looking = os.open(entry.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=entry.folder)

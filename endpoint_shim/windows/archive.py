@@ -5,7 +5,6 @@ stands behind it and known again; the policy judges each, as everywhere. Names t
 surrogates stand in the archive in their raw form.
 """
 
-import contextlib
 import fnmatch
 import ntpath
 import re
@@ -13,8 +12,9 @@ import stat
 import sys
 import tarfile
 from collections.abc import Callable, Generator
+from functools import partial
 
-from commands.language.errors import Failed, FirelineError, Refused
+from commands.language.errors import Failed, Refused
 from commands.language.names import from_text
 from endpoint_shim.archive import Member, TarArchive
 from endpoint_shim.windows import handles, native
@@ -30,7 +30,7 @@ from endpoint_shim.windows.walk import Entry, Walk
 assert sys.platform == "win32"
 
 
-def archive_of(path: str, policy: PathPolicy) -> TarArchive | None:
+def archive_of(path: str, policy: PathPolicy) -> TarArchive[Entry] | None:
     """The archive of a folder or a glob, counted; None where `path` is neither."""
     folder, last = ntpath.split(path)
     is_glob = re.search(r"[*?]", last) is not None
@@ -49,7 +49,7 @@ def archive_of(path: str, policy: PathPolicy) -> TarArchive | None:
     return found
 
 
-def _archive(path: str, side: "WindowsSide") -> TarArchive:
+def _archive(path: str, side: "WindowsSide") -> TarArchive[Entry]:
     return TarArchive(from_text(path + ".tar"), side)
 
 
@@ -78,27 +78,16 @@ class WindowsSide:
         self._walk = Walk([start], policy, top)
         self._real = ""
 
-    def counted(self) -> Generator[tarfile.TarInfo, None, None]:
-        with contextlib.closing(self._entries()) as entries:
-            for entry in entries:
-                if (info := self._info(entry, entry.facts)) is not None:
-                    yield info
-
-    def members(self) -> Generator[Member, None, None]:
-        with contextlib.closing(self._entries()) as entries:
-            for entry in entries:
-                yield self._member(entry)
-
-    def sentences(self) -> list[str]:
-        return self._walk.left_out.sentences()
-
-    def _entries(self) -> Generator[Entry, None, None]:
+    def entries(self) -> Generator[Entry, None, None]:
         with handles.looked_at(self._start, self._policy, follow=True) as (_, real):
             self._real = real.rstrip("\\")
         self._walk = Walk([self._start], self._policy, self._top)
         return self._walk.entries()
 
-    def _member(self, entry: Entry) -> Member:
+    def header(self, entry: Entry) -> tarfile.TarInfo | None:
+        return self._info(entry, entry.facts)
+
+    def member(self, entry: Entry) -> Member:
         shown, facts = text(entry.path), entry.facts
         file: Opened | None = None
         try:
@@ -106,13 +95,14 @@ class WindowsSide:
             if facts.kind == "file":
                 file = self._opened(entry)
                 facts = file.facts
-        except FirelineError as error:
-            return Member(shown, why=f"{error.shown()}; left out")
         except OSError as error:
-            return Member(shown, why=f"{in_words(error, entry.path)}; left out")
+            raise in_words(error, entry.path) from error
         info = self._info(entry, facts)
         why = "" if info is not None else f"{shown} is a {facts.kind} and was left out"
-        return Member(shown, info, file, why, lambda error: in_words(error, entry.path))
+        return Member(shown, info, file, why, partial(in_words, path=entry.path))
+
+    def sentences(self) -> list[str]:
+        return self._walk.left_out.sentences()
 
     def _opened(self, entry: Entry) -> Opened:
         looking = native.open_below(entry.folder, entry.facts.name, native.READ_ATTRIBUTES)
