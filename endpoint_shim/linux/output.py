@@ -12,7 +12,7 @@ import fcntl
 import os
 import struct
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Literal
 
 from endpoint_shim.linux.child import Child
@@ -30,7 +30,7 @@ class Output:
         for pipe in self._pipes.values():
             os.set_blocking(pipe, False)
 
-    async def pieces(self) -> AsyncIterator[tuple[Where, bytes]]:
+    async def pieces(self) -> AsyncGenerator[tuple[Where, bytes], None]:
         """Its output in the order in which the pipes have some."""
         try:
             while self._pipes:

@@ -2,9 +2,8 @@
 
 1. posix_spawn makes the session and opens the PTY in it, so that it is the shell's controlling
    terminal: no code of ours runs between fork and exec.
-2. The PTY takes what it can; the rest of the input waits in a bounded buffer.
-3. Output is read straight into `on_output`, nothing is kept; paused, it stays in the kernel.
-4. A password prompt is ECHO off *and* ICANON on: at a shell prompt ECHO is off all the time.
+2. Output is read straight into `on_output`, nothing is kept; paused, it stays in the kernel.
+3. A password prompt is ECHO off *and* ICANON on: at a shell prompt ECHO is off all the time.
 """
 
 import asyncio
@@ -21,13 +20,11 @@ from commands.language.names import Name, to_bytes
 from endpoint_shim.groups import Group
 from endpoint_shim.linux.child import BACK_TO_DEFAULT, Child, forget_ignored_signals
 from endpoint_shim.linux.login import Login, argv, environment, login
-from endpoint_shim.terminal.plain import plain_shell
+from endpoint_shim.terminal.posix_input import Typed
+from endpoint_shim.terminal.posix_plain import plain_shell
+from endpoint_shim.terminal.size import usual
 
 READ = 65_536
-KEEP = 256 * 1024
-"""Input that the PTY has not taken; from here on `write` says False."""
-KEEP_AT_MOST = KEEP + 128 * 1024
-LONGEST_SIDE = 1000
 DRAIN_S = 0.5
 LOOK_AGAIN_S = 0.03
 _TERMINAL = {"TERM": "xterm-256color"}
@@ -107,28 +104,24 @@ def standing_in(folder: bytes, home: str) -> Iterator[bytes]:
 
 
 def set_size(terminal: int, columns: int, rows: int) -> None:
-    """0 is what a client says that has no size."""
-    sides = [min(side, LONGEST_SIDE) or usual for side, usual in ((rows, 24), (columns, 80))]
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *sides, 0, 0))
+    columns, rows = usual(columns, rows)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 class PosixTerminal:
     """The protocol's Terminal over the PTY's master side."""
 
     def __init__(self, master: int, child: Child) -> None:
-        os.set_blocking(master, False)
+        self._typed = Typed(master)
         self._master = master
         self._child = child
         self._loop = asyncio.get_running_loop()
-        self._unsent = bytearray()
-        self._full = False
         self._paused = True
         self._quiet = False
         self._later: asyncio.TimerHandle | None = None
         self._heard = 0
         self._over = asyncio.Event()
         self._on_output: Callable[[bytes], None] = lambda _: None
-        self._on_writable: Callable[[], None] = lambda: None
         self._on_quiet: Callable[[bool], None] = lambda _: None
         self.on_note: Callable[[str], None] = lambda _: None
 
@@ -151,11 +144,11 @@ class PosixTerminal:
 
     @property
     def on_writable(self) -> Callable[[], None]:
-        return self._on_writable
+        return self._typed.on_writable
 
     @on_writable.setter
     def on_writable(self, callback: Callable[[], None]) -> None:
-        self._on_writable = callback
+        self._typed.on_writable = callback
 
     @property
     def on_quiet(self) -> Callable[[bool], None]:
@@ -169,16 +162,7 @@ class PosixTerminal:
         if self._master < 0:
             return True
         self._look_for_quiet()
-        if len(self._unsent) + len(data) > KEEP_AT_MOST:
-            raise Failed("more was typed into a terminal that said it is full")
-        if not self._unsent:
-            data = data[self._given(data) :]
-        if data and self._master >= 0:
-            if not self._unsent:
-                self._loop.add_writer(self._master, self._give)
-            self._unsent += data
-        self._full = len(self._unsent) >= KEEP
-        return not self._full
+        return self._typed.write(data)
 
     def resize(self, columns: int, rows: int) -> None:
         if self._master >= 0:
@@ -205,12 +189,11 @@ class PosixTerminal:
         if self._master < 0:
             return
         self._loop.remove_reader(self._master)
-        self._loop.remove_writer(self._master)
+        self._typed.stop()
         if self._later is not None:
             self._later.cancel()
         os.close(self._master)
         self._master = -1
-        self._unsent.clear()
         self._over.set()
 
     async def wait(self) -> int:
@@ -257,23 +240,6 @@ class PosixTerminal:
             # `read -s -p` asks first and turns the echo off then, with nothing more to show.
             if self._later is None and self._master >= 0:
                 self._later = self._loop.call_later(LOOK_AGAIN_S, self._look_again)
-
-    def _give(self) -> None:
-        taken = self._given(self._unsent)
-        del self._unsent[:taken]
-        if not self._unsent and self._master >= 0:
-            self._loop.remove_writer(self._master)
-        if self._full and len(self._unsent) < KEEP // 2:
-            self._full = False
-            self._on_writable()
-
-    def _given(self, data: bytes | bytearray) -> int:
-        try:
-            return os.write(self._master, data)
-        except BlockingIOError:
-            return 0
-        except OSError:
-            return len(data)  # EIO: nobody is there to take it
 
     def _look_again(self) -> None:
         self._later = None

@@ -17,6 +17,7 @@ from commands.language.host.terminal import Terminal
 from commands.language.names import Name, to_units
 from endpoint_shim.groups import Group
 from endpoint_shim.terminal.questions import Questions
+from endpoint_shim.terminal.size import usual
 from endpoint_shim.terminal.windows_input import Typed
 from endpoint_shim.terminal.windows_plain import ENDING, plain_shell
 from endpoint_shim.windows import consoles
@@ -29,7 +30,6 @@ from endpoint_shim.windows.starting import Order, started
 
 assert sys.platform == "win32"
 
-LONGEST_SIDE = 1000
 QUIET_S = 0.05
 """So long nothing new to show after the shell's end: what it drew last is drawn."""
 DRAIN_S = 2.0
@@ -48,7 +48,7 @@ class WindowsTerminals:
     async def open(
         self, columns: int, rows: int, line: bytes | None = None, *, home: bool = False
     ) -> Terminal:
-        size = _usual(columns, rows)
+        size = usual(columns, rows)
         words = await asyncio.to_thread(environment)
         typed, (shows, writes) = Typed(), output_pipe()
         try:
@@ -98,11 +98,6 @@ class WindowsTerminals:
         raise Failed("no terminal could be opened: not even the system's drive can be entered")
 
 
-def _usual(columns: int, rows: int) -> tuple[int, int]:
-    """0 is what a client says that has no size."""
-    return min(columns, LONGEST_SIDE) or 80, min(rows, LONGEST_SIDE) or 24
-
-
 class WindowsTerminal(asyncio.Protocol):
     """The protocol's Terminal over a pseudo console."""
 
@@ -144,7 +139,7 @@ class WindowsTerminal(asyncio.Protocol):
 
     def resize(self, columns: int, rows: int) -> None:
         """One that comes before the console has drawn anything is lost there: said again then."""
-        wanted = _usual(columns, rows)
+        wanted = usual(columns, rows)
         if wanted == self._size:
             return
         self._size = wanted

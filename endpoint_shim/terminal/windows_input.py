@@ -5,15 +5,10 @@ import sys
 from asyncio.windows_utils import BUFSIZE, PipeHandle, pipe
 from collections.abc import Callable
 
-from commands.language.errors import Failed
+from endpoint_shim.terminal.typed import KEEP, refuse_over
 from endpoint_shim.windows.kernel import close
 
 assert sys.platform == "win32"
-
-KEEP = 256 * 1024
-"""From here on `write` says False."""
-KEEP_AT_MOST = KEEP + 128 * 1024
-TOO_MUCH = "more was typed into a terminal that said it is full"
 
 
 class Typed(asyncio.BaseProtocol):
@@ -42,8 +37,7 @@ class Typed(asyncio.BaseProtocol):
         transport = self._open
         if transport is None:
             return True
-        if transport.get_write_buffer_size() + len(data) > KEEP_AT_MOST:
-            raise Failed(TOO_MUCH)
+        refuse_over(transport.get_write_buffer_size() + len(data))
         transport.write(data)
         return not self._full
 
@@ -90,8 +84,7 @@ class Lines(Typed):
     def write(self, data: bytes) -> bool:
         if self._open is None:
             return True
-        if len(self._waiting) + len(data) > KEEP_AT_MOST:
-            raise Failed(TOO_MUCH)
+        refuse_over(len(self._waiting) + len(data))
         self._waiting += data
         self._next()
         self._full = len(self._waiting) >= KEEP

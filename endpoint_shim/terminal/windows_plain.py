@@ -1,18 +1,14 @@
-"""cmd.exe without a terminal: lines in by a pipe, output and errors out by two, tied by callbacks.
+"""cmd.exe without a terminal: it echoes nothing (`/q`) and greets nobody (`/k` with a command that
+does nothing)."""
 
-1. cmd echoes nothing (`/q`) and greets nobody (`/k` with a command that does nothing).
-2. Its end is the shell's own end, whoever else holds the pipes; then what stands in them is given.
-3. Paused, nothing is read: what the shell says stays in its pipes, and so stops it.
-"""
-
-import asyncio
 import contextlib
 import sys
-from collections.abc import Callable
+from functools import partial
 
 from commands.language.errors import Failed
 from commands.language.host.terminal import Terminal
 from endpoint_shim.groups import Group
+from endpoint_shim.terminal.plain import PlainShell
 from endpoint_shim.terminal.windows_input import Lines, Typed
 from endpoint_shim.windows import consoles
 from endpoint_shim.windows.child import Child
@@ -58,55 +54,11 @@ async def plain_shell(
     output = Output(child)
     await typed.connect()
     await output.connect(out[0], err[0])
-    return PlainShell(child, typed, output)
+    # Nothing is to be hung up here: the owner ends the job.
+    return PlainShell(child, typed, output, partial(_signal, child))
 
 
-class PlainShell:
-    """The protocol's Terminal over three pipes."""
-
-    def __init__(self, child: Child, typed: Typed, output: Output) -> None:
-        self._child, self._typed, self._output = child, typed, output
-        self._going = asyncio.Event()
-        self._going.set()
-        self.on_output: Callable[[bytes], None] = lambda _: None
-        self.on_error: Callable[[bytes], None] = lambda _: None
-        self.on_quiet: Callable[[bool], None] = lambda _: None
-        self.on_note: Callable[[str], None] = lambda _: None
-
-    @property
-    def on_writable(self) -> Callable[[], None]:
-        return self._typed.on_writable
-
-    @on_writable.setter
-    def on_writable(self, callback: Callable[[], None]) -> None:
-        self._typed.on_writable = callback
-
-    def write(self, data: bytes) -> bool:
-        return self._typed.write(data)
-
-    def end_input(self) -> None:
-        self._typed.end()
-
-    def signal(self, name: str) -> None:
-        """A break event where it was to be interrupted; Windows has no other signals."""
-        if name in ENDING or (name == "INT" and not consoles.ask_to_end(self._child.pid)):
-            self._child.kill()
-
-    def resize(self, columns: int, rows: int) -> None: ...
-
-    def pause(self) -> None:
-        self._going.clear()
-
-    def resume(self) -> None:
-        self._going.set()
-
-    def hang_up(self) -> None:
-        """A shell without a terminal has nothing to be hung up: the owner ends the job."""
-        self._typed.abort()
-
-    async def wait(self) -> int:
-        async with contextlib.aclosing(self._output.pieces()) as pieces:  # type: ignore[type-var]
-            async for where, data in pieces:
-                (self.on_output if where == "stdout" else self.on_error)(data)
-                await self._going.wait()
-        return await self._child.wait()
+def _signal(child: Child, name: str) -> None:
+    """A break event where it was to be interrupted; Windows has no other signals."""
+    if name in ENDING or (name == "INT" and not consoles.ask_to_end(child.pid)):
+        child.kill()

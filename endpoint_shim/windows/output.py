@@ -11,7 +11,7 @@ import contextlib
 import sys
 from asyncio.windows_utils import PipeHandle, pipe
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from ctypes import byref, c_void_p, wintypes
 from typing import Literal
 
@@ -113,7 +113,7 @@ class Output:
     def wake(self) -> None:
         self._woken.set()
 
-    async def pieces(self) -> AsyncIterator[tuple[Where, bytes]]:
+    async def pieces(self) -> AsyncGenerator[tuple[Where, bytes], None]:
         """Its output in the order in which it came."""
         last = -1
         try:

@@ -102,7 +102,7 @@ class WindowsProgram:
         return self._child.pid
 
     async def output(self) -> AsyncIterator[tuple[Where, bytes]]:
-        async with contextlib.aclosing(self._output.pieces()) as pieces:  # type: ignore[type-var]
+        async with contextlib.aclosing(self._output.pieces()) as pieces:
             async for where, data in pieces:
                 if where not in self._wide:
                     self._wide[where] = of_first_bytes(data, "")

@@ -14,8 +14,8 @@ from commands.language.names import Name
 from endpoint_shim.groups import Group
 from endpoint_shim.linux.groups import open_groups
 from endpoint_shim.linux.login import login
-from endpoint_shim.terminal.plain import KEEP
 from endpoint_shim.terminal.posix import PosixTerminals
+from endpoint_shim.terminal.typed import KEEP
 
 
 class Heard:

@@ -14,7 +14,8 @@ from commands.language.host.terminal import Terminal
 from commands.language.names import Name
 from endpoint_shim.groups import Group
 from endpoint_shim.linux.groups import open_groups
-from endpoint_shim.terminal.posix import KEEP, PosixTerminals
+from endpoint_shim.terminal.posix import PosixTerminals
+from endpoint_shim.terminal.typed import KEEP
 
 
 class Watcher:
