@@ -38,7 +38,7 @@ PROFILES = "HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\ProfileList"
 NO_PATH = "The system cannot find the path specified"
 NO_SESSIONS = "No {} SMB sessions were found"
 SMB_PORTS = (139, 445)
-MOST_TASKS, MOST_LISTED, DEEPEST = 5000, 100_000, 12
+MOST_TASKS, DEEPEST = 5000, 12
 
 Made = TypeVar("Made")
 

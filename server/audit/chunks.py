@@ -44,7 +44,6 @@ class Kind(IntEnum):
     ROW = 32  # JSON
     STDOUT = 33
     STDERR = 34
-    FILE_NOTE = 35  # JSON: a file that was taken
     NOTE = 36  # text
 
 

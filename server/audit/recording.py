@@ -22,7 +22,6 @@ from server.audit.syncing import DEFAULT_TIMING, Position, Syncer, Timing
 
 __all__ = ["Kind", "Position", "Recording", "Timing"]
 
-SLOW: Final = 0.05
 COMMIT_EVERY: Final = 1.0
 PIECE: Final = 1 << 20
 # Kept free within the budget, so that the end can still be written.
@@ -45,7 +44,6 @@ class Recording:
     ) -> None:
         self.path = path
         self.strict = strict
-        self.slow_writes = 0
         self.on_growth: set[Callable[[], None]] = set()
         """Who follows the file while it grows."""
         self.position = Position(0, genesis(name_of(path)))
@@ -164,13 +162,10 @@ class Recording:
             raise RecordingFull(
                 f"the recording of {self.path.stem} reached its budget of {self._budget:,} bytes"
             )
-        before = monotonic()
         try:
             written = os.write(self._descriptor, chunk)
         except OSError as error:
             raise RecordingBroken(f"the recording cannot be written: {error.strerror}") from error
-        if monotonic() - before > SLOW:
-            self.slow_writes += 1
         if written != len(chunk):
             self._cut_back()
             raise RecordingBroken("the recording cannot be written: no space left")

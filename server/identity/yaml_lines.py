@@ -54,9 +54,6 @@ class Value:
     def is_text(self) -> bool:
         return isinstance(self.node, yaml.ScalarNode)
 
-    def is_mapping(self) -> bool:
-        return isinstance(self.node, yaml.MappingNode)
-
     def items(self) -> list["Value"]:
         """The values of a list."""
         if not isinstance(self.node, yaml.SequenceNode):

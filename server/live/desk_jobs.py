@@ -51,10 +51,6 @@ class DeskJobs:
             raise Unreachable(answer)
         return answer
 
-    def rows_of(self, number: int) -> type | None:
-        """The row type of a command's result, for rendering it again."""
-        return self._job(number).spec.rows
-
     def _job(self, number: int) -> Job:
         job = self._session.jobs.get(number)
         if job is None:

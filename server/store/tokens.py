@@ -2,7 +2,6 @@
 
 import fnmatch
 import sqlite3
-from typing import NamedTuple
 
 import msgspec
 
@@ -12,13 +11,6 @@ from server.store.sqlite import Store
 
 class TokenRefused(Exception):
     """Why the token does not count, as a sentence's end."""
-
-
-class Claimed(NamedTuple):
-    """A token that was just used up."""
-
-    hash: str
-    tags: list[str]
 
 
 async def add(
