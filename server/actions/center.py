@@ -19,8 +19,9 @@ from server.actions.asked import Asked
 from server.actions.containment import Containment
 from server.actions.desired import WHAT
 from server.actions.joining import joined
-from server.actions.ledger import Ledger, ended, now_ms
+from server.actions.ledger import Ledger, ended
 from server.actions.queue import Queue
+from server.audit import clock
 from server.evidence import packages
 from server.live.device_job import command_value
 from server.live.device_words import since
@@ -94,8 +95,8 @@ class Center:
             comment=asked.comment,
             door=asked.door,
             asked_in=asked.where,
-            submitted_ms=now_ms(),
-            expires_ms=None if lasts_s is None else now_ms() + int(lasts_s * 1000),
+            submitted_ms=clock.now_ms(),
+            expires_ms=None if lasts_s is None else clock.now_ms() + int(lasts_s * 1000),
             approval="needed" if asked.second else "",
             nonce=secrets.token_hex(16),
         )
@@ -122,7 +123,7 @@ class Center:
     async def _approve(self, action: Action, by: str, comment: str, opens: bool) -> Action:
         await self._still_waiting(action)
         limits = self._broker.config.limits
-        expires = None if action.word in WHAT else now_ms() + int(limits.queue_s * 1000)
+        expires = None if action.word in WHAT else clock.now_ms() + int(limits.queue_s * 1000)
         yes = msgspec.structs.replace(action, approval="given", by=by, by_comment=comment)
         await self.ledger.save([yes], by=by)
         self._until.pop(action.id, None)
@@ -203,7 +204,7 @@ class Center:
     # Time.
     def _watch(self, action: Action) -> None:
         if action.expires_ms is not None:
-            left_s = max(0, action.expires_ms - now_ms()) / 1000
+            left_s = max(0, action.expires_ms - clock.now_ms()) / 1000
             self._until[action.id] = asyncio.get_running_loop().time() + left_s
 
     async def _expire(self) -> None:
@@ -216,7 +217,10 @@ class Center:
                 for action in self.ledger.opened()
                 if action.state == "Pending"
                 and action.expires_ms is not None
-                and (action.expires_ms <= now_ms() or self._until.get(action.id, now + 1) <= now)
+                and (
+                    action.expires_ms <= clock.now_ms()
+                    or self._until.get(action.id, now + 1) <= now
+                )
             ]
             if due:
                 await self.ledger.save([_expired(action) for action in due])

@@ -23,8 +23,9 @@ from commands.restrict import Restrict
 from server.actions import desired
 from server.actions.action import Action
 from server.actions.desired import WHAT, What, Wish
-from server.actions.ledger import Ledger, ended, now_ms
+from server.actions.ledger import Ledger, ended
 from server.actions.selective import rules_named
+from server.audit import clock
 from server.audit.action_records import DeviceSaw
 from server.live.budget import Budget
 from server.live.inventory import Device
@@ -266,7 +267,7 @@ class Containment:
         if ended_by:
             why = {"ttl": "its time was over", "token": "a release token was used on it"}
             text = f"isolation {generation} ended: {why[ended_by]}"
-            await self._note(device, ended_by, text, now_ms())
+            await self._note(device, ended_by, text, clock.now_ms())
 
     async def _record(self, device: Device, seen: wire.Seen) -> None:
         # Of each kind: programs that are blocked without end must not hide who flushes the rules.
@@ -322,7 +323,7 @@ class Containment:
 
 
 def _under_way(action: Action) -> Action:
-    return msgspec.structs.replace(action, state="InProgress", started_ms=now_ms())
+    return msgspec.structs.replace(action, state="InProgress", started_ms=clock.now_ms())
 
 
 def _denied(device: Device | None, what: What, scope: str, on: bool) -> bool:

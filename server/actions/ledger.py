@@ -5,13 +5,13 @@ of a change before that is durable.
 """
 
 import asyncio
-import time
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from server.actions.action import Action, State
 from server.actions.desired import What, Wish
+from server.audit import clock
 from server.audit.action_records import ActionChanged
 from server.audit.journal import Journal
 from server.store import actions as stored
@@ -120,11 +120,6 @@ class Ledger:
                 told.set_result(None)
 
 
-def now_ms() -> int:
-    """The wall clock: for people, and for what must end on a day."""
-    return int(time.time() * 1000)
-
-
 def ended(action: Action, state: State, *, error: str = "", outcome: str = "") -> Action:
     """The action at its end."""
     return msgspec.structs.replace(
@@ -132,7 +127,7 @@ def ended(action: Action, state: State, *, error: str = "", outcome: str = "") -
         state=state,
         error=error[:MOST_TEXT],
         outcome=outcome[:MOST_TEXT] or action.outcome,
-        ended_ms=now_ms(),
+        ended_ms=clock.now_ms(),
     )
 
 

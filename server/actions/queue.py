@@ -18,7 +18,8 @@ from commands.language.names import shown
 from commands.language.visible import visible
 from server.actions.action import Action, State
 from server.actions.desired import WHAT
-from server.actions.ledger import Ledger, ended, now_ms
+from server.actions.ledger import Ledger, ended
+from server.audit import clock
 from server.audit.action_records import Detected
 from server.audit.records import FileTaken
 from server.evidence.packages import Package
@@ -95,7 +96,7 @@ class Queue:
             if not any(one.id == action.id and one.runnable for one in self._ledger.opened()):
                 return True  # taken back while its session opened
             begun = msgspec.structs.replace(
-                action, state="InProgress", started_ms=now_ms(), ran_in=session.id
+                action, state="InProgress", started_ms=clock.now_ms(), ran_in=session.id
             )
             await self._ledger.save([begun])
             await self._carried_out(begun, session)

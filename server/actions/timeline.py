@@ -7,7 +7,6 @@ commands and what was refused. Nothing is kept twice: this only reads.
 """
 
 from collections.abc import AsyncIterator, Sequence, Set
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,8 +14,7 @@ import msgspec
 from commands.language.desk.actions import TimelineRow
 from commands.language.items import Time
 from commands.language.visible import visible
-from server.actions.ledger import now_ms
-from server.audit import action_records, device_records, records
+from server.audit import action_records, clock, device_records, records
 from server.audit.chain import envelope
 from server.audit.decoding import decode_body
 from server.live.inventory import Device
@@ -38,7 +36,7 @@ async def timeline(
     broker: "Rooms", devices: Sequence[Device], hours: float | None
 ) -> AsyncIterator[TimelineRow]:
     """Of all that had one name. Oldest first; only what is younger than `hours` where given."""
-    since_ms = 0 if hours is None else now_ms() - int(hours * HOUR_MS)
+    since_ms = 0 if hours is None else clock.now_ms() - int(hours * HOUR_MS)
     rows: dict[int, RecordRow] = {}
     for device in devices:
         of_it = await stored.of_device(broker.store, device.id, device.name, MOST)
@@ -170,7 +168,6 @@ def _ms(row: RecordRow) -> int:
     if outer is None:
         return 0
     try:
-        then = datetime.fromisoformat(outer.time)
+        return clock.ms(outer.time)
     except ValueError:
         return 0
-    return int(then.timestamp() * 1000)

@@ -18,6 +18,21 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
+def now_ms() -> int:
+    """Milliseconds since 1970."""
+    return int(seconds() * 1000)
+
+
+def ms(stamp: str) -> int:
+    """A stamp's milliseconds since 1970."""
+    return int(parse(stamp).timestamp() * 1000)
+
+
+def told(at_ms: int) -> str:
+    """As a sentence has it: 2026-11-24 14:02:51Z."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%F %TZ}"
+
+
 def seconds_between(first: str, last: str) -> float:
     """Between two stamps; never negative, whatever the clock did meanwhile."""
     return max(0.0, (parse(last) - parse(first)).total_seconds())
@@ -30,4 +45,4 @@ def parse(text: str) -> datetime:
 
 def seconds() -> float:
     """Seconds since 1970, as the dates of certificates are."""
-    return parse(now()).timestamp()
+    return moment().timestamp()

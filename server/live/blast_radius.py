@@ -7,12 +7,12 @@
 """
 
 import asyncio
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from commands.language.command import Spec
 from commands.language.errors import Refused
+from server.audit import clock
 from server.config import Limits
 from server.live.inventory import Device
 from server.store import changed_devices
@@ -41,7 +41,7 @@ class BlastRadius:
     @classmethod
     async def open(cls, store: Store, limits: Limits) -> "BlastRadius":
         """With what the store has of the last day."""
-        radius, wall, loop_s = cls(store, limits), _now_ms(), asyncio.get_running_loop().time()
+        radius, wall, loop_s = cls(store, limits), clock.now_ms(), asyncio.get_running_loop().time()
         held = await changed_devices.since(store, wall - int(DAY_S * 1000))
         for one in sorted(held, key=lambda changed: changed.at_ms):
             ago_s = max(wall - one.at_ms, 0) / 1000
@@ -85,7 +85,7 @@ class BlastRadius:
         self._of_minute(person).setdefault(device.id, now)
         day = self._of_day(person)
         if device.id not in day and not self.over(person, device):
-            day[device.id] = _Changed(_now_ms(), now)
+            day[device.id] = _Changed(clock.now_ms(), now)
             await changed_devices.add(self._store, person, device.id, day[device.id].at_ms)
 
     def _check(self, person: str, spec: Spec, device: Device) -> None:
@@ -117,7 +117,7 @@ class BlastRadius:
 
     def _of_day(self, person: str) -> dict[str, _Changed]:
         day = self._day.setdefault(person, {})
-        wall, loop_s = _now_ms(), asyncio.get_running_loop().time()
+        wall, loop_s = clock.now_ms(), asyncio.get_running_loop().time()
         if not day or loop_s - next(iter(day.values())).loop_s < DAY_S:
             return day  # of the earliest one's day there is something left
         for device, one in list(day.items()):
@@ -135,7 +135,3 @@ class BlastRadius:
 
 def _many(devices: int) -> str:
     return "1 device" if devices == 1 else f"{devices:,} devices"
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

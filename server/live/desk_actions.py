@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,8 @@ from commands.release import Release
 from server.actions.action import Action, number_of
 from server.actions.asked import Asked
 from server.actions.desired import WHAT
-from server.actions.ledger import now_ms
 from server.actions.timeline import timeline
+from server.audit import clock
 from server.identity.access import Ask, decide, may_see, rule_on
 from server.live.inventory import Device
 from server.live.job import Job
@@ -123,7 +122,7 @@ class DeskActions:
     def _pending(self, action: Action, waits: str) -> str:
         until = ""
         if action.expires_ms is not None:
-            until = f"; expires {time.strftime('%Y-%m-%d %H:%M:%SZ', _utc(action.expires_ms))}"
+            until = f"; expires {clock.told(action.expires_ms)}"
         what = f"{visible(action.text)}, {waits}"
         if action.approval == "needed":
             what = f"{visible(action.text)} on {action.name} waits for {waits}"
@@ -162,7 +161,7 @@ class DeskActions:
         if device is not None:
             known = self._session.sessions.known_devices(self._session.person, device)
             only = [one.id for one in known]
-        since_ms = 0 if hours is None else now_ms() - int(hours * 3_600_000)
+        since_ms = 0 if hours is None else clock.now_ms() - int(hours * 3_600_000)
         asked = (person or "").lower(), (word or "").lower(), (state or "").lower()
         before = 1 << 62
         while page := await self._center.ledger.before(before, PAGE, only):
@@ -338,7 +337,3 @@ def _fits(action: Action, person: str, word: str, state: str) -> bool:
 
 def _time(at_ms: int | None) -> Time | None:
     return None if at_ms is None else Time(at_ms)
-
-
-def _utc(at_ms: int) -> time.struct_time:
-    return time.gmtime(at_ms / 1000)

@@ -1,14 +1,12 @@
 """Devices, as a person may see and change them."""
 
-import fnmatch
-import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from commands.language.desk.devices import DeviceRow, MadeToken
-from commands.language.errors import NotUnderstood
 from commands.language.items import Time
 from commands.language.visible import visible
+from server.audit import clock
 from server.live.desk_tags import proposed
 from server.live.device_words import doubts
 from server.live.selectors import parse, select
@@ -33,8 +31,6 @@ class DeskDevices:
             yield self._row(device)
 
     async def new_token(self, names: str, tags: list[str], hours: float) -> MadeToken:
-        if fnmatch.translate(names) and len(names) > 64:
-            raise NotUnderstood("token new takes -names of at most 64 characters")
         return await self._broker.enrolment.new_token(self._session.person, names, tags, hours)
 
     async def release_token(self, name: str, hours: float) -> MadeToken:
@@ -51,7 +47,7 @@ class DeskDevices:
             platform=visible(facts.system if facts is not None else device.platform),
             version=visible(device.shim),
             tags=" ".join(device.tags),
-            last_seen=Time(int(time.time() * 1000) if device.online else device.last_seen_ms or 0)
+            last_seen=Time(clock.now_ms() if device.online else device.last_seen_ms or 0)
             if device.online or device.last_seen_ms
             else None,
             online=device.online,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from commands.language.desk.records import SessionRow, Verdict
 from commands.language.items import Time
 from server.audit import clock
-from server.audit.records import Replayed
 
 if TYPE_CHECKING:
     from server.live.rooms import Rooms
@@ -25,7 +24,7 @@ class DeskRecords:
                 session=summary.session,
                 device=summary.device,
                 person=summary.person,
-                started=Time(int(clock.parse(summary.started).timestamp() * 1000)),
+                started=Time(clock.ms(summary.started)),
                 length=summary.length_s,
                 commands=summary.commands,
                 state=summary.state,
@@ -37,7 +36,3 @@ class DeskRecords:
 
     async def history(self) -> list[str]:
         return await self._broker.history(self._session.person)
-
-    async def replayed(self, session: str) -> None:
-        """A look at a recording is itself recorded, before it is shown."""
-        await self._session.journal.append(Replayed(by=self._session.person, of=session))

@@ -70,7 +70,6 @@ class DeviceJob(Job):
         self.stream: Stream | None = None
         self.cancelled_by = ""
         self.stopping = False
-        self.started_there = False
         self.pushes: items.Progress | None = None
         """What goes to the device, where its size is known: none of it yet."""
         self._claims = Claims(command)
@@ -110,7 +109,7 @@ class DeviceJob(Job):
         stream.take_in_a_turn(A_FILE if self.spec.most is not None else SHOWN)
         self._claims.folder = Name(start.folder)
         self.state = "running"
-        stream.send(msgspec.structs.replace(start, clock_ms=int(clock.seconds() * 1000)))
+        stream.send(msgspec.structs.replace(start, clock_ms=clock.now_ms()))
         if start.limit_s is not None:
             loop = asyncio.get_running_loop()
             self._backstop = loop.call_later(start.limit_s + STUCK_S * 5, self._overdue)

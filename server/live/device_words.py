@@ -1,6 +1,5 @@
 """Which words a device, its policy or the person's role rules out, with the reason."""
 
-import time
 from typing import TYPE_CHECKING
 
 from commands.language.command import (
@@ -15,6 +14,7 @@ from commands.language.command import (
 )
 from commands.language.declared import digest
 from commands.language.visible import visible
+from server.audit import clock
 from server.live.inventory import Device
 
 if TYPE_CHECKING:
@@ -153,5 +153,4 @@ def since(device: Device) -> str:
     """` since …` for a device that is offline."""
     if device.last_seen_ms is None:
         return ", it has never been seen"
-    then = time.gmtime(device.last_seen_ms / 1000)
-    return f" since {time.strftime('%Y-%m-%d %H:%M:%SZ', then)}"
+    return f" since {clock.told(device.last_seen_ms)}"

@@ -13,7 +13,7 @@ class DoorLine:
     def __init__(self, number: int, typed: TypedLine) -> None:
         self.number, self.typed = number, typed
         self.word = typed.command.spec.word
-        self.began_ms = int(clock.parse(clock.now()).timestamp() * 1000)
+        self.began_ms = clock.now_ms()
         self.state, self.message = "running", ""
         self.took: float | None = None
         self._began = asyncio.get_running_loop().time()

@@ -1,12 +1,12 @@
 """The devices: what the store knows of them, and which have a line now."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from commands.language import wire, wire_contain
+from server.audit import clock
 from server.identity.access import DeviceRef
 
 if TYPE_CHECKING:
@@ -114,6 +114,6 @@ class Inventory:
         self._serials[device.id] = set()
 
     def line_changed(self, device: Device) -> None:
-        device.last_seen_ms = int(time.time() * 1000)
+        device.last_seen_ms = clock.now_ms()
         for tell in self.on_line:
             tell(device)

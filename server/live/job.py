@@ -48,7 +48,7 @@ class Job:
         self.state: State = "pending"
         self.behind = typed.options.background
         self.began = asyncio.get_running_loop().time()
-        self.began_ms = int(clock.parse(clock.now()).timestamp() * 1000)
+        self.began_ms = clock.now_ms()
         self.took: float | None = None
         self.rows, self.bytes = 0, 0
         self._progress: items.Progress | None = None

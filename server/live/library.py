@@ -277,4 +277,4 @@ def _row(version: library.StoredVersion) -> LibraryRow:
 
 
 def _time(stamp: str) -> Time:
-    return Time(int(clock.parse(stamp).timestamp() * 1000))
+    return Time(clock.ms(stamp))

@@ -10,14 +10,13 @@ pytestmark = pytest.mark.xdist_group("sources")
 # (rule, module) -> how often it may, and why. An entry that is not needed any more fails too.
 MAY: dict[tuple[str, str], tuple[int, str]] = {
     # Wall time: what people read, and what another machine's clock is compared with.
-    ("wall_clock", "server/actions/ledger.py"): (1, "when an action was asked, and its last day"),
-    ("wall_clock", "server/audit/clock.py"): (1, "the date in a record, for people"),
+    ("wall_clock", "server/audit/clock.py"): (
+        1,
+        "for people, and for days that outlive the broker",
+    ),
     ("wall_clock", "server/identity/device_ca.py"): (1, "a certificate's validity"),
-    ("wall_clock", "server/live/blast_radius.py"): (1, "a day that outlives the broker"),
-    ("wall_clock", "server/live/desk_devices.py"): (1, "when a device was last seen, for people"),
     ("wall_clock", "server/live/device_line.py"): (1, "how far a device's clock is off"),
     ("wall_clock", "server/live/enrolment.py"): (4, "a token's expiry outlives the broker"),
-    ("wall_clock", "server/live/inventory.py"): (1, "when a device was last seen, for people"),
     ("wall_clock", "endpoint_shim/facts.py"): (1, "the device's clock, for the broker to compare"),
     # The three borders: runner (one on each side), session, device connection.
     ("catches_everything", "server/live/desk_job.py"): (1, "the runner's border on the broker"),

@@ -10,6 +10,7 @@ import pytest
 from commands.isolate import Isolate
 from commands.language.errors import Refused
 from commands.run import Run
+from server.audit import clock
 from server.config import Limits
 from server.live import blast_radius
 from server.live.blast_radius import DAY_S, BlastRadius
@@ -80,14 +81,14 @@ async def test_neither_clock_alone_ends_the_day(
     held = await radius(store)
     for device in DEVICES[:3]:
         await held.changes("alice", RUN, device)
-    real = blast_radius._now_ms()
-    monkeypatch.setattr(blast_radius, "_now_ms", lambda: real + int(DAY_S * 2000))
+    real = clock.now_ms()
+    monkeypatch.setattr(clock, "now_ms", lambda: real + int(DAY_S * 2000))
     assert held.over("alice", DEVICES[3])
     loop = asyncio.get_running_loop()
     later = loop.time() + DAY_S + 1
     monkeypatch.setattr(loop, "time", lambda: later)
     assert not held.over("alice", DEVICES[3])
-    monkeypatch.setattr(blast_radius, "_now_ms", lambda: real)
+    monkeypatch.setattr(clock, "now_ms", lambda: real)
     await held.changes("alice", RUN, DEVICES[3])
 
 
