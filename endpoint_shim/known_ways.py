@@ -12,9 +12,8 @@ from pathlib import Path
 import msgspec
 
 from commands.language.enrolment import written_place
-from endpoint_shim import durable
+from endpoint_shim import durable, own_mark
 from endpoint_shim.firewall import Address
-from endpoint_shim.own_mark import mark
 
 NAME = "reach.json"
 LONGEST = 65_536
@@ -44,24 +43,13 @@ def to(state: Path, host: str, port: int) -> list[Way]:
 
 async def connected(ways: list[Way]) -> socket.socket:
     """The first that answers; raises the last one's OSError."""
-    loop = asyncio.get_running_loop()
     failed = OSError("no address is known")
     for address, port in ways:
-        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-        one = socket.socket(family, socket.SOCK_STREAM)
         try:
-            one.setblocking(False)
-            mark(one)
             async with asyncio.timeout(EACH_S):
-                await loop.sock_connect(one, (str(address), port))
-            return one
+                return await own_mark.connected(address, port)
         except TimeoutError:
-            one.close()
             failed = OSError(f"{address} does not answer")
         except OSError as error:
-            one.close()
             failed = error
-        except BaseException:
-            one.close()
-            raise
     raise failed

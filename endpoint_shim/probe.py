@@ -13,7 +13,7 @@ from commands.language.enrolment import written_place
 from commands.language.errors import Unreachable
 from endpoint_shim import dial
 from endpoint_shim.firewall import Address
-from endpoint_shim.own_mark import mark
+from endpoint_shim.own_mark import connected
 
 PROBE_S = 5.0
 
@@ -42,20 +42,6 @@ async def through_proxy(way: dial.Way, place: str) -> None:
     except TimeoutError:
         raise Unreachable(f"the proxy {way.proxy} gave no way to {place}") from None
     framed.close()
-
-
-async def connected(address: Address, port: int) -> socket.socket:
-    """A marked connection; the caller's time limit counts."""
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    one = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        one.setblocking(False)
-        mark(one)
-        await asyncio.get_running_loop().sock_connect(one, (str(address), port))
-    except BaseException:
-        one.close()
-        raise
-    return one
 
 
 def _way_to(address: Address) -> str:

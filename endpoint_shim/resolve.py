@@ -13,7 +13,7 @@ from ipaddress import ip_address
 
 from endpoint_shim import dns_message
 from endpoint_shim.firewall import Address
-from endpoint_shim.own_mark import mark
+from endpoint_shim.own_mark import marked
 
 if sys.platform == "win32":
     from endpoint_shim.windows import resolvers
@@ -67,7 +67,7 @@ async def _ask(server: Address, name: str, kind: int) -> list[Address]:
 
 async def _by_datagram(server: Address, asked: bytes) -> list[Address]:
     loop = asyncio.get_running_loop()
-    with _socket(server, socket.SOCK_DGRAM) as one:
+    with marked(server, socket.SOCK_DGRAM) as one:
         await loop.sock_connect(one, (str(server), PORT))
         await loop.sock_sendall(one, asked)
         while True:
@@ -83,7 +83,7 @@ async def _by_datagram(server: Address, asked: bytes) -> list[Address]:
 
 async def _by_stream(server: Address, asked: bytes) -> list[Address]:
     loop = asyncio.get_running_loop()
-    with _socket(server, socket.SOCK_STREAM) as one:
+    with marked(server) as one:
         await loop.sock_connect(one, (str(server), PORT))
         await loop.sock_sendall(one, len(asked).to_bytes(2, "big") + asked)
         size = int.from_bytes(await _exactly(one, 2), "big")
@@ -98,11 +98,3 @@ async def _exactly(one: socket.socket, size: int) -> bytes:
             raise dns_message.Unusable("an answer that ends too early")
         data += piece
     return data
-
-
-def _socket(server: Address, kind: socket.SocketKind) -> socket.socket:
-    family = socket.AF_INET if server.version == 4 else socket.AF_INET6
-    one = socket.socket(family, kind)
-    one.setblocking(False)
-    mark(one)
-    return one
