@@ -1,6 +1,5 @@
 """All facts of one file, with its digests from one reading of it."""
 
-import hashlib
 import os
 import stat
 import threading
@@ -8,13 +7,13 @@ import threading
 from commands.language.host.files import FileFactsRow
 from commands.language.items import Time
 from commands.language.names import from_bytes
+from endpoint_shim import digests
 from endpoint_shim.content import described
 from endpoint_shim.linux import kernel
 from endpoint_shim.linux.paths import NotThere, PathPolicy, in_words, kind_of, look, real_path
 from endpoint_shim.linux.reading import Opened, head_of, open_plain, opened
 from endpoint_shim.linux.rows import out_of_range
 
-PIECE = 1024 * 1024
 LONGEST_UNSIZED = 1 << 30
 
 
@@ -74,7 +73,7 @@ def _add_content(row: FileFactsRow, file: Opened, stopped: threading.Event) -> N
         if not file.sized and file.facts.size > LONGEST_UNSIZED:
             _say(row, "it shows the kernel's memory; no digest is taken")
             return
-        at = _add_digests(row, file, stopped)
+        at = digests.add(row, file, stopped)
         if not file.sized:
             row.size = at
         elif _changed(file, at):
@@ -85,18 +84,6 @@ def _add_content(row: FileFactsRow, file: Opened, stopped: threading.Event) -> N
         _say(row, str(in_words(error, file.path)))
     finally:
         file.close()
-
-
-def _add_digests(row: FileFactsRow, file: Opened, stopped: threading.Event) -> int:
-    # MD5 and SHA-1 name files in other people's lists; nothing is trusted by them.
-    hashes = [hashlib.new(name, usedforsecurity=False) for name in ("md5", "sha1", "sha256")]
-    at = 0
-    while not stopped.is_set() and (piece := file.piece(PIECE, at)):
-        for one in hashes:
-            one.update(piece)
-        at += len(piece)
-    row.md5, row.sha1, row.sha256 = (one.hexdigest() for one in hashes)
-    return at
 
 
 def _changed(file: Opened, read: int) -> bool:
@@ -111,11 +98,7 @@ def digest_of(path: bytes, policy: PathPolicy, stopped: threading.Event) -> str 
     except NotThere:
         return None
     try:
-        digest, at = hashlib.sha256(), 0
-        while not stopped.is_set() and (piece := file.piece(PIECE, at)):
-            digest.update(piece)
-            at += len(piece)
-        return digest.hexdigest()
+        return digests.sha256(file, stopped)
     except OSError as error:
         raise in_words(error, path) from error
     finally:

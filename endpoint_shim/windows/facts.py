@@ -1,6 +1,5 @@
 """All facts of one file, with its digests from one reading of it."""
 
-import hashlib
 import re
 import sys
 import threading
@@ -8,6 +7,7 @@ import threading
 from commands.language.errors import FirelineError
 from commands.language.host.files import FileFactsRow
 from commands.language.names import from_text, shown
+from endpoint_shim import digests
 from endpoint_shim.content import HEAD, described
 from endpoint_shim.windows import access, access_words, entries, handles
 from endpoint_shim.windows.kernel import close
@@ -18,7 +18,6 @@ from endpoint_shim.windows.times import time_of
 
 assert sys.platform == "win32"
 
-PIECE = 1024 * 1024
 NAMED = 50
 """So many streams are described; of the rest the number is said."""
 # As `attrib` writes them; P is a sparse file there.
@@ -103,17 +102,9 @@ def _row(path: str, real: str, found: entries.Facts, links: int) -> FileFactsRow
 
 
 def _add_content(row: FileFactsRow, file: Opened, stopped: threading.Event) -> None:
-    # MD5 and SHA-1 name files in other people's lists; nothing is trusted by them.
-    hashes = [hashlib.new(name, usedforsecurity=False) for name in ("md5", "sha1", "sha256")]
     try:
         row.content = described(file.piece(HEAD, 0))
-        at = 0
-        while not stopped.is_set() and (piece := file.piece(PIECE, at)):
-            for one in hashes:
-                one.update(piece)
-            at += len(piece)
-        row.md5, row.sha1, row.sha256 = (one.hexdigest() for one in hashes)
-        if at != file.facts.size:
+        if digests.add(row, file, stopped) != file.facts.size:
             row.error = "it changed while it was read; the digests are of what was read"
     except OSError as error:
         row.error = str(in_words(error, file.path))
@@ -128,11 +119,7 @@ def digest_of(path: str, policy: PathPolicy, stopped: threading.Event) -> str | 
     except NotThere:
         return None
     try:
-        digest, at = hashlib.sha256(), 0
-        while not stopped.is_set() and (piece := file.piece(PIECE, at)):
-            digest.update(piece)
-            at += len(piece)
-        return digest.hexdigest()
+        return digests.sha256(file, stopped)
     except OSError as error:
         raise in_words(error, path) from error
     finally:
