@@ -9,19 +9,19 @@ import os
 import subprocess
 import sys
 
-from endpoint_shim.linux.spawn import ENVIRONMENT, LinuxChild
+from endpoint_shim.linux.child import Child
+from endpoint_shim.linux.spawn import ENVIRONMENT
 
 
-def start(mount: str) -> LinuxChild:
-    return LinuxChild(
-        subprocess.Popen(
-            [sys.executable, "-I", "-m", "endpoint_shim.linux.asker", mount],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            env=ENVIRONMENT,
-            cwd="/",
-        )
+def start(mount: str) -> Child:
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-m", "endpoint_shim.linux.asker", mount],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        env=ENVIRONMENT,
+        cwd="/",
     )
+    return Child(process.pid, process.poll)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ class Child:
             return
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
-        self.exited.set_result(status)
+        if not self.exited.done():
+            self.exited.set_result(status)
 
     def _waited(self) -> int | None:
         pid, status = os.waitpid(self.pid, os.WNOHANG)

@@ -6,21 +6,20 @@ path that the call it hangs in was given. Mounts are read from mountinfo; nothin
 
 import contextlib
 import os
-import re
 from pathlib import Path
 
-SURE = ("fuse", "nfs", "cifs", "smb", "9p", "ceph", "afs")
+from endpoint_shim.linux import mounts
+
 LONGEST_PATH = 4096
-_ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def mount_of(pid: int) -> str:
     """Of the mounts that its threads have to do with, the first of a kind that can hang."""
-    mounts = read_mounts(Path("/proc/self/mountinfo").read_text(errors="surrogateescape"))
+    there = mounts.read_mounts()
     for path in _paths(pid):
-        mount = _of(path, mounts)
-        if mounts.get(mount, "").startswith(SURE):
-            return mount.encode("utf-8", "backslashreplace").decode()
+        mount = mounts.mount_of(os.fsencode(path), there)
+        if mount is not None and mount.may_hang:
+            return mount.point.decode("utf-8", "backslashreplace")
     return ""
 
 
@@ -29,16 +28,6 @@ def name_of(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text(errors="backslashreplace").strip()
     except OSError:
         return ""
-
-
-def read_mounts(mountinfo: str) -> dict[str, str]:
-    """Mount point -> kind; a later mount on the same place is the one that counts."""
-    mounts = {}
-    for line in mountinfo.splitlines():
-        before, _, after = line.partition(" - ")
-        place = _ESCAPE.sub(lambda m: chr(int(m[1], 8)), before.split(" ")[4])
-        mounts[place] = after.split(" ", 1)[0]
-    return mounts
 
 
 def _paths(pid: int) -> list[str]:
@@ -67,9 +56,3 @@ def _argument_paths(base: str) -> list[str]:
                     if text.startswith(b"/"):
                         paths.append(os.fsdecode(text))
     return paths
-
-
-def _of(path: str, mounts: dict[str, str]) -> str:
-    while path not in mounts and path != "/":
-        path = os.path.dirname(path)
-    return path
