@@ -28,6 +28,8 @@ def found(paths: Iterable[Path]) -> list[str]:
 
 def _sentences(paths: Iterable[Path]) -> Iterator[str]:
     seen: set[Path] = set()
+    whole: set[Path] = set()
+    """Folders, none of them reached by a link, that were walked to their end."""
     for path in paths:
         # As written and where its links lead: both ways take to it.
         for way in dict.fromkeys((Path(os.path.abspath(path)), Path(os.path.realpath(path)))):
@@ -35,20 +37,26 @@ def _sentences(paths: Iterable[Path]) -> Iterator[str]:
                 if folder not in seen:
                     seen.add(folder)
                     yield from _one(folder, above=True)
-            if way not in seen:
-                seen.add(way)
-                for below in islice(_walk(way), MOST_FILES):
-                    yield from _one(below, above=False)
+            real = os.path.realpath(way) == str(way)
+            if way in seen or (real and not whole.isdisjoint(way.parents)):
+                continue
+            seen.add(way)
+            below = _walk(way)
+            for one in islice(below, MOST_FILES):
+                yield from _one(one, above=False)
+            if real and next(below, None) is None:
+                whole.add(way)
 
 
-def _walk(path: Path) -> Iterator[Path]:
-    yield path
+def _walk(path: Path) -> Iterator[str]:
+    """As text: a Python has 60,000 files, and a Path of each would cost most of the time."""
+    yield str(path)
     for folder, folders, files in os.walk(path):
         for name in (*folders, *files):
-            yield Path(folder, name)
+            yield os.path.join(folder, name)
 
 
-def _one(path: Path, *, above: bool) -> Iterator[str]:
+def _one(path: Path | str, *, above: bool) -> Iterator[str]:
     if sys.platform == "win32":
         from endpoint_shim.windows.changers import of
     else:

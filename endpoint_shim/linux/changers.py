@@ -5,9 +5,9 @@ import stat
 from pathlib import Path
 
 
-def of(path: Path, *, above: bool) -> str:
+def of(path: Path | str, *, above: bool) -> str:
     """A sentence where others could; empty where not. `above`: a folder on the way to it."""
-    found = path.lstat()
+    found = os.lstat(path)
     if found.st_uid not in (0, os.geteuid()):
         return f"{path} belongs to user {found.st_uid}, who could replace it"
     if stat.S_ISLNK(found.st_mode):

@@ -14,7 +14,7 @@ assert sys.platform == "win32"
 READ_CONTROL = 0x20000
 
 
-def of(path: Path, *, above: bool) -> str:
+def of(path: Path | str, *, above: bool) -> str:
     """A sentence where others could; empty where not. `above`: a folder on the way to it."""
     handle = handles.opened(str(path), READ_CONTROL | handles.READ_ATTRIBUTES)
     try:

@@ -39,6 +39,22 @@ def test_not_more_are_named_than_a_person_reads(tmp_path: Path) -> None:
     assert len(changers.found([tmp_path])) == changers.MOST
 
 
+def test_what_lies_in_a_folder_that_was_looked_at_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/open").touch()
+    (tmp_path / "a/open").chmod(0o666)
+    assert len(changers.found([tmp_path, tmp_path / "a", tmp_path / "a/open"])) == 1
+
+
+def test_what_a_link_in_a_folder_that_was_looked_at_leads_to_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "seen").mkdir()
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far/open").touch()
+    (tmp_path / "far/open").chmod(0o666)
+    (tmp_path / "seen/link").symlink_to(tmp_path / "far")
+    assert len(changers.found([tmp_path / "seen", tmp_path / "seen/link"])) >= 1
+
+
 def test_what_is_not_there_is_judged_by_its_folder(tmp_path: Path) -> None:
     assert changers.found([tmp_path / "policy.toml"]) == []
     tmp_path.chmod(0o777)
