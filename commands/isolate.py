@@ -47,9 +47,16 @@ class Isolate(DeskCommand, role=ADVANCED, group="change", changes=True, queued=T
         what = "nothing passes but this broker and DHCP"
         if self.type == "selective":
             what = f"nothing passes but this broker, DHCP and the rules {visible(self.rules)}"
+        parts = [f"isolate -type {self.type} on {self.device}: {what}{until}"]
+        if left_out := await desk.actions.left_out(self):
+            parts.append(left_out)
+        if (effects := await desk.actions.foreseen(self)) is not None:
+            most = "at most " if self.type == "selective" else ""
+            ends = "1 connection ends" if len(effects) == 1 else f"{len(effects):,} connections end"
+            parts.append(f"{most}{ends}")
+        parts += ["its user is told", f"comment: {visible(desk.comment)}"]
         return NeedsAnswer(
-            f"isolate -type {self.type} on {self.device}: {what}{until}; its user is told; "
-            f"comment: {visible(desk.comment)}",
+            "; ".join(parts),
             "-yes answers it",
             expects=self.device,
         )

@@ -10,7 +10,10 @@ from commands.language.command import ADVANCED, HIDDEN, Command, DeskCommand
 from commands.language.desk import Desk
 from commands.language.errors import NeedsAnswer
 from commands.language.items import Item
+from commands.language.names import shown
 from commands.language.visible import visible
+
+NAMED = 5
 
 
 class Restrict(DeskCommand, role=ADVANCED, group="change", changes=True, queued=True, limit=None):
@@ -31,9 +34,12 @@ class Restrict(DeskCommand, role=ADVANCED, group="change", changes=True, queued=
     async def question(self, desk: Desk) -> NeedsAnswer | None:
         if not desk.asks:
             return None
+        parts = [f"restrict on {self.device}: only known programs start"]
+        if (effects := await desk.actions.foreseen(self)) is not None:
+            parts.append(_not_again([shown(one.name) for one in effects]))
+        parts += ["its user is told", f"comment: {visible(desk.comment)}"]
         return NeedsAnswer(
-            f"restrict on {self.device}: only known programs start; its user is told; "
-            f"comment: {visible(desk.comment)}",
+            "; ".join(parts),
             "-yes answers it",
             expects=self.device,
         )
@@ -41,3 +47,13 @@ class Restrict(DeskCommand, role=ADVANCED, group="change", changes=True, queued=
     async def run(self, desk: Desk) -> AsyncIterator[Item]:
         async for item in desk.actions.carry_out(self):
             yield item
+
+
+def _not_again(paths: list[str]) -> str:
+    """What runs now and would be stopped at its next start."""
+    different = list(dict.fromkeys(paths))
+    if not different:
+        return "all that runs now could be started again"
+    more = f" and {len(different) - NAMED:,} more" if len(different) > NAMED else ""
+    what = "1 program runs" if len(different) == 1 else f"{len(different):,} programs run"
+    return f"{what} and could not be started again: {', '.join(different[:NAMED])}{more}"

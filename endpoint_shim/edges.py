@@ -4,8 +4,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from commands.language import wire_contain
+from commands.language.enrolment import written_place
+from commands.language.errors import Refused
+from commands.language.names import Name
 from commands.language.wire_contain import Allowance
-from endpoint_shim.firewall import Firewall
+from endpoint_shim.firewall import Address, Firewall, Plan
 from endpoint_shim.restrictor import Restrictor
 
 
@@ -41,9 +45,28 @@ def left_out(rules: tuple[Allowance, ...]) -> str:
     """What of a selective isolation has nothing here to be for; Windows says it in its table."""
     if sys.platform == "win32":
         return ""
-    from endpoint_shim.linux import isolation_table
+    return wire_contain.left_out(rules)
 
-    return isolation_table.left_out(rules)
+
+def doomed(plan: Plan) -> list[tuple[str, str]]:
+    """The near and far ends of the TCP connections that the plan does not let pass."""
+    if sys.platform == "win32":
+        from endpoint_shim.windows import cutting as cut
+    else:
+        from endpoint_shim.linux import cut
+    return [
+        (_place(one.near, one.near_port), _place(one.far, one.far_port)) for one in cut.doomed(plan)
+    ]
+
+
+async def not_startable(sessions: Path) -> list[tuple[int, Name]]:
+    """What runs now and could not be started again under a restriction; Refused where this system
+    cannot tell. `sessions`: where what responders bring lies."""
+    if sys.platform == "win32":
+        raise Refused("Windows tells what App Control would stop only when it does")
+    from endpoint_shim.linux import foreseen
+
+    return await foreseen.not_startable(sessions)
 
 
 def restrictor(state: Path) -> Restrictor:
@@ -64,3 +87,7 @@ def notify(text: str) -> None:
     else:
         from endpoint_shim.linux import notice
     notice.show(text)
+
+
+def _place(address: Address, port: int) -> str:
+    return written_place(str(address), port)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from commands.language.host.connections import Connections
 from commands.language.host.files import Files
+from commands.language.host.foresight import Foresight
 from commands.language.host.package import Package
 from commands.language.host.processes import Processes
 from commands.language.host.programs import Programs
@@ -69,6 +70,12 @@ class DeviceHost:
     @cached_property
     def files(self) -> Files:
         return files_of(self._folder, self._place.policy)
+
+    @cached_property
+    def foresight(self) -> Foresight:
+        from endpoint_shim.foresight import DeviceForesight
+
+        return DeviceForesight(self._place.state)
 
     @cached_property
     def processes(self) -> Processes:

@@ -183,7 +183,7 @@ class Isolation:
         cut = await asyncio.to_thread(self._firewall.cut, plan)
         if left_out := edges.left_out(force.rules):
             self._record.saw("note", left_out)
-        self._state("converging", wanted.generation, cut=cut)
+        self._state("converging", wanted.generation, cut=cut, left_out=left_out)
         if wanted.notice and tries == 1:
             self._notice = asyncio.create_task(asyncio.to_thread(edges.notify, wanted.notice))
         self._proof = asyncio.create_task(self._prove())
@@ -250,8 +250,14 @@ class Isolation:
                 await self._enforce()
         error = "" if reached else f"kept by force; the broker was not reached: {why}"
         self._kept.back = None
+        now = self._kept.isolation
         self._state(
-            "done", force.generation, cut=self._kept.isolation.cut, reached=reached, error=error
+            "done",
+            force.generation,
+            cut=now.cut,
+            left_out=now.left_out,
+            reached=reached,
+            error=error,
         )
 
     async def _back(self, generation: int, why: str) -> None:
@@ -336,6 +342,7 @@ class Isolation:
         generation: int,
         *,
         cut: int = 0,
+        left_out: str = "",
         reached: str = "",
         error: str = "",
         ended_by: Literal["", "ttl", "token"] = "",
@@ -346,6 +353,7 @@ class Isolation:
                 generation=generation,
                 stage=stage,
                 cut=cut,
+                left_out=left_out[:LONGEST_ERROR],
                 reached=reached,
                 error=error,
                 ended_by=ended_by,

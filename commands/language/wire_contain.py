@@ -4,6 +4,7 @@ Desired state, never orders: each kind has a generation of its own that only ris
 converges to the highest it has seen, and says what is; a lower one, late or again, changes nothing.
 """
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +15,8 @@ from commands.language.wire_forms import Count, Id, Short, Text
 Scope = Literal["none", "full", "selective"]
 Stage = Literal["converging", "done", "failed"]
 
+_WINDOWS_PACKAGE = re.compile(r"[A-Za-z0-9.-]+_[a-z0-9]{13}\Z")
+NAMED = 3
 MAX_RULES, MAX_PLACES, MAX_SEEN = 100, 100, 100
 
 
@@ -33,6 +36,22 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A Windows service, or a systemd unit."""
     package: Short = ""
     """A Windows app package's family name, or a Linux package whose programs are meant."""
+
+    @property
+    def of_windows(self) -> bool:
+        """Whether it names a program that only Windows has."""
+        return self.process.lower().endswith(".exe") or bool(_WINDOWS_PACKAGE.match(self.package))
+
+
+def left_out(rules: tuple[Allowance, ...]) -> str:
+    """What of a selective isolation a Linux device has nothing for; empty where it has all."""
+    names = [one.name for one in rules if one.of_windows]
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    why = f"for they name programs of Windows: {', '.join(names[:NAMED])}{more}"
+    none = len(names) == len(rules)
+    return f"none of its rules applies to Linux, {why}" if none else f"left out, {why}"
 
 
 class Isolate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,6 +97,8 @@ class Isolated(msgspec.Struct, frozen=True, kw_only=True):
     """The broker's address that a new connection reached, with the rules in force."""
     error: Text = ""
     """What was seen where it failed and was taken back."""
+    left_out: Text = ""
+    """Which of its rules have nothing on this device to be for."""
     mended: Count = 0
     """How often somebody removed or changed the rules and they were put back."""
 

@@ -15,12 +15,17 @@ from endpoint_shim.linux.sock_diag import Connection
 
 def end(plan: Plan) -> int:
     """Ends them; how many there were, also where the kernel leaves their end to the filter."""
-    own = own_addresses()
-    doomed = [one for one in sock_diag.connections() if not passes(plan, one, own)]
-    for one in doomed:
+    found = doomed(plan)
+    for one in found:
         with contextlib.suppress(OSError):  # dropped all the same
             sock_diag.destroy(one)
-    return len(doomed)
+    return len(found)
+
+
+def doomed(plan: Plan) -> list[Connection]:
+    """Those that it would end."""
+    own = own_addresses()
+    return [one for one in sock_diag.connections() if not passes(plan, one, own)]
 
 
 def passes(plan: Plan, one: Connection, own: frozenset[IPv4Address | IPv6Address]) -> bool:

@@ -65,7 +65,7 @@ class Enforcer:
         beside: Beside | None,
     ) -> None:
         self._guard = guard
-        self._missed = [f"what enforces the restriction {one}" for one in be_first()]
+        self._missed = be_first("what enforces the restriction")
         self._beside = beside
         self._begin = begin
         self._packages = packages_here(asker)

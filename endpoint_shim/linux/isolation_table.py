@@ -23,7 +23,6 @@ NAME = "fireline_isolation"
 
 EARLY, LATE = -450, 300
 SERVICE = re.compile(r"[A-Za-z0-9:_.@-]+\Z")
-_WINDOWS_PACKAGE = re.compile(r"[A-Za-z0-9.-]+_[a-z0-9]{13}\Z")
 _CGROUP = re.compile(r"[A-Za-z0-9:_.@/-]+\Z")
 _OWN = f"socket mark 0x{MARK:08x}"
 _ANSWER = "tcp flags & (fin | syn | rst | ack) != syn"
@@ -74,20 +73,10 @@ def services(rules: tuple[Allowance, ...]) -> dict[str, str]:
 def check(rules: tuple[Allowance, ...]) -> None:
     """Raises Failed for a rule that cannot be matched here."""
     for rule in rules:
-        if not _of_windows(rule):
+        if not rule.of_windows:
             _network(rule)
             if rule.service:
                 _unit(rule)
-
-
-def left_out(rules: tuple[Allowance, ...]) -> str:
-    """A sentence on the rules that have nothing here to be for."""
-    names = [one.name for one in rules if _of_windows(one)]
-    return f"left out, for they name programs of Windows: {', '.join(names)}" if names else ""
-
-
-def _of_windows(rule: Allowance) -> bool:
-    return rule.process.lower().endswith(".exe") or bool(_WINDOWS_PACKAGE.match(rule.package))
 
 
 def _table(family: str, chains: list[str]) -> str:
@@ -122,7 +111,7 @@ def _rules(plan: Plan, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "out", f"{family} daddr {address} meta l4proto tcp"
     yield from _of_the_link()
     for rule in plan.rules:
-        if not _of_windows(rule) and (not rule.service or _unit(rule) in groups):
+        if not rule.of_windows and (not rule.service or _unit(rule) in groups):
             yield from _allowed(rule, groups)
 
 

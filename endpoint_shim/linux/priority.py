@@ -31,9 +31,9 @@ def first() -> Iterator[None]:
         os.sched_setscheduler(0, ordinary, os.sched_param(0))
 
 
-def be_first() -> list[str]:
+def be_first(who: str) -> list[str]:
     """Before everybody else on this device: the whole of it waits for the answers. What is not
-    allowed here, said of the process."""
+    allowed here, said of `who`."""
     # On demand: who loads quickly has no use for it.
     import ctypes
 
@@ -44,11 +44,11 @@ def be_first() -> list[str]:
     try:
         run_first()
     except OSError as error:
-        missed.append(f"has no real-time priority ({error.strerror})")
+        missed.append(f"{who} has no real-time priority ({error.strerror})")
     if ctypes.CDLL(None, use_errno=True).mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:
-        missed.append(f"may be swapped out ({os.strerror(ctypes.get_errno())})")
+        missed.append(f"{who} may be swapped out ({os.strerror(ctypes.get_errno())})")
     try:
         Path("/proc/self/oom_score_adj").write_text("-1000")
     except OSError as error:
-        missed.append(f"may be ended where memory is short ({error.strerror})")
+        missed.append(f"{who} may be ended where memory is short ({error.strerror})")
     return missed

@@ -50,13 +50,18 @@ class Connection:
 
 def cut(plan: Plan) -> int:
     """Ends them; how many there were."""
-    own = own_addresses()
-    doomed = [one for one in _connections() if not passes(plan, one, own)]
-    for one in doomed:
+    found = doomed(plan)
+    for one in found:
         if one.far.version == 4:
             # Whoever ended meanwhile is no failure, and the filters hold what is not ended.
             iphlpapi.SetTcpEntry(ctypes.byref(row(one)))
-    return len(doomed)
+    return len(found)
+
+
+def doomed(plan: Plan) -> list[Connection]:
+    """Those that it would end."""
+    own = own_addresses()
+    return [one for one in _connections() if not passes(plan, one, own)]
 
 
 def passes(plan: Plan, one: Connection, own: frozenset[Address]) -> bool:

@@ -60,7 +60,7 @@ class Containment:
         come first, so that only now there is something to open: then it is Failed, not done.
         """
         command = action.command()
-        value = await self.value(command)
+        value = await self.value(command, self._broker.inventory.by_id(action.device))
         async with self._turn(action.device):
             if not opens and self._loosens(action.device, command, value):
                 raise Failed(
@@ -71,7 +71,7 @@ class Containment:
 
     async def loosens(self, device: Device, command: Command) -> bool:
         """Whether it would end or open an isolation that is to hold, as `release` does."""
-        return self._loosens(device.id, command, await self.value(command))
+        return self._loosens(device.id, command, await self.value(command, device))
 
     def _loosens(self, device: str, command: Command, value: dict[str, object]) -> bool:
         wish = self._ledger.wish(device, "isolation")
@@ -205,7 +205,8 @@ class Containment:
             reached = "broker reached anew" if now.reached else "broker not reached"
             cut = "1 connection" if now.cut == 1 else f"{now.cut:,} connections"
             scope = "isolated but for its rules" if now.scope == "selective" else "isolated"
-            said = f"{device.name} {scope}, {reached}; {cut} ended; undo: release"
+            left_out = f"; {visible(now.left_out)[:500]}" if now.left_out else ""
+            said = f"{device.name} {scope}, {reached}; {cut} ended{left_out}; undo: release"
         elif kind == "done":
             said = f"{device.name} released"
         await self._answered(
@@ -288,19 +289,27 @@ class Containment:
             DeviceSaw(device=device.id, name=device.name, what=what, text=text, at_ms=at_ms)
         )
 
-    async def value(self, command: Command) -> dict[str, object]:
+    async def left_out(self, device: Device, command: Isolate) -> str:
+        """Which of its rules have nothing on such a device to be for."""
+        if command.type != "selective" or device.platform != "linux":
+            return ""
+        rules = (await self.value(command, device))["rules"]
+        return wire.left_out(msgspec.convert(rules, tuple[wire.Allowance, ...]))
+
+    async def value(self, command: Command, device: Device | None) -> dict[str, object]:
         """The wish in the wire's form, without its generation; NotUnderstood where there is none
         of such a form."""
+        platform = device.platform if device is not None else ""
         if isinstance(command, Isolate) and command.type == "selective":
-            return await asyncio.to_thread(self._value, command)  # its rules are a file
-        return self._value(command)
+            return await asyncio.to_thread(self._value, command, platform)  # its rules are a file
+        return self._value(command, platform)
 
-    def _value(self, command: Command) -> dict[str, object]:
+    def _value(self, command: Command, platform: str) -> dict[str, object]:
         if not isinstance(command, Isolate):
             return {"on": True} if isinstance(command, Restrict) else {}
         rules: tuple[wire.Allowance, ...] = ()
         if command.type == "selective":
-            rules = rules_named(self._broker.config.state, command.rules)
+            rules = rules_named(self._broker.config.state, command.rules, platform)
         wish = wire.Isolate(
             generation=0,
             scope=command.type,

@@ -2,7 +2,7 @@
 
 `isolation.yaml` in the broker's state folder adds sets to the one that ships (`default`: Outlook,
 Teams and Skype for Business) and may replace it. A set is a list of allowances, with the fields of
-`wire_contain.Allowance`.
+`wire_contain.Allowance`. A set NAME.linux (NAME.windows) takes the place of NAME on such a device.
 """
 
 from importlib.resources import files
@@ -19,14 +19,17 @@ FILE = "isolation.yaml"
 _LARGEST = 1 << 20
 
 
-def rules_named(state: Path, name: str) -> tuple[Allowance, ...]:
-    """The set of that name; NotUnderstood where there is none, or it does not fit."""
+def rules_named(state: Path, name: str, platform: str) -> tuple[Allowance, ...]:
+    """The set of that name for such a device; NotUnderstood where there is none, or it does not
+    fit."""
     sets = _read(files("server.actions").joinpath(FILE).read_text("utf-8"), FILE)
     own = state / FILE
     if own.exists():
         if own.stat().st_size > _LARGEST:
             raise NotUnderstood(f"{FILE} is over 1 MiB")
         sets |= _read(own.read_text("utf-8"), FILE)
+    if (own_kind := f"{name}.{platform}") in sets:
+        return sets[own_kind]
     if name not in sets:
         known = ", ".join(sorted(sets))
         raise NotUnderstood(f"no set of rules is called {visible(name)[:64]}; there are: {known}")

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from commands.isolate import Isolate
 from commands.language import items
 from commands.language.command import HIDDEN, Command, find
 from commands.language.desk.actions import ActionRow, TimelineRow
@@ -15,6 +16,7 @@ from commands.language.errors import (
     Refused,
     TimedOut,
 )
+from commands.language.host.foresight import EffectRow
 from commands.language.items import Item, Note, Time
 from commands.language.line import quoted
 from commands.language.visible import visible
@@ -25,6 +27,7 @@ from server.actions.desired import WHAT
 from server.actions.timeline import timeline
 from server.audit import clock
 from server.identity.access import Ask, decide, may_see, rule_on
+from server.live.foresight import foreseen
 from server.live.inventory import Device
 from server.live.job import Job
 
@@ -60,6 +63,8 @@ class DeskActions:
             judged = self._session.sessions.decide(self._session, Release.spec, device)
             if judged.error is not None:
                 raise judged.error
+        if self._session.responder.door != "console" and (none := await self.left_out(command)):
+            yield Note(f"{said(command)} on {device.name}: {none}")  # nobody was asked there
         action, new = await self._center.ask(
             Asked(
                 device=device,
@@ -146,6 +151,18 @@ class DeskActions:
         wish = self._center.ledger.wish(found.id, "isolation")
         scope = str(wish.value.get("scope", "none")) if wish.holds or wish.on else "none"
         return scope, wish.by not in ("", self._session.person)
+
+    async def left_out(self, command: Command) -> str:
+        device = self._broker.inventory.named(str(getattr(command, "device", "")))
+        if device is None or not isinstance(command, Isolate):
+            return ""
+        return await self._center.containment.left_out(device, command)
+
+    async def foreseen(self, command: Command) -> list[EffectRow] | None:
+        device = self._broker.inventory.named(str(getattr(command, "device", "")))
+        if device is None:
+            return None
+        return await foreseen(self._session, device, command.spec.word, self._comment)
 
     def _device(self, command: Command) -> Device:
         return self._session.sessions.visible_device(

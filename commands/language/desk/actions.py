@@ -7,6 +7,7 @@ from commands.language.items import Column, Integer, Item, Row, Time
 
 if TYPE_CHECKING:
     from commands.language.command import Command
+    from commands.language.host.foresight import EffectRow
 
 
 class ActionRow(Row):
@@ -60,6 +61,14 @@ class Actions(Protocol):
     def contained(self, device: str) -> "tuple[str, bool]":
         """The isolation that is in force as far as known (none, full, selective), and by another
         person than this one."""
+        ...
+
+    async def left_out(self, command: "Command") -> str:
+        """Which rules of a selective isolation have nothing on its device to be for; often none."""
+        ...
+
+    async def foreseen(self, command: "Command") -> "list[EffectRow] | None":
+        """What it would do to its device as it is now; None where that one does not say in time."""
         ...
 
     def rows(

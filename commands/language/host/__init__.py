@@ -9,6 +9,7 @@ from typing import Protocol
 
 from commands.language.host.connections import Connections
 from commands.language.host.files import Files
+from commands.language.host.foresight import Foresight
 from commands.language.host.package import Package
 from commands.language.host.processes import Processes
 from commands.language.host.programs import Programs
@@ -22,6 +23,8 @@ class Host(Protocol):
 
     @property
     def files(self) -> Files: ...
+    @property
+    def foresight(self) -> Foresight: ...
     @property
     def processes(self) -> Processes: ...
     @property

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from commands.language.errors import Failed
-from commands.language.wire_contain import Allowance
+from commands.language.wire_contain import Allowance, left_out
 from endpoint_shim.firewall import Plan
 from endpoint_shim.linux import isolation_table
 
@@ -95,8 +95,11 @@ def test_a_program_of_windows_is_left_out_and_said() -> None:
     teams = Allowance(name="Teams", package="MSTeams_8wekyb3d8bbwe")
     assert text(outlook, teams) == text()
     said = "left out, for they name programs of Windows: Outlook, Teams"
-    assert isolation_table.left_out((outlook, teams)) == said
-    assert isolation_table.left_out((Allowance(name="x", network="10.0.0.0/8"),)) == ""
+    web = Allowance(name="x", network="10.0.0.0/8")
+    assert left_out((outlook, web, teams)) == said
+    none = "none of its rules applies to Linux, for they name programs of Windows: Outlook, Teams"
+    assert left_out((outlook, teams)) == none
+    assert left_out((web,)) == left_out(()) == ""
 
 
 def test_a_service_is_its_control_group() -> None:
