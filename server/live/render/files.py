@@ -8,6 +8,7 @@ from commands.language import items, names
 from commands.language.items import Column, Row
 from commands.language.visible import visible
 from server.live.render import messages
+from server.live.render.style import Style
 
 
 @dataclass(frozen=True)
@@ -67,19 +68,20 @@ class Moved:
         verb = "is there already, nothing was written" if item.already else "written"
         self._files.append(_File(name, verb, item.size, item.sha256))
 
-    def lines(self, took: float | None, number: int | None, terminal: bool) -> list[str]:
-        """Name, size and digest of each; the number after the last."""
+    def lines(self, took: float | None, number: int | None, style: Style) -> list[str]:
+        """Name, size and digest of each; the number after the last. What is copied stays whole."""
         lines: list[str] = []
         kept = iter(self.evidence)
         for at, file in enumerate(self._files, 1):
-            last = at == len(self._files) and terminal
+            last = at == len(self._files) and style.terminal
             time = [messages.duration(took)] if last and took is not None else []
             mark = [f"#{number}"] if last and number is not None else []
             place = self._place(file, kept)
             holes = f", {place.holes:,} of them holes" if place and place.holes else ""
             first = f"{file.name} {file.verb}: {file.size:,} bytes{holes}"
             same = f"same digest on {self.device} and here"
-            lines.append(", ".join([first, *time, same, *mark]))
+            told = ", ".join([first, *time, same, *mark])
+            lines.append(messages.wrapped(told, style.width) if style.terminal else told)
             lines.append(f"sha256 {file.sha256}")
             if path := self._path(place):
                 lines.append(f"sftp   {path}")

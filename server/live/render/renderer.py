@@ -239,9 +239,7 @@ class Renderer:
         return shown
 
     def _well(self, took: float | None) -> Shown:
-        if not self._for_program and (
-            lines := self._moved.lines(took, self.number, self.style.terminal)
-        ):
+        if not self._for_program and (lines := self._moved.lines(took, self.number, self.style)):
             return out("".join(f"{line}\n" for line in lines))
         return self._footer(took)
 

@@ -262,7 +262,7 @@ class Part:
             for row in self._moved.rows():
                 shown += whole.row(of_device(self.device, row))
             return shown
-        for line in self._moved.lines(None, None, whole.style.terminal):
+        for line in self._moved.lines(None, None, whole.style):
             shown += out(f"{self.device}: {line}\n")
         return shown
 

@@ -127,11 +127,21 @@ def test_putfile_names_the_whole_path_and_the_digest() -> None:
     assert text.startswith("/x/a.sh written: 12 bytes, 0.4 s, same digest on web-02 and here, #2\n")
 
 
+def test_a_long_sentence_of_a_file_breaks_at_a_blank_and_what_is_copied_stays_whole() -> None:
+    place = "/var/lib/fireline-endpoint/sessions/35fde1265ba5021e/triage.sh"
+    lines = screen("putfile a.sh", [Written(Name(place), 12, "0" * 64)], number=2).splitlines()
+    assert lines == [
+        f"{place} written: 12",
+        "bytes, 0.2 s, same digest on web-02 and here, #2",
+        f"sha256 {'0' * 64}",
+    ]
+
+
 def test_putfile_of_what_is_there_already_says_so_and_no_more() -> None:
     there = Written(Name("/x/a.sh"), 12, "0" * 64, already=True)
     assert screen("putfile a.sh", [there], number=2, took=0.4) == (
-        "/x/a.sh is there already, nothing was written: 12 bytes, 0.4 s, "
-        "same digest on web-02 and here, #2\n"
+        "/x/a.sh is there already, nothing was written: 12 bytes, 0.4 s, same digest on\n"
+        "web-02 and here, #2\n"
         f"sha256 {'0' * 64}\n"
     )
 
