@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,11 +72,9 @@ class _Recording:
             self.found.append(f"ends before byte {at_least.offset:,}, which was written")
 
     def _damaged(self, chunk: Chunk) -> None:
-        at = (
-            clock.stamp(clock.parse(self.opened_at) + timedelta(milliseconds=chunk.ms))
-            if (self.opened_at and chunk.ms < 1 << 40)
-            else "unknown time"
-        )
+        at = "unknown time"
+        if self.opened_at and chunk.ms < 1 << 40:
+            at = clock.told(clock.ms(self.opened_at) + chunk.ms)
         kind = chunk.kind.name.lower().replace("_", " ")
         self.found.append(f"changed before byte {chunk.end:,}: {kind}, {at}")
 

@@ -164,7 +164,7 @@ def _told(
         opening = f"{session} verifies" + (" so far" if live and session != BROKER else "")
         return Verdict(True, [f"{opening}: {', '.join(parts)}", *notes, NOT_SIGNED])
     whole = min([found.first for found in damages], default=count + 1) - 1
-    opening = f"failed: {session} does not verify"
+    opening = f"{session} does not verify"
     if whole:
         opening += "; record 1 does" if whole == 1 else f"; records 1-{whole:,} do"
     width = max(9, *(len(found.where) + 2 for found in findings))

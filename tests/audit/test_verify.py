@@ -69,7 +69,7 @@ async def sql(journal: Journal, text: str, *values: object) -> None:
 async def failed(journal: Journal, session: str = "S1") -> list[str]:
     verdict = await verify(journal, session)
     assert not verdict.ok, verdict.lines
-    assert verdict.lines[0].startswith(f"failed: {session} does not verify")
+    assert verdict.lines[0].startswith(f"{session} does not verify")
     return verdict.lines
 
 

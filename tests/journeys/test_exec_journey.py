@@ -106,6 +106,25 @@ async def test_a_session_that_is_not_there_has_one_answer_for_every_word(
     assert ran.err == "failed: there is no session S9999; sessions lists them\n"
 
 
+async def test_a_recording_with_a_byte_changed_is_named_and_its_session_does_not_verify(
+    shared: Rig,
+) -> None:
+    await shared.run("alice", "on web-01 pwd")
+    listed = json.loads((await shared.run("carol", "sessions -output json")).out)
+    session = next(row["session"] for row in listed if row["device"] == "web-01")
+    assert (await shared.run("carol", f"verify {session}")).status == 0
+    assert shared.broker is not None
+    path = shared.broker.journal.folders.recording(session)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    ran = await shared.run("carol", f"verify {session}")
+    assert ran.status == 1
+    assert re.fullmatch(rf"failed: {session} does not verify; records 1-\d+ do\n", ran.err)
+    found = r"  recording  changed before byte \d+: \w+, \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\n"
+    assert re.search(found, ran.out), ran.out
+
+
 @pytest.mark.parametrize(
     "probe",
     [
