@@ -5,6 +5,8 @@ import contextlib
 import json
 import re
 import ssl
+import subprocess
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -23,6 +25,34 @@ ROW = {"pid": 1, "name": "x"}
 SHA = "0" * 64
 
 
+class Kept:
+    """A session on the other device, open through all that happens; a line of it now and then."""
+
+    def __init__(self, house: House) -> None:
+        self._client = subprocess.Popen(
+            house.ssh(f"connect {GOOD}"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._one = threading.Lock()
+
+    def answers(self) -> None:
+        """The device is asked, and gives a row."""
+        client = self._client
+        assert client.stdin is not None and client.stdout is not None
+        with self._one:
+            client.stdin.write(b"processes -pid 1 -output json\n")
+            client.stdin.flush()
+            text = b""
+            while not text.endswith(b"]\n"):
+                line = client.stdout.readline()
+                assert line, f"the other session has ended after {text!r}"
+                text += line
+        assert json.loads(text)[0]["pid"] == 1
+
+    def end(self) -> None:
+        self._client.communicate()
+        assert self._client.returncode == 0
+
+
 class Houses:
     """The house and its two scripted devices; made once for the file."""
 
@@ -31,6 +61,7 @@ class Houses:
         house.start_shim(GOOD)
         self.bad, self.twin = Scripted(house, BAD), Scripted(house, TWIN)
         assert house.run("library add big.bin", stdin=bytes(8 << 20)).status == 0
+        self.kept = Kept(house)
 
 
 Case = Callable[[Scripted, Houses], Awaitable[str]]

@@ -54,7 +54,9 @@ FALSE_HERE = {
 @pytest.fixture(scope="module")
 def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Houses]:
     with House(tmp_path_factory.mktemp("hostile") / "house", LIMITS) as house:
-        yield Houses(house)
+        houses = Houses(house)
+        yield houses
+        houses.kept.end()
 
 
 # Streams and their tokens.
@@ -281,7 +283,7 @@ async def ends_with_its_reason(houses: Houses, name: str) -> None:
     do, journal, said = CASES[name]
     house = houses.house
     before, memory = len(house.records()), house.broker_kib()
-    other = asyncio.create_task(answers(house))
+    other = asyncio.create_task(asyncio.to_thread(houses.kept.answers))
     text = await do(houses.bad, houses)
     await other
     assert said in text, text
@@ -290,8 +292,12 @@ async def ends_with_its_reason(houses: Houses, name: str) -> None:
             await until(lambda: refusals(house, journal, before), 5)
         except AssertionError:
             raise AssertionError(f"not journaled: {house.records()[before:]}") from None
-    await answers(house)
+    await asyncio.to_thread(houses.kept.answers)
     assert house.broker_kib() - memory < GROWTH_KIB
+
+
+async def test_the_other_device_opens_a_session_as_before(houses: Houses) -> None:
+    await answers(houses.house)
 
 
 async def test_the_journal_that_holds_all_this_verifies(houses: Houses) -> None:
@@ -305,3 +311,4 @@ async def test_a_broker_that_believes_its_devices_is_caught(tmp_path: Path) -> N
         for name, caught in FALSE_HERE.items():
             with pytest.raises(AssertionError, match=caught):
                 await ends_with_its_reason(houses, name)
+        houses.kept.end()
