@@ -121,12 +121,12 @@ class Rounds:
         made = max(wished, key=lambda row: (row["generation"], row["id"]))
         isolated = "fireline_isolation" in self._inside("nft", "list", "tables")
         if made["state"] == "Failed":  # rolled back, for want of a way, to what was before
-            return isolated == (DEVICE in self.house.run("devices -isolated").out)
+            return isolated == (DEVICE in self.house.admin("devices -isolated")[1])
         return isolated == bool(made["type"] == "isolate")
 
     def _rows(self) -> list[dict[str, Any]]:
-        ran = self.house.run(f"actions -device {DEVICE} -output json")
-        return list(json.loads(ran.out)) if ran.status == 0 else [{"state": "Pending"}]
+        status, out = self.house.admin(f"actions -device {DEVICE} -output json")
+        return list(json.loads(out)) if status == 0 else [{"state": "Pending"}]
 
 
 @contextmanager

@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import functools
 import getpass
 import json
 import os
@@ -85,10 +86,10 @@ class Shim:
         folder = self.state / "sessions"
         found = [f"session folder {p.name}" for p in folder.iterdir()] if folder.exists() else []
         group = _group_name(self.state)
-        for process in psutil.process_iter():
+        for pid in filter(str.isdecimal, os.listdir("/proc")):
             with contextlib.suppress(OSError):
-                if f"{group}/" in Path(f"/proc/{process.pid}/cgroup").read_text():
-                    found.append(f"process {process.pid} {process.status()}")
+                if f"{group}/" in Path(f"/proc/{pid}/cgroup").read_text():
+                    found.append(f"process {pid} {psutil.Process(int(pid)).status()}")
         return found
 
 
@@ -248,13 +249,7 @@ class House:
     # What the broker's files say.
     def records(self, journal: str = "broker") -> list[dict[str, Any]]:
         """The records of a journal as they are in the store now."""
-        with contextlib.closing(
-            sqlite3.connect(f"file:{self.home}/fireline.db?mode=ro", uri=True)
-        ) as store:
-            found = store.execute(
-                "SELECT line FROM records WHERE journal = ? ORDER BY seq", (journal,)
-            )
-            return [json.loads(line) for (line,) in found]
+        return self._lines("journal = ?", journal)
 
     def started(self) -> int:
         """How many commands have started so far; cheap."""
@@ -264,7 +259,17 @@ class House:
             return int(found[0])
 
     def of_kind(self, kind: str, journal: str = "broker") -> list[dict[str, Any]]:
-        return [record for record in self.records(journal) if record["kind"] == kind]
+        return self._lines("journal = ? AND kind = ?", journal, kind)
+
+    def everywhere(self, kind: str) -> list[dict[str, Any]]:
+        """The records of a kind in all journals."""
+        return self._lines("kind = ?", kind)
+
+    def _lines(self, where: str, *values: str) -> list[dict[str, Any]]:
+        place = f"file:{self.home}/fireline.db?mode=ro"
+        with contextlib.closing(sqlite3.connect(place, uri=True)) as store:
+            found = store.execute(f"SELECT line FROM records WHERE {where} ORDER BY seq", values)
+            return [json.loads(line) for (line,) in found]
 
     def sessions(self) -> list[str]:
         """Every session that ever began."""
@@ -301,6 +306,7 @@ def _kill(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
+@functools.cache
 def _group_name(state: Path) -> str:
     from endpoint_shim.linux.cgroup import Cgroups, cgroups
 
