@@ -24,14 +24,14 @@ pytestmark = [
 ]
 
 PROGRAM = Path(__file__).with_name("fuzz.py")
-SECONDS, SOAK_SECONDS = 1, 300
+RUNS, SOAK_SECONDS = 10_000, 300
 IN_C = ("up", "down", "stream up", "stream down", "manifest")
 LED = [name for name in DECODERS if name not in IN_C]
 
 
-def raise_nothing_else(folder: Path, each_s: int, *names: str) -> None:
+def raise_nothing_else(folder: Path, bound: str, *names: str) -> None:
     ran = subprocess.run(
-        [sys.executable, "-I", PROGRAM, folder, str(each_s), *names],
+        [sys.executable, "-I", PROGRAM, folder, bound, *names],
         capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     found = [path.read_bytes() for path in folder.glob("*/*") if path.is_file()]
@@ -41,16 +41,16 @@ def raise_nothing_else(folder: Path, each_s: int, *names: str) -> None:
 
 
 def test_inputs_led_by_coverage_raise_what_their_decoders_say(tmp_path: Path) -> None:
-    raise_nothing_else(tmp_path, SECONDS, *LED)
+    raise_nothing_else(tmp_path, f"-runs={RUNS}", *LED)
 
 
 def test_a_decoder_that_raises_something_else_is_caught(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="KeyError|TypeError"):
-        raise_nothing_else(tmp_path, 20, "careless")
+        raise_nothing_else(tmp_path, "-max_total_time=20", "careless")
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(2 * SOAK_SECONDS)
 @pytest.mark.parametrize("name", LED)
 def test_minutes_of_led_input(name: str, tmp_path: Path) -> None:
-    raise_nothing_else(tmp_path, math.ceil(seconds(SOAK_SECONDS)), name)
+    raise_nothing_else(tmp_path, f"-max_total_time={math.ceil(seconds(SOAK_SECONDS))}", name)
