@@ -8,38 +8,17 @@ import pytest
 
 from tests.journeys.files_demo import Demo, demo
 from tests.journeys.rig import until
+from tests.journeys.sftp_folders import BIG, PLAIN, filled, same, there
 from tests.journeys.test_sftp_writing import changes
 
-__all__ = ["demo"]  # the fixture
+__all__ = ["demo", "there"]  # the fixtures
 
 pytestmark = pytest.mark.needs("ssh", "scp")
-BIG = os.urandom(1 << 20) * 12 + b"end"
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    here = tmp_path / "here"
-    (here / "empty").mkdir(parents=True)
-    (here / "sub").mkdir()
-    (here / "sub" / "big").write_bytes(BIG)
-    (here / "zero").touch(mode=0o600)
-    (here / "run.sh").write_text("#!/bin/sh\n")
-    (here / "run.sh").chmod(0o755)
-    os.utime(here / "run.sh", (1_000_000_000, 1_000_000_000))
-    (here / "it's $HOME [1].txt").write_text("quotes")
-    (here / os.fsdecode(b"b\xffc")).write_bytes(b"bytes")
-    return here
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Path:
-    there = tmp_path / "there"
-    there.mkdir()
-    return there
-
-
-def same(one: Path, other: Path) -> bool:
-    return subprocess.run(["diff", "-r", one, other], check=False).returncode == 0
+    return filled(tmp_path / "here", PLAIN)
 
 
 def test_a_tree_goes_there_and_back_with_modes_and_times(

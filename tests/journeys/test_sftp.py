@@ -3,7 +3,6 @@
 import hashlib
 import os
 import struct
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,32 +11,17 @@ import pytest
 from server.live.file_record import FileChunk
 from tests.journeys.files_demo import Demo, change_rules, demo, until
 from tests.journeys.sftp_client import Raw, code, string
+from tests.journeys.sftp_folders import BIG, ODD, filled, same
 
 __all__ = ["change_rules", "demo"]  # the fixtures
 
 pytestmark = pytest.mark.needs("ssh", "sftp", "scp")
-BIG = os.urandom(1 << 20) * 12 + b"end"
 
 
 @pytest.fixture
 def there(tmp_path: Path) -> Path:
     """A folder on the device with every kind of plain file and name."""
-    there = tmp_path / "there"
-    (there / "empty").mkdir(parents=True)
-    (there / "sub").mkdir()
-    (there / "sub" / "big").write_bytes(BIG)
-    (there / "zero").touch(mode=0o600)
-    (there / "run.sh").write_text("#!/bin/sh\n")
-    (there / "run.sh").chmod(0o755)
-    (there / "2026-01-01T10:00.log").write_text("colon")
-    (there / "*.log").write_text("star")
-    (there / 'it\'s $HOME "x" [1].txt').write_text("quotes")
-    (there / os.fsdecode(b"b\xffc\n")).write_bytes(b"bytes")
-    return there
-
-
-def same(one: Path, other: Path) -> bool:
-    return subprocess.run(["diff", "-r", one, other], check=False).returncode == 0
+    return filled(tmp_path / "there", (*ODD, b"2026-01-01T10:00.log", b"*.log"))
 
 
 # Reading a device.

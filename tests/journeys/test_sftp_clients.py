@@ -9,41 +9,22 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.files_demo import Demo, demo
+from tests.journeys.sftp_folders import BIG, filled, same, there
 
-__all__ = ["demo"]  # the fixture
+__all__ = ["demo", "there"]  # the fixtures
 
 pytestmark = pytest.mark.needs("ssh")
-BIG = os.urandom(1 << 20) * 5 + b"end"
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    here = tmp_path / "here"
-    (here / "empty").mkdir(parents=True)
-    (here / "sub").mkdir()
-    (here / "sub" / "big").write_bytes(BIG)
-    (here / "zero").touch()
-    (here / "run.sh").write_text("#!/bin/sh\n")
-    (here / "run.sh").chmod(0o755)
-    os.utime(here / "run.sh", (1_000_000_000, 1_000_000_000))
-    return here
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Path:
-    there = tmp_path / "there"
-    there.mkdir()
-    return there
+    return filled(tmp_path / "here")
 
 
 def run(*argv: str, given: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         argv, input=given, capture_output=True, text=True, timeout=90, check=False
     )
-
-
-def same(one: Path, other: Path) -> bool:
-    return run("diff", "-r", str(one), str(other)).returncode == 0
 
 
 def port(demo: Demo) -> str:

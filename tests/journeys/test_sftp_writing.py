@@ -16,11 +16,11 @@ import pytest
 from tests.journeys.files_demo import Demo, change_rules, demo
 from tests.journeys.rig import until
 from tests.journeys.sftp_client import Raw, code, string
+from tests.journeys.sftp_folders import BIG, ODD, filled, there
 
-__all__ = ["change_rules", "demo"]  # the fixtures
+__all__ = ["change_rules", "demo", "there"]  # the fixtures
 
 pytestmark = pytest.mark.needs("ssh", "sftp", "scp")
-BIG = os.urandom(1 << 20) * 12 + b"end"
 WRITE, APPEND, CREAT, TRUNC, EXCL = 2, 4, 8, 16, 32
 EXISTS = "exists and this connection did not make it"
 
@@ -28,24 +28,7 @@ EXISTS = "exists and this connection did not make it"
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
     """What is put: every kind of plain file and name."""
-    here = tmp_path / "here"
-    (here / "empty").mkdir(parents=True)
-    (here / "sub").mkdir()
-    (here / "sub" / "big").write_bytes(BIG)
-    (here / "zero").touch(mode=0o600)
-    (here / "run.sh").write_text("#!/bin/sh\n")
-    (here / "run.sh").chmod(0o755)
-    os.utime(here / "run.sh", (1_000_000_000, 1_000_000_000))
-    (here / 'it\'s $HOME "x" [1].txt').write_text("quotes")
-    (here / os.fsdecode(b"b\xffc\n")).write_bytes(b"bytes")
-    return here
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Path:
-    there = tmp_path / "there"
-    there.mkdir()
-    return there
+    return filled(tmp_path / "here", ODD)
 
 
 def changes(demo: Demo, kind: str, path: Path) -> list[dict[str, Any]]:
