@@ -24,6 +24,7 @@ from server.config import load
 from server.operator.admin_client import capture
 from server.operator.demo_state import device_name, prepare
 from server.operator.processes import (
+    READY_FD,
     Started,
     alive,
     all_run,
@@ -32,7 +33,6 @@ from server.operator.processes import (
     spawn,
     stop,
 )
-from server.operator.serve import READY_FD
 
 UP_S = 30.0
 ASK_S = 0.5

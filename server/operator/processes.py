@@ -14,6 +14,9 @@ import msgspec
 from server.identity.private_files import replace_private
 
 GRACE_S = 10.0
+READY_FD = "FIRELINE_READY_FD"
+"""A broker's descriptor that gets one JSON line with the ports when all doors are open. It stands
+here for who waits on it, and loads nothing of the broker's."""
 
 
 class Started(msgspec.Struct, frozen=True):

@@ -16,10 +16,8 @@ from commands.language.errors import Failed
 from server.broker import Broker
 from server.config import load
 from server.operator import log_lines
+from server.operator.processes import READY_FD
 from server.operator.unasked import Unasked
-
-READY_FD = "FIRELINE_READY_FD"
-"""A descriptor that gets one JSON line with the ports when all doors are open (the demo's wait)."""
 
 SWITCH_S = 0.001
 """The journal's thread comes back from each commit to an interpreter that a flood keeps busy: with

@@ -30,7 +30,7 @@ from server.identity.host_key import known_hosts_line, load_host_key
 from server.operator.admin_client import capture
 from server.operator.demo_state import HOST, PEOPLE
 from server.operator.init import make_state
-from server.operator.serve import READY_FD
+from server.operator.processes import READY_FD
 from tests.doors.rig import Ran, make_key
 
 UP_S = 20.0

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +14,10 @@ pytestmark = [pytest.mark.needs("ssh"), pytest.mark.timeout(150)]
 IDLE = 4
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with House(tmp_path / "house", {"reserve_bytes": 1 << 20}) as house:
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    limits = {"reserve_bytes": 1 << 20}
+    with House(tmp_path_factory.mktemp("revoked") / "house", limits) as house:
         for number in range(IDLE):
             house.start_shim(f"web-{number}")
         yield house
@@ -60,9 +60,10 @@ def test_its_person_comes_back_to_fireline_with_the_reason(house: House) -> None
 
 
 def test_a_console_of_that_session_alone_ends_with_the_reason(house: House) -> None:
-    with Screen(house.ssh("connect web-0", "-tt"), columns=120) as s:
-        s.until(r"^web-0 />$")
+    house.start_shim("own-0")
+    with Screen(house.ssh("connect own-0", "-tt"), columns=120) as s:
+        s.until(r"^own-0 />$")
         session = house.sessions()[-1]
-        house.admin("revoke web-0")
-        s.until(rf"^{session} has ended: web-0 was revoked$")
+        house.admin("revoke own-0")
+        s.until(rf"^{session} has ended: own-0 was revoked$")
         assert s.status() == 3
