@@ -7,7 +7,14 @@ import pytest
 
 from commands.language.wire_contain import Allowance
 from endpoint_shim.firewall import Plan
-from endpoint_shim.windows.cutting import Connection, cut, own_addresses, passes, row
+from endpoint_shim.windows.cutting import (
+    Connection,
+    cut,
+    doomed,
+    own_addresses,
+    passes,
+    row,
+)
 
 OWN = frozenset({ip_address("192.0.2.20")})
 RULES = (
@@ -72,6 +79,8 @@ def test_with_a_rule_for_everything_and_within_the_device_nothing_is_cut() -> No
     accepted, _ = server.accept()
     with server, client, accepted:
         assert cut(Plan(frozenset(), frozenset(), (everything,))) == 0
+        ends = doomed(Plan(frozenset(), frozenset()))
+        assert not [one for one in ends if one.far.is_loopback]
         client.sendall(b"on")
         assert accepted.recv(2) == b"on"
     assert ip_address("127.0.0.1") in own_addresses()
