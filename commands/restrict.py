@@ -13,7 +13,7 @@ from commands.language.items import Item
 from commands.language.names import shown
 from commands.language.visible import visible
 
-NAMED = 5
+NAMED, LONGEST = 5, 100
 
 
 class Restrict(DeskCommand, role=ADVANCED, group="change", changes=True, queued=True, limit=None):
@@ -36,7 +36,7 @@ class Restrict(DeskCommand, role=ADVANCED, group="change", changes=True, queued=
             return None
         parts = [f"restrict on {self.device}: only known programs start"]
         if (effects := await desk.actions.foreseen(self)) is not None:
-            parts.append(_not_again([shown(one.name) for one in effects]))
+            parts.append(_not_again([shown(one.name)[:LONGEST] for one in effects]))
         parts += ["its user is told", f"comment: {visible(desk.comment)}"]
         return NeedsAnswer(
             "; ".join(parts),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SAID_WITHIN_S = 2.0
 STOPPED_AFTER_S = 5.0
+MOST = 20_000
 Effects = list[EffectRow]
 
 
@@ -68,4 +69,10 @@ async def _effects(session: "Session", word: str) -> Effects | None:
         await job.cancel()
     if job.error is not None:
         raise job.error
-    return [item async for item in job.items(follow=False) if isinstance(item, EffectRow)]
+    found: Effects = []
+    async for item in job.items(follow=False):
+        if isinstance(item, EffectRow):
+            found.append(item)
+        if len(found) > MOST:
+            return None  # no device has so many, and a figure of its own making is none
+    return found
