@@ -1,4 +1,5 @@
-"""Isolated and released while broker, device and cable are killed at random: both ends agree.
+"""Isolated and released while broker, device and cable are killed at random, and clocks stepped:
+both ends agree.
 
 1. A round asks for something (isolate, release, several at once), strikes at a random moment, mends
    everything, and then asks of both ends what is: the kernel's own table in the namespace of the
@@ -14,7 +15,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ import psutil
 import pytest
 
 from server.operator.range_network import Network
-from tests.journeys.rig import SERVER, House, until
+from tests.journeys.rig import House, until
+from tests.journeys.wrong_clock import WrongClock
 
 pytestmark = [
     pytest.mark.needs("ssh", "ip", "nft"),
@@ -35,8 +37,15 @@ ROUNDS, SOAK_ROUNDS = 50, 500
 ASKS = (
     ("isolate",), ("release",), ("isolate", "release"), ("release", "isolate"),
     ("isolate -type selective", "isolate"), ("isolate", "isolate", "release", "release"),
+    ("isolate -ttl 1h",),
 )  # fmt: skip
-STRIKES = ("broker", "supervisor", "guard", "both", "cable", "flush", "nothing")
+STRIKES = (
+    "broker", "supervisor", "guard", "both", "cable", "flush", "broker's clock", "device's clock",
+    "nothing",
+)  # fmt: skip
+STEPS_S = (-5400, -90, 90, 5400)
+"""Of the broker or the device's supervisor (the guard's own tests step its clock); longer than the
+TTL of a round that has one, which no step of a wall clock ends."""
 SETTLE_S = 40.0
 BROKEN = Path(__file__).parent / "broken"
 
@@ -44,14 +53,15 @@ BROKEN = Path(__file__).parent / "broken"
 class Rounds:
     """A broker, and a device behind a cable that can be pulled."""
 
-    def __init__(self, house: House, network: Network) -> None:
-        self.house, self.network = house, network
-        self.last = "release"
+    def __init__(self, house: House, network: Network, clocks: dict[str, WrongClock]) -> None:
+        self.house, self.network, self.clocks = house, network, clocks
 
     def play(self, number: int, chance: random.Random) -> None:
         asks, strike = chance.choice(ASKS), chance.choice(STRIKES)
         asking = [self._ask(f"{line} -comment 'round {number}'") for line in asks]
         time.sleep(chance.random() * 0.4)
+        if (clock := self.clocks.get(strike)) is not None:
+            clock.set(chance.choice(STEPS_S))
         self._strike(strike)
         for process in asking:
             process.kill()
@@ -81,14 +91,22 @@ class Rounds:
         if what in ("supervisor", "both"):
             self.house.kill_shim(DEVICE)
         if what == "guard":
-            for child in psutil.Process(self._shim().pid).children():
+            for guard in self.guards():
                 with contextlib.suppress(psutil.Error):  # it may just end by itself
-                    if any("guard" in word for word in child.cmdline()):
-                        child.kill()
+                    guard.kill()
         if what == "cable":
             self._cable("down")
         if what == "flush":
             self._inside("nft", "flush", "ruleset")
+
+    def guards(self) -> list[psutil.Process]:
+        """The device's guard, where it has one now."""
+        found = []
+        for child in psutil.Process(self._shim().pid).children():
+            with contextlib.suppress(psutil.Error):
+                if any("guard" in word for word in child.cmdline()):
+                    found.append(child)
+        return found
 
     def _mend(self, what: str) -> None:
         if what == "cable":
@@ -130,18 +148,24 @@ class Rounds:
 
 
 @contextmanager
-def rounds(folder: Path, program: tuple[str, ...] = SERVER) -> Iterator[Rounds]:
+def rounds(folder: Path, program: Sequence[str] = ()) -> Iterator[Rounds]:
     network = Network.of(folder)
     network.make()
+    clocks = {
+        "broker's clock": WrongClock(folder / "broker-clock", "server"),
+        "device's clock": WrongClock(folder / "device-clock", "endpoint_shim"),
+    }
     house = House(
-        folder / "house", {"reserve_bytes": 1 << 20}, program=program,
+        folder / "house", {"reserve_bytes": 1 << 20},
+        program=program or clocks["broker's clock"].program,
+        shim_program=clocks["device's clock"].program,
         device_host=network.broker,
         shim_under=("ip", "netns", "exec", network.namespace),
     )  # fmt: skip
     try:
         with house:
             house.start_shim(DEVICE)
-            yield Rounds(house, network)
+            yield Rounds(house, network, clocks)
     finally:
         network.end()
 
