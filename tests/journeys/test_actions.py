@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.endpoint_shim.linux.clam import MARK, THREAT, daemon, held
+from tests.endpoint_shim.linux.clam import MARK, THREAT, asked_of, daemon, held
 from tests.journeys.rig import House, until
 from tests.journeys.screen import Screen
 
@@ -141,19 +141,17 @@ def test_the_first_screen_says_that_actions_wait(house: House) -> None:
     assert actions(house, f"-device {AWAY} -state open") == []
 
 
-def _started(house: House, rows: list[dict[str, Any]]) -> bool:
-    session = rows[0]["ran_in"] if rows else ""
-    return bool(session and house.of_kind("started", session))
-
-
 def test_a_device_that_is_killed_in_the_middle_leaves_the_truth(
     house: House, clamd: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "x").write_bytes(b"x")
     line = f"on {DEVICE} scan -path {tmp_path} -comment INC-9"
-    with held(clamd), subprocess.Popen(house.ssh(line), stdout=subprocess.DEVNULL) as scanning:
+    with (
+        held(clamd) as before,
+        subprocess.Popen(house.ssh(line), stdout=subprocess.DEVNULL) as scanning,
+    ):
         # In progress is before its device hears of it: what has not begun there waits for it.
-        until("it runs", lambda: _started(house, actions(house, f"-device {DEVICE} -state open")))
+        until("it runs there", lambda: bool(asked_of(clamd) - before))
         house.kill_shim(DEVICE)
         house.start_shim(DEVICE)
         until("it ended", lambda: actions(house, f"-device {DEVICE} -state open") == [])

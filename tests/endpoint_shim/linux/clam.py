@@ -34,16 +34,23 @@ def daemon() -> Iterator[Path]:
             yield place
 
 
+def asked_of(place: Path) -> set[str]:
+    """The inodes of this socket and its connections, also of those that wait to be taken."""
+    lines = Path("/proc/net/unix").read_text().splitlines()
+    return {line.split()[6] for line in lines if line.endswith(f" {place}")}
+
+
 @contextlib.contextmanager
-def held(place: Path) -> Iterator[None]:
-    """The daemon of this socket, stopped: it takes what is asked and does not answer."""
+def held(place: Path) -> Iterator[set[str]]:
+    """The daemon of this socket, stopped: it takes what is asked and does not answer. Gives
+    the connections that it has then."""
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(place))
         peer = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     pid, _, _ = struct.unpack("3i", peer)
     os.kill(pid, signal.SIGSTOP)
     try:
-        yield
+        yield asked_of(place)
     finally:
         os.kill(pid, signal.SIGCONT)
 
