@@ -13,12 +13,22 @@ import os
 import struct
 import termios
 from collections.abc import AsyncGenerator
-from typing import Literal
+from typing import IO, Literal
 
 from endpoint_shim.linux.child import Child
 
 PIECE = 65_536
 Where = Literal["stdout", "stderr"]
+
+
+def taken(*pipes: IO[bytes] | None) -> list[int]:
+    """A Popen's pipes by numbers of our own: its file objects would close them unasked."""
+    ends = []
+    for pipe in pipes:
+        assert pipe is not None
+        ends.append(os.dup(pipe.fileno()))
+        pipe.close()
+    return ends
 
 
 class Output:

@@ -15,7 +15,7 @@ from endpoint_shim.linux import proc
 from endpoint_shim.linux.child import Child, forget_ignored_signals
 from endpoint_shim.linux.interpreter import argv_of
 from endpoint_shim.linux.login import environment, login
-from endpoint_shim.linux.output import Output, Where
+from endpoint_shim.linux.output import Output, Where, taken
 from endpoint_shim.linux.paths import in_words
 
 
@@ -31,26 +31,22 @@ class LinuxPrograms:
     ) -> Program:
         path = os.path.join(self._folder, to_bytes(script))
         argv = [*await asyncio.to_thread(argv_of, path), *_encoded(arguments)]
-        who = await asyncio.to_thread(login)
-        words = environment(who, self._folder, TERM="dumb", TMPDIR=os.fsdecode(self._folder))
-        forget_ignored_signals()
-        try:
-            return self._started(argv, words)
-        except OSError as error:
-            raise in_words(error, path) from error
+        return await self._start(argv, path)
 
     async def start_tool(self, program: str, arguments: Sequence[str]) -> Program:
         """Starts a program of the system's, named whole, whose words are English and whose
         numbers have a point."""
         argv = [os.fsencode(program), *_encoded(arguments)]
-        who = await asyncio.to_thread(login)
-        folder = os.fsdecode(self._folder)
-        words = environment(who, self._folder, TERM="dumb", TMPDIR=folder, LC_ALL="C.UTF-8")
+        return await self._start(argv, argv[0], LC_ALL="C.UTF-8")
+
+    async def _start(self, argv: list[bytes], path: bytes, **more: str) -> Program:
+        who, folder = await asyncio.to_thread(login), os.fsdecode(self._folder)
+        words = environment(who, self._folder, TERM="dumb", TMPDIR=folder, **more)
         forget_ignored_signals()
         try:
             return self._started(argv, words)
         except OSError as error:
-            raise in_words(error, argv[0]) from error
+            raise in_words(error, path) from error
 
     def _started(self, argv: list[bytes], words: dict[bytes, bytes]) -> "LinuxProgram":
         with self._group.inside():
@@ -73,14 +69,9 @@ class LinuxProgram:
     """The protocol's Program."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", group: Group) -> None:
-        assert process.stdout is not None and process.stderr is not None
         self._child = Child(process.pid, process.poll)
         self._group = group
-        # The pipes' numbers outlive Popen's file objects, which would close them unasked.
-        ends = [os.dup(pipe.fileno()) for pipe in (process.stdout, process.stderr)]
-        process.stdout.close()
-        process.stderr.close()
-        self._output = Output(self._child, ends[0], ends[1])
+        self._output = Output(self._child, *taken(process.stdout, process.stderr))
 
     @property
     def pid(self) -> int:

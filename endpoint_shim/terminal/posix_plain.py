@@ -1,6 +1,5 @@
 """The login shell on Linux without a terminal, as sshd starts it."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from commands.language.host.terminal import Terminal
 from endpoint_shim.groups import Group
 from endpoint_shim.linux.child import Child, forget_ignored_signals
 from endpoint_shim.linux.login import Login, argv, environment
-from endpoint_shim.linux.output import Output
+from endpoint_shim.linux.output import Output, taken
 from endpoint_shim.terminal.plain import PlainShell
 from endpoint_shim.terminal.posix_input import TypedLines
 
@@ -33,7 +32,7 @@ def plain_shell(who: Login, folder: bytes, group: Group, line: bytes | None = No
         )
     group.add(process.pid)
     child = Child(process.pid, process.poll)
-    typed, out, err = _ends(process)
+    typed, out, err = taken(process.stdin, process.stdout, process.stderr)
 
     def hung_up() -> None:
         if not child.exited.done():
@@ -41,13 +40,3 @@ def plain_shell(who: Login, folder: bytes, group: Group, line: bytes | None = No
 
     output = Output(child, out, err)
     return PlainShell(child, TypedLines(typed), output, child.signal_group, hung_up)
-
-
-def _ends(process: "subprocess.Popen[bytes]") -> list[int]:
-    """The pipes' numbers: they outlive Popen's file objects, which would close them unasked."""
-    ends = []
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        assert pipe is not None
-        ends.append(os.dup(pipe.fileno()))
-        pipe.close()
-    return ends
