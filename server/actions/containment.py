@@ -204,7 +204,7 @@ class Containment:
         if kind == "done" and wish.on:
             reached = "broker reached anew" if now.reached else "broker not reached"
             cut = "1 connection" if now.cut == 1 else f"{now.cut:,} connections"
-            scope = "isolated but for its rules" if now.scope == "selective" else "isolated"
+            scope = "isolated but for its rules" if _lets_pass(device, wish) else "isolated"
             left_out = f"; {visible(now.left_out)[:500]}" if now.left_out else ""
             said = f"{device.name} {scope}, {reached}; {cut} ended{left_out}; undo: release"
         elif kind == "done":
@@ -348,6 +348,12 @@ def _denied(device: Device | None, what: What, scope: str, on: bool) -> bool:
     if restriction is None or not settled:
         return False
     return restriction.on != on or (on and restriction.broken)
+
+
+def _lets_pass(device: Device, wish: Wish) -> bool:
+    """Whether any rule of the wish has something on such a device to be for."""
+    rules = msgspec.convert(wish.value.get("rules", ()), tuple[wire.Allowance, ...])
+    return any(not (one.of_windows and device.platform == "linux") for one in rules)
 
 
 def _highest(device: Device | None, what: What) -> int:

@@ -98,7 +98,7 @@ def test_a_selective_isolation_says_before_it_that_no_rule_applies(attacked: Ran
         attacked.ask("on range release -comment INC-1")
     before, after = said.splitlines()
     assert before.startswith(f"isolate -type selective on range: {none}")
-    assert re.match(r"A\d+ succeeded: .*undo: release", after)
+    assert re.match(r"A\d+ succeeded: range isolated, broker reached anew; .*undo: release", after)
     assert none in after
 
 
