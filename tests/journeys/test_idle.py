@@ -2,8 +2,10 @@
 
 import re
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,44 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         assert house.run("library add waiter.sh", stdin=WAITER.encode()).status == 0
         house.start_shim(DEVICE)
         yield house
+
+
+@dataclass
+class Transfer:
+    """A get by SFTP, so slow that it takes longer than a session may be idle."""
+
+    client: "subprocess.Popen[bytes]"
+    began: float
+    source: Path
+    target: Path
+    took: float = 0.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def transfer(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Transfer]:
+    """It runs beside the other tests."""
+    folder = tmp_path_factory.mktemp("transfer")
+    source, target = folder / "source", folder / "got"
+    source.write_bytes(bytes(2 << 20))
+    argv = ["sftp", "-F", str(house.state / "ssh_config"), "-l", "2000", "-b", "-", "fireline"]
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as client:
+        assert client.stdin is not None
+        with client.stdin as lines:
+            lines.write(f"get /devices/{DEVICE}/root{source} {target}\n".encode())
+        until("it has begun", target.exists)
+        transfer = Transfer(client, time.monotonic(), source, target)
+        ends = threading.Thread(target=_timed, args=(transfer,))
+        ends.start()
+        yield transfer
+        client.kill()
+        ends.join()
+
+
+def _timed(transfer: Transfer) -> None:
+    transfer.client.wait()
+    transfer.took = time.monotonic() - transfer.began
 
 
 def console(house: House) -> Screen:
@@ -98,13 +138,8 @@ def test_what_runs_behind_is_activity_and_its_end_begins_the_time(
     assert ended(house) == ["exit"]
 
 
-def test_a_transfer_by_sftp_is_activity_as_long_as_it_takes(house: House, tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.write_bytes(bytes(2 << 20))
-    began = time.monotonic()
-    argv = ["sftp", "-F", str(house.state / "ssh_config"), "-l", "2000", "-b", "-", "fireline"]
-    line = f"get /devices/{DEVICE}/root{source} {tmp_path}/got\n"
-    ran = subprocess.run(argv, input=line.encode(), capture_output=True, check=False, timeout=90)
-    assert ran.returncode == 0, ran.stderr
-    assert time.monotonic() - began > IDLE_S + 1, "it was too quick to tell"
-    assert (tmp_path / "got").read_bytes() == source.read_bytes()
+def test_a_transfer_by_sftp_is_activity_as_long_as_it_takes(transfer: Transfer) -> None:
+    assert transfer.client.wait(90) == 0
+    until("its end is noted", lambda: transfer.took)
+    assert transfer.took > IDLE_S + 1, "it was too quick to tell"
+    assert transfer.target.read_bytes() == transfer.source.read_bytes()

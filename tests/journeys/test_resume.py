@@ -15,6 +15,7 @@ import select
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -27,7 +28,7 @@ from tests.journeys.screen import Screen
 
 pytestmark = [pytest.mark.needs("ssh"), pytest.mark.timeout(900)]
 
-DEVICE = "resumed-01"
+DEVICE, OTHER = "resumed-01", "resumed-02"
 FEW, MANY = 8, 50
 """Cuts in every run, and in the long one: each costs the second after which a worker dials."""
 AHEAD = 64 * 1024
@@ -49,17 +50,24 @@ def line(house: House) -> Iterator[Proxy]:
         yield proxy
 
 
+@pytest.fixture(scope="module", autouse=True)
+def beside(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Future[None]"]:
+    """A putfile to another device over a line of its own, for most of that is waiting."""
+    with one_line(house, OTHER) as line, ThreadPoolExecutor(1) as beside:
+        yield beside.submit(put_over_cuts, house, line, tmp_path_factory.mktemp("put"))
+
+
 @contextlib.contextmanager
-def one_line(house: House) -> Iterator[Proxy]:
-    """The device, which reaches its broker through this line alone."""
-    shim = house.enrol(DEVICE)
+def one_line(house: House, name: str = DEVICE) -> Iterator[Proxy]:
+    """A device, which reaches its broker through this line alone."""
+    shim = house.enrol(name)
     place = shim.state / "identity.json"
     identity = json.loads(place.read_text())
     host, port = identity["dial"][0].rsplit(":", 1)
     with Proxy(int(port)) as proxy:
         identity["dial"] = [f"{host}:{proxy.port}"]
         place.write_text(json.dumps(identity))
-        house.start_shim(DEVICE)
+        house.start_shim(name)
         yield proxy
 
 
@@ -166,22 +174,23 @@ def test_rows_come_whole_once_and_in_order(house: House, line: Proxy, tmp_path: 
     assert not house.of_kind("violation")
 
 
-def test_putfile_goes_on_at_the_byte_where_it_broke(
-    house: House, line: Proxy, tmp_path: Path
-) -> None:
+def put_over_cuts(house: House, line: Proxy, folder: Path) -> None:
     data = random.Random(3).randbytes(24 << 20)
     assert house.run("library add big.bin", stdin=data).status == 0
-    until("the device is online", lambda: house.online(DEVICE), 30)
     before, accepted = line.sent, line.accepted
     cuts = Cuts(line, FEW, 4 << 20, down=True)
-    ran = house.run(f"on {DEVICE} putfile big.bin -path {tmp_path}/big", limit=120)
+    ran = house.run(f"on {OTHER} putfile big.bin -path {folder}/big", limit=120)
     assert ran.status == 0, ran.err
     assert cuts.left <= FEW - 3 and line.accepted > accepted + 3, "it was not cut"
-    cuts.left = 0
-    assert (tmp_path / "big").read_bytes() == data
+    cut, cuts.left = FEW - cuts.left, 0
+    assert (folder / "big").read_bytes() == data
     # At most a window is sent again after each cut.
-    assert line.sent - before < len(data) * 1.05 + (FEW - cuts.left) * (1 << 20), "it began anew"
-    assert [p.name for p in tmp_path.iterdir()] == ["big"]
+    assert line.sent - before < len(data) * 1.05 + cut * (1 << 20), "it began anew"
+    assert [p.name for p in folder.iterdir()] == ["big"]
+
+
+def test_putfile_goes_on_at_the_byte_where_it_broke(house: House, beside: "Future[None]") -> None:
+    beside.result(150)
     assert not house.of_kind("violation")
 
 
