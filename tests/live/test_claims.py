@@ -48,11 +48,12 @@ GIVES = {
     "putfile": {"written", "undo"},
     "run": {"text", "undo"},
     "scan": {"row"},
+    "whatif": {"row"},
 }
 LINES = {
     "processes": "processes", "connections": "connections", "dir": "dir /",
     "fileinfo": "fileinfo /x", "findfile": "findfile x", "cat": "cat /x", "cd": "cd /",
-    "getfile": "getfile /x", "scan": "scan", "collect": "collect",
+    "getfile": "getfile /x", "scan": "scan", "collect": "collect", "whatif": "whatif isolate",
 }  # fmt: skip
 
 
