@@ -18,6 +18,7 @@ import msgspec
 from commands.language import names
 from commands.language.command import Command, Mark, Parameter, Spec, all_words, find
 from commands.language.errors import NotUnderstood
+from commands.language.habits import HABITS
 from commands.language.visible import is_clean, visible
 
 MAX_LINE = 65_536
@@ -381,6 +382,8 @@ def _distance(a: str, b: str) -> int:
 
 
 def _nearest_word(text: str) -> str:
+    if meant := HABITS.get(text.lower()):
+        return f"; here it is {meant}"
     near = nearest(text.lower(), all_words())
     return f"; nearest: {near}" if near else "; help shows what there is"
 
