@@ -24,16 +24,23 @@ async def keep(journal: SessionJournal, job: Job) -> str:
         raise NotUnderstood("> takes a plain NAME: letters, digits, . _ - and blanks, no folders")
     file = _File(journal, job, name)
     renderer = Renderer.of(job.command, job.options, Style(terminal=False), job.number, job.device)
+    beside = ""
     async for item in job.items():
-        await file.add(renderer.item(item).out)
+        shown = renderer.item(item)
+        await file.add(shown.out)
+        if isinstance(item, bytes) and shown.err:
+            beside = (
+                f"\nits standard error is not in there: status {job.number} has both while the "
+                "session lasts"
+            )
     await job.wait()
     if job.error is not None and file.incoming is None:
-        return f"nothing is kept as {name}: {job.spec.word} gave nothing, #{job.number}"
+        return f"nothing is kept as {name}: {job.spec.word} gave nothing, #{job.number}{beside}"
     await file.add(renderer.end(job.error, job.took).out)
     taken = await file.take()
     return (
         f"{names.shown(Name(taken.name))} kept: {taken.bytes:,} bytes, sha256 {taken.sha256}, "
-        f"#{job.number}\nsftp   /evidence/{journal.id}/{taken.name}"
+        f"#{job.number}\nsftp   /evidence/{journal.id}/{taken.name}{beside}"
     )
 
 

@@ -104,3 +104,17 @@ async def test_the_log_has_every_number_also_of_what_was_refused_or_acts_on_the_
     assert states == ["completed", "failed", "refused", "failed", "failed", "running"]
     assert rows[1]["message"].startswith("no command #9 in this session")
     assert rows[2]["message"].startswith("sessions needs auditor")
+
+
+async def test_who_keeps_a_scripts_output_is_told_that_its_standard_error_is_not_in_there(
+    shared: Rig,
+) -> None:
+    script = b"#!/bin/sh\necho out\n[ $# -eq 0 ] || echo bad >&2\n"
+    assert (await shared.run("alice", "library add says.sh", stdin=script)).status == 0
+    quiet = await shared.run("alice", "on web-01 run says.sh > quiet")
+    assert "quiet kept: 4 bytes, " in quiet.err and "standard error" not in quiet.err
+    loud = await shared.run("alice", "on web-01 run says.sh -arg x > loud")
+    assert "loud kept: 4 bytes, " in loud.err
+    assert loud.err.endswith(
+        "its standard error is not in there: status 1 has both while the session lasts\n"
+    )
