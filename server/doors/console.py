@@ -318,7 +318,8 @@ class Console(ConsoleScreen):
     async def attach(self, session: str) -> None:
         if self.session is not None:
             raise Refused(f"you are on {self.device_name()}; disconnect or detach first")
-        away_since = getattr(self.broker.sessions.live.get(session.upper()), "active", None)
+        there = self.broker.sessions.live.get(session.upper())
+        away_since = there.left_at if there is not None and there.detached else None
         found = await self.broker.sessions.attach(self.responder, session)
         self._stand_in(found)
         now = asyncio.get_running_loop().time()

@@ -57,7 +57,7 @@ def login_lines(
         f"Fireline {version('fireline')} on {socket.gethostname()}. You are {responder.person}, "
         f"key SHA256:{key}. Recorded. {zone}."
     ]
-    lines += [_waiting(s, now) for s in sessions if s.person == responder.person and s.detached]
+    lines += [waiting(s, now) for s in sessions if s.person == responder.person and s.detached]
     lines += [visible(text) for text in interrupted]
     person = responder.person
     seen = [d for d in devices if not d.revoked and may_see(rules, person, d.ref)]
@@ -68,12 +68,13 @@ def _lines(lines: list[str], style: Style) -> str:
     return "".join(f"{wrapped(line, style.width)}\n" for line in lines)
 
 
-def _waiting(session: Session, now: float) -> str:
+def waiting(session: Session, now: float) -> str:
+    """The line of a session that was left open."""
     jobs = len(session.running)
     running = f", {jobs} job{'s' if jobs > 1 else ''} running" if jobs else ""
     device = session.device.name if session.device else "-"
     return (
-        f"{session.id} {device} waits for you{running}, left {ago(now - session.active)} ago: "
+        f"{session.id} {device} waits for you{running}, left {ago(now - session.left_at)} ago: "
         f"attach {session.id}"
     )
 

@@ -82,7 +82,7 @@ class Session:
         self.on_notice: Callable[[str], None] | None = None
         self.on_taken: Callable[[str], None] | None = None
         """Told where it went: to another connection of its person, or to another person."""
-        self.active = asyncio.get_running_loop().time()
+        self.active = self.left_at = asyncio.get_running_loop().time()
         self.standard_input: AsyncIterator[bytes] | None = None
         self._numbers = 0
         self._ending = False
@@ -330,6 +330,7 @@ class Session:
             job.behind = True  # what was in front too: nobody sees its end there
         await self.journal.append(Detached(reason=reason))
         loop = asyncio.get_running_loop()
+        self.left_at = loop.time()
         self._left = loop.call_later(
             self.sessions.limits.left_open_s, self.sessions.end_soon, self, "left open too long"
         )

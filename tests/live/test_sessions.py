@@ -13,6 +13,7 @@ from commands.language.errors import Failed, FirelineError, Refused, Unreachable
 from commands.language.line import parse
 from server.audit.records import Violation
 from server.config import Limits
+from server.doors import first_screen
 from server.live.away import Away
 from server.live.responder import Door, Responder
 from server.live.sessions import END_WAIT_S, Sessions
@@ -85,6 +86,17 @@ async def test_only_its_own_person_comes_back_to_a_session(rig: Rig) -> None:
     assert told[0] == told[1]
     assert await sessions.attach(who("alice"), session.id.lower()) is session
     assert not session.detached
+
+
+async def test_when_it_was_left_is_not_moved_by_a_job_that_ends_there_meanwhile(rig: Rig) -> None:
+    sessions, loop = sessions_of(rig), asyncio.get_running_loop()
+    session = await sessions.open(who("alice"), DEVICE)
+    await session.detach("detach")
+    session.left_at -= 300.0
+    job = await session.execute(parse("pwd"))
+    await job.wait()
+    shown = first_screen.waiting(session, loop.time())
+    assert "waits for you, left 5 m" in shown
 
 
 async def test_a_session_that_has_ended_runs_nothing_more(rig: Rig) -> None:
