@@ -19,6 +19,7 @@ from server.doors.sftp_tree import OpenFile, Tree
 
 SENTENCES = 100
 REMOVING = "refused: nothing is removed by sftp or scp; use remediate"
+DELETING = "refused: nothing is removed by sftp or scp; library delete NAME takes it out"
 LINKING = "refused: no links are made by sftp or scp; use run or shell"
 
 
@@ -122,7 +123,7 @@ class TreeServer(asyncssh.SFTPServer):
 
     # Refused.
     def remove(self, path: bytes) -> None:
-        self._refuse(REMOVING)
+        self._refuse(DELETING if path.startswith(b"/library/") else REMOVING)
 
     def rmdir(self, path: bytes) -> None:
         self._refuse(REMOVING)

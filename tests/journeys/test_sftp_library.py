@@ -50,7 +50,7 @@ def test_the_same_bytes_make_no_version_and_that_is_said(demo: Demo, tmp_path: P
     [
         ("put {here}/f '/library/a;b'", "is no library name"),
         ("mkdir /library/new", "nothing is made or changed here"),
-        ("rm /library/kill-tree.sh", "use remediate"),
+        ("rm /library/kill-tree.sh", "library delete NAME takes it out"),
         ("rename /library/kill-tree.sh /library/new", "nothing is made or changed here"),
         ("put -a {here}/f /library/kill-tree.sh", "a version never changes"),
         ("put {here}/f /sessions/S1.cast", "nothing is made or changed here"),
