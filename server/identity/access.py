@@ -7,6 +7,7 @@ times, and a file is taken only when two readings in a row agree, never half-wri
 import asyncio
 import difflib
 import hashlib
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Self
@@ -25,6 +26,8 @@ from server.identity.decision import (
 from server.identity.people import authorized_keys_for, person_for_account, person_for_key
 from server.identity.rules import DeviceRef, Person, Rule, Rules
 from server.identity.why import explain
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "Access",
@@ -101,10 +104,12 @@ class Access:
             return False
         self._said = ""
         if rules.sha256 == self.rules.sha256:  # a bad edit was taken back
+            log.info("%s is again what is in force", self.path.name)
             return False
         lines = await asyncio.to_thread(changed_lines, self.rules.lines, rules.lines)
         await self._loaded(rules.sha256, lines)
         self.rules = rules
+        log.info("%s is in force as it stands now", self.path.name)
         for tell in self.changed:
             tell(rules)
         return True

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -107,6 +108,19 @@ async def test_a_bad_file_is_told_once_and_the_old_rules_stay(access: Access, to
     await access.reload_if_changed()
     assert len(told.refusals) == 3
     assert len(told.loads) == 1
+
+
+async def test_who_mends_a_bad_file_reads_in_the_log_that_it_is_in_force(
+    access: Access, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "server.identity.access")
+    for text in (BAD, ONE, TWO):
+        access.path.write_text(text)
+        await access.reload_if_changed()
+    assert [record.getMessage() for record in caplog.records] == [
+        "access.yaml is again what is in force",
+        "access.yaml is in force as it stands now",
+    ]
 
 
 async def test_a_file_that_does_not_stand_still_is_not_taken(
