@@ -19,7 +19,12 @@ from tests.faults.names import hostile
 from tests.journeys.rig import House
 from tests.journeys.test_hostile_text import clean
 
-pytestmark = [pytest.mark.needs("ssh", "sftp"), pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.needs("ssh", "sftp"),
+    pytest.mark.timeout(300),
+    pytest.mark.slow,
+    pytest.mark.xdist_group("hostile_names"),
+]
 
 DEVICE = "names-01"
 LIMITS = {"reserve_bytes": 1 << 20, "left_open_s": 0.2}

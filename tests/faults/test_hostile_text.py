@@ -18,7 +18,12 @@ from tests.journeys.rig import House
 from tests.journeys.screen import Screen
 from tests.journeys.test_hostile_text import BAD, DONE, PAYLOADS, SHOWS, Player, clean
 
-pytestmark = [pytest.mark.needs("ssh"), pytest.mark.timeout(120), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.needs("ssh"),
+    pytest.mark.timeout(120),
+    pytest.mark.slow,
+    pytest.mark.xdist_group("hostile_text"),
+]
 
 COUNT = 300
 PAGE = 40
