@@ -21,6 +21,7 @@ from commands.language.host.files import FileHandle
 from commands.language.names import Name, from_bytes, from_text, to_bytes
 from endpoint_shim.batches import made
 from endpoint_shim.files_changes import FilesChanges
+from endpoint_shim.plain_file import PlainFile
 from endpoint_shim.policy import Policy
 from endpoint_shim.stream import Stream
 
@@ -259,12 +260,10 @@ def _opened(message: wire.OpenFile, policy: Policy) -> tuple[FileHandle, bytes, 
     closed where nobody waits for it any more."""
     path = Name(message.path)
     if sys.platform == "win32":
-        from endpoint_shim.windows.reading import PlainFile
         from endpoint_shim.windows.stats import open_at
 
         opened = open_at(path, message.follow, policy)
     else:
-        from endpoint_shim.linux.reading import PlainFile
         from endpoint_shim.linux.stats import open_at
 
         opened = open_at(to_bytes(path), message.follow, policy)

@@ -13,10 +13,11 @@ from endpoint_shim.linux.archive import archive_of
 from endpoint_shim.linux.facts import digest_of, facts_of
 from endpoint_shim.linux.listing import entered, listing
 from endpoint_shim.linux.paths import PathPolicy, in_words, joined
-from endpoint_shim.linux.reading import Opened, PlainFile, open_plain
+from endpoint_shim.linux.reading import Opened, open_plain
 from endpoint_shim.linux.search import Search
 from endpoint_shim.linux.writing import Draft
 from endpoint_shim.new_file import NewFile
+from endpoint_shim.plain_file import PlainFile
 
 
 class LinuxFiles:
@@ -61,7 +62,8 @@ class LinuxFiles:
 
     async def open(self, path: Name, *, recall: bool = False) -> FileHandle:
         whole = joined(self._folder, path)
-        return PlainFile(await made(lambda: open_plain(whole, self._policy), Opened.close))
+        opened = await made(lambda: open_plain(whole, self._policy), Opened.close)
+        return PlainFile(opened)
 
     async def archive(self, path: Name) -> Archive | None:
         whole = joined(self._folder, path)

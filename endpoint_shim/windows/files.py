@@ -10,13 +10,14 @@ from commands.language.host.files import Archive, FileFactsRow, FileHandle, File
 from commands.language.names import Name, from_text, to_units
 from endpoint_shim.batches import in_batches, made
 from endpoint_shim.new_file import NewFile
+from endpoint_shim.plain_file import PlainFile
 from endpoint_shim.windows.archive import archive_of
 from endpoint_shim.windows.disk import WindowsDisk
 from endpoint_shim.windows.drives import refuse_network
 from endpoint_shim.windows.facts import digest_of, facts_of
 from endpoint_shim.windows.listing import entered, listing
 from endpoint_shim.windows.paths import file_of, in_words, joined
-from endpoint_shim.windows.reading import Opened, PlainFile, open_plain
+from endpoint_shim.windows.reading import Opened, open_plain
 from endpoint_shim.windows.search import Search
 from endpoint_shim.windows.writing import Draft, WritePolicy
 

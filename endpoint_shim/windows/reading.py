@@ -1,16 +1,10 @@
-"""A plain file, opened for reading by what it is; the handle, never the path, is read.
+"""A plain file, opened for reading by what it is; the handle, never the path, is read."""
 
-A lock keeps the handle open while a thread is inside of a read.
-"""
-
-import asyncio
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
 
+from commands.language.errors import FirelineError
 from commands.language.host.files import Extent
 from commands.language.names import Name, from_text, to_units
 from endpoint_shim import sparse
@@ -22,8 +16,6 @@ from endpoint_shim.windows.opening import opened
 from endpoint_shim.windows.paths import PathPolicy, in_words
 
 assert sys.platform == "win32"
-
-Answer = TypeVar("Answer")
 
 DISK = 1
 
@@ -37,6 +29,19 @@ class Opened:
     real: str
     facts: entries.Facts
     links: int
+
+    sized = True
+
+    @property
+    def name(self) -> Name:
+        return from_text(self.path)
+
+    @property
+    def size(self) -> int:
+        return self.facts.size
+
+    def in_words(self, error: OSError) -> FirelineError:
+        return in_words(error, self.path)
 
     def piece(self, length: int, offset: int) -> bytes:
         return handles.read(self.handle, length, offset)
@@ -107,56 +112,3 @@ def open_plain(path: str, policy: PathPolicy, *, recall: bool = False) -> Opened
         close(handle)
         raise in_words(error, path) from error
     return Opened(handle, path, real, found, counted)
-
-
-class PlainFile:
-    """The protocol's FileHandle."""
-
-    sized = True
-
-    def __init__(self, opened: Opened) -> None:
-        self._opened = opened
-        self._lock = threading.Lock()
-        self._closed = False
-        self._holes = 0
-
-    @property
-    def path(self) -> Name:
-        return from_text(self._opened.path)
-
-    @property
-    def size(self) -> int:
-        return self._opened.facts.size
-
-    async def holes(self) -> int:
-        self._holes = await asyncio.to_thread(self._asked, self._opened.holes, 0)
-        return self._holes
-
-    async def extent(self, offset: int) -> Extent:
-        if not self._holes:
-            return Extent(self.size - offset)
-        begins = partial(self._opened.extent, offset)
-        return await asyncio.to_thread(self._asked, begins, Extent(0))
-
-    async def read(self, offset: int, length: int) -> bytes:
-        piece = partial(self._opened.piece, length, offset)
-        return await asyncio.to_thread(self._asked, piece, b"")
-
-    def _asked(self, ask: Callable[[], Answer], closed: Answer) -> Answer:
-        with self._lock:
-            if self._closed:
-                return closed
-            try:
-                return ask()
-            except OSError as error:
-                raise in_words(error, self._opened.path) from error
-
-    async def close(self) -> None:
-        # A cancelled read may still be inside; whoever closes does not wait for it.
-        asyncio.get_running_loop().run_in_executor(None, self._close)
-
-    def _close(self) -> None:
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._opened.close()

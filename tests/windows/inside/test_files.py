@@ -14,6 +14,7 @@ from commands.language.host.files import Extent, FileRow
 from commands.language.names import Name, from_text
 from commands.language.wire import Policy as WirePolicy
 from endpoint_shim import own
+from endpoint_shim.plain_file import PlainFile
 from endpoint_shim.policy import Policy
 from endpoint_shim.windows import handles
 from endpoint_shim.windows.entries import SPARSE
@@ -21,7 +22,7 @@ from endpoint_shim.windows.files import WindowsFiles
 from endpoint_shim.windows.handles import OPEN_EXISTING, READ_DATA
 from endpoint_shim.windows.kernel import close, kernel32, ntdll
 from endpoint_shim.windows.paths import NotThere
-from endpoint_shim.windows.reading import PlainFile, open_plain
+from endpoint_shim.windows.reading import open_plain
 from endpoint_shim.windows.stats import link_at, open_at
 
 HIDDEN, READ_ONLY = 2, 1
