@@ -341,12 +341,18 @@ async def test_input_beyond_the_window_ends_the_stream(
 async def test_what_is_said_before_the_broker_has_answered_a_resume_is_sent_once(
     door: Door, shim: Shim, tmp_path: Path
 ) -> None:
-    count = tmp_path / "count"
+    cut, said, answered = (tmp_path / name for name in ("cut", "said", "answered"))
     line, _ = await door.line()
     peer = await opened(door, line)
     peer.say(start(1, {"word": "shell"}))
-    loop = f"for n in $(seq 300); do echo tick-$n; echo $n >> {count}; sleep 0.01; done; exit\r"
-    peer.send_binary(loop.encode())
+    # 2,000 ticks are more than a terminal holds: most of them have been read when it says so.
+    words = (
+        "upto() { for n in $(seq $1 $2); do echo tick-$n; done; }; "
+        "await() { until [ -e $1 ]; do sleep 0.01; done; }; "
+        f"upto 1 40; await {cut}; upto 41 2000; touch {said}; "
+        f"await {answered}; upto 2001 2040; exit\r"
+    )
+    peer.send_binary(words.encode())
     shown = b""
     while b"tick-20\r" not in shown:
         shown += await peer.next(bytes)
@@ -354,13 +360,14 @@ async def test_what_is_said_before_the_broker_has_answered_a_resume_is_sent_once
     while not isinstance(frame := await peer.came.get(), ConnectionError):
         shown += frame if isinstance(frame, bytes) else b""
     again, _ = await door.stream()
-    reached = count.read_text().count("\n")
-    await until(lambda: count.read_text().count("\n") > reached + 20)
+    cut.touch()
+    await until(said.exists)
     again.got.count = peer.got.count
     again.say(wire.Resumed(frames=peer.got.count))
+    answered.touch()
     came, _ = await again.until_done()
     shown += b"".join(one for one in came if isinstance(one, bytes))
-    assert [int(n) for n in re.findall(rb"tick-(\d+)\r", shown)] == [*range(1, 301)]
+    assert [int(n) for n in re.findall(rb"tick-(\d+)\r", shown)] == [*range(1, 2041)]
 
 
 async def test_an_end_that_came_while_the_line_was_down_is_told_when_it_is_back(
