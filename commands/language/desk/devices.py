@@ -11,14 +11,14 @@ class DeviceRow(Row):
     """One device of the inventory."""
 
     name: Annotated[str, Column(1, identity=True)]
-    platform: Annotated[str, Column(2)] = ""
+    platform: Annotated[str, Column(3, elastic=True)] = ""
     version: Annotated[str, Column(4)] = ""
     tags: Annotated[str, Column(3)] = ""
-    last_seen: Annotated[Time | None, Column(3)] = None
+    last_seen: Annotated[Time | None, Column(4)] = None
     online: Annotated[bool, Column(2)] = False
-    isolated: Annotated[bool, Column(3)] = False
-    restricted: Annotated[bool, Column(4)] = False
-    sessions: Annotated[str, Column(3)] = ""
+    isolated: Annotated[bool, Column(2)] = False
+    restricted: Annotated[bool, Column(3)] = False
+    sessions: Annotated[str, Column(2)] = ""
     clock_offset_s: Annotated[float | None, Column(wide=True)] = None
     proposed: Annotated[str, Column(wide=True)] = ""
     """Tags that the device would like to have; nothing selects by them."""

@@ -1,5 +1,6 @@
 """Tables that stream: fixed widths, a whole identity, hostile text that stays in its cell."""
 
+from commands.language.desk.devices import DeviceRow
 from commands.language.host.files import FileRow
 from commands.language.items import Row
 from commands.language.names import Name
@@ -35,6 +36,17 @@ def test_a_later_row_that_is_wider_takes_the_room_of_the_text_that_is_cut() -> N
     line = later("a-longer-name")
     assert "a-longer-name" in line and "xxx…" in line and len(line.rstrip()) <= TERMINAL.width
     assert "x" not in later("y" * 200)  # the identity is never cut, whatever is left
+
+
+def test_who_is_isolated_and_in_use_is_seen_on_eighty_columns_before_the_whole_platform() -> None:
+    platform = "Debian GNU/Linux 12 (bookworm), kernel 6.12.0-13-amd64"
+    row = DeviceRow("web-01", platform, tags="web prod", isolated=True, sessions="S1042 alice")
+    titles, line = text(TERMINAL, [row]).splitlines()
+    assert titles.split() == [
+        "name", "platform", "tags", "online", "isolated", "restricted", "sessions",
+    ]  # fmt: skip
+    assert line.split()[:2] == ["web-01", "Debian"] and line.endswith("S1042 alice")
+    assert len(line) <= TERMINAL.width
 
 
 def test_much_text_is_not_held_for_two_hundred_rows() -> None:
