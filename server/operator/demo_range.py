@@ -20,6 +20,7 @@ from server.identity.private_files import private_folder, replace_private
 from server.operator.admin_client import capture
 from server.operator.demo import no_end_between, start_broker, wait_online
 from server.operator.processes import Started, all_run, remember, remembered, spawn, stop
+from server.operator.range_device import MOUNTS
 from server.operator.range_network import Network
 
 NAME = "range"
@@ -51,6 +52,17 @@ def _check() -> None:
     missing = sorted({NEEDED[name] for name in NEEDED if shutil.which(name) is None})
     if missing:
         raise Failed(f"make demo-range needs more: apt-get install {' '.join(missing)}")
+    refuse_unseen(Path(sys.prefix))
+
+
+def refuse_unseen(programs: Path) -> None:
+    """What the device's own mounts hide of this machine cannot start there."""
+    for _, place, _ in MOUNTS:
+        if programs.is_relative_to(own := Path("/") / place):
+            raise Refused(
+                f"the range's device has a {own} of its own and would not see {programs}; "
+                "clone Fireline into another folder for make demo-range"
+            )
 
 
 def _up(state: Path) -> None:
