@@ -57,8 +57,7 @@ class Blocked:
     def end(self) -> None:
         """No question goes on."""
         if self._asking is not None:
-            self._asking.kill()
-            self._asking.communicate()
+            tools.cut_off(self._asking)
             self._asking = None
 
     def _ask(self) -> None:

@@ -1,5 +1,6 @@
 """Windows' own programs, run to their end: named whole, by a list of words, within a time limit."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ assert sys.platform == "win32"
 
 NO_WINDOW = 0x08000000
 MOST_TOLD = 1000
+END_S = 2.0
 
 
 def system32() -> Path:
@@ -20,23 +22,32 @@ def system32() -> Path:
 def ran(program: Path, words: list[str], seconds: float) -> bytes:
     """What it wrote; raises Failed where it did not start, end in time, or end well."""
     try:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [str(program), *words],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             creationflags=NO_WINDOW,
         )
-    except subprocess.TimeoutExpired:
-        raise Failed(f"{program.name} {words[0]} did not end within {seconds:.0f} s") from None
     except OSError as error:
         raise Failed(f"{program} was not started: {error.strerror or error}") from error
-    if done.returncode:
-        raise Failed(
-            f"{program.name} {words[0]} ended with {_status(done.returncode)}{_told(done)}"
-        )
-    return done.stdout
+    try:
+        out, told = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        cut_off(process)
+        raise Failed(f"{program.name} {words[0]} did not end within {seconds:.0f} s") from None
+    if process.returncode:
+        how = f"{program.name} {words[0]} ended with {_status(process.returncode)}"
+        raise Failed(f"{how}{_told(told + out)}")
+    return out
+
+
+def cut_off(process: subprocess.Popen[bytes]) -> None:
+    """Ends it. Its pipes may stay open, in what it started or as it had hardly begun: they are not
+    waited for."""
+    process.kill()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=END_S)
 
 
 def text(data: bytes) -> str:
@@ -46,8 +57,8 @@ def text(data: bytes) -> str:
     return data.decode("oem", "replace")
 
 
-def _told(done: subprocess.CompletedProcess[bytes]) -> str:
-    said = " ".join(text(done.stderr + done.stdout).split())
+def _told(data: bytes) -> str:
+    said = " ".join(text(data).split())
     return f": {said[:MOST_TOLD]}" if said else ""
 
 

@@ -30,6 +30,19 @@ def test_one_that_does_not_end_is_ended_and_one_that_is_not_there_is_told() -> N
         tools.ran(PYTHON.with_name("nothing.exe"), ["-x"], 60)
 
 
+def test_one_whose_child_keeps_its_pipe_open_is_not_waited_for(tmp_path: Path) -> None:
+    enough = tmp_path / "enough"
+    child = f"import os, time\nwhile not os.path.exists({str(enough)!r}): time.sleep(0.05)"
+    code = (
+        "import subprocess, sys, time\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}], stdout=sys.stdout)\n"
+        "time.sleep(600)"
+    )
+    with pytest.raises(Failed, match=r"did not end within 5 s"):
+        tools.ran(PYTHON, ["-c", code], 5)
+    enough.touch()
+
+
 def test_words_are_of_the_systems_page_or_of_utf_16() -> None:
     assert tools.text("é".encode("oem")) == "é"
     assert (
