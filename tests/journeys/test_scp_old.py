@@ -81,7 +81,8 @@ def test_one_file_that_cannot_be_taken_does_not_hold_back_the_others(
     demo: Demo, here: Path, tmp_path: Path
 ) -> None:
     (here / "dangling").symlink_to("nowhere")
-    (here / "sub" / "up").symlink_to("..")
+    (here / "loop").mkdir()
+    (here / "loop" / "again").symlink_to(".")
     ran = demo.client("scp", "-O", "-r", f"fireline:{demo.at(here)}", str(tmp_path / "got"))
     assert ran.status == 1
     assert "dangling" in ran.err
