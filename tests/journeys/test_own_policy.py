@@ -41,7 +41,7 @@ def test_the_first_screen_and_help_name_what_it_forbids(house: House) -> None:
         s.until(r"^user    (\S+ signed in|none signed in)")
         s.until(rf"^you     advanced \(.*\); {DEVICE} forbids shell, /srv/payroll$")
         s.enter("help")
-        s.until(rf"not here: shell exec \({DEVICE} forbids it, policy\.toml line\s+3\)$")
+        s.until(rf"not here: shell exec \({DEVICE} forbids it, policy\.toml\s+line\s+3\)$")
         s.enter("shell")
         s.until(rf"^refused: shell on {DEVICE} by its own policy {line(3)}; run is allowed$")
         s.enter("dir /srv/payroll/x")
