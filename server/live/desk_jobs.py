@@ -64,7 +64,7 @@ def _row(job: Job) -> JobRow:
         state=job.state,
         command=visible(job.typed.text),
         started=Time(job.began_ms),
-        took_s=round(job.took, 1) if job.took is not None else None,
+        took_s=round(job.lasted, 1),
         rows=job.rows,
         bytes=job.bytes,
         message=visible(job.message),
