@@ -84,6 +84,8 @@ class LibraryRoom:
         if not of_name:
             near = nearest(plain.lower(), sorted({v.name for v in every}))
             hint = f"; nearest: {near}" if near else "; library lists what there is"
+            if not near and ("/" in plain or "\\" in plain):
+                hint = "; a file of your own goes there first: ssh … 'library add NAME' < FILE"
             raise Failed(f"no {visible(plain)[:80]} in the library{hint}")
         found = [v for v in of_name if not wanted or v.version == int(wanted)]
         if not found:

@@ -118,3 +118,18 @@ async def test_who_keeps_a_scripts_output_is_told_that_its_standard_error_is_not
     assert loud.err.endswith(
         "its standard error is not in there: status 1 has both while the session lasts\n"
     )
+
+
+async def test_a_path_of_ones_own_is_no_library_file_and_the_way_there_is_told(
+    shared: Rig,
+) -> None:
+    for line in ("on web-01 run /home/alice/says.sh", r"on web-01 putfile C:\x\y.exe -path /tmp/y"):
+        ran = await shared.run("alice", line)
+        assert ran.status == 1
+        assert ran.err.endswith("goes there first: ssh … 'library add NAME' < FILE\n")
+
+
+async def test_a_running_command_is_listed_with_the_time_that_it_has_run(shared: Rig) -> None:
+    ran = await lines(shared, "findfile no-such-* -path / &", "jobs -output json", "cancel 1")
+    [row] = json.loads(ran.out[ran.out.index("[") : ran.out.index("]") + 1])
+    assert row["state"] == "running" and row["took_s"] >= 0.0
