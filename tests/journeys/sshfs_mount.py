@@ -25,10 +25,23 @@ class Mount:
     source: Path
     sshfs: "subprocess.Popen[bytes]"
     far: int
+    _said: int | None = None
+    """What sshfs had written when its far side fell silent."""
 
     def silence(self, which: str) -> None:
         """Stops `far` (the sftp-server) or `sshfs`."""
+        self._said = self._written() if which == "far" else None
         os.kill(self.far if which == "far" else self.sshfs.pid, signal.SIGSTOP)
+
+    @property
+    def asked(self) -> bool:
+        """Whether sshfs has taken a question since its far side fell silent, and passed it on: who
+        asked can be killed until then."""
+        return self._said is None or self._written() > self._said
+
+    def _written(self) -> int:
+        lines = Path(f"/proc/{self.sshfs.pid}/io").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("wchar:"))
 
     def speak(self) -> None:
         for pid in (self.far, self.sshfs.pid):

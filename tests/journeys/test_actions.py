@@ -146,16 +146,18 @@ def test_a_device_that_is_killed_in_the_middle_leaves_the_truth(
 ) -> None:
     (tmp_path / "x").write_bytes(b"x")
     line = f"on {DEVICE} scan -path {tmp_path} -comment INC-9"
-    with (
-        held(clamd) as before,
-        subprocess.Popen(house.ssh(line), stdout=subprocess.DEVNULL) as scanning,
-    ):
-        # In progress is before its device hears of it: what has not begun there waits for it.
-        until("it runs there", lambda: bool(asked_of(clamd) - before))
-        house.kill_shim(DEVICE)
-        house.start_shim(DEVICE)
-        until("it ended", lambda: actions(house, f"-device {DEVICE} -state open") == [])
-        assert scanning.wait(20) == 1
+    with held(clamd) as before:
+        scanning = subprocess.Popen(house.ssh(line), stdout=subprocess.DEVNULL)
+        try:
+            # In progress is before its device hears of it: what has not begun there waits for it.
+            until("it runs there", lambda: asked_of(clamd) > before)
+            house.kill_shim(DEVICE)
+            house.start_shim(DEVICE)
+            until("it ended", lambda: actions(house, f"-device {DEVICE} -state open") == [])
+            assert scanning.wait(20) == 1
+        finally:
+            scanning.kill()
+            scanning.wait()
     row = actions(house, f"-device {DEVICE}")[0]
     assert row["state"] in ("Failed", "Cancelled"), row
     assert row["said"]

@@ -45,8 +45,8 @@ def at_prompt(s: Screen) -> bool:
 
 
 def asks(mount: Mount) -> bool:
-    """Whether some worker stands in the mount's kernel side now."""
-    return any(_in_fuse(p) for p in psutil.process_iter() if _is_worker(p))
+    """Whether some worker stands in the mount's kernel side now, and sshfs knows of it."""
+    return mount.asked and any(_in_fuse(p) for p in psutil.process_iter() if _is_worker(p))
 
 
 def _is_worker(process: psutil.Process) -> bool:

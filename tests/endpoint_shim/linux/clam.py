@@ -34,16 +34,16 @@ def daemon() -> Iterator[Path]:
             yield place
 
 
-def asked_of(place: Path) -> set[str]:
-    """The inodes of this socket and its connections, also of those that wait to be taken."""
+def asked_of(place: Path) -> int:
+    """How many connections this socket has, with those that wait to be taken (of inode 0, all)."""
     lines = Path("/proc/net/unix").read_text().splitlines()
-    return {line.split()[6] for line in lines if line.endswith(f" {place}")}
+    return sum(line.endswith(f" {place}") for line in lines)
 
 
 @contextlib.contextmanager
-def held(place: Path) -> Iterator[set[str]]:
-    """The daemon of this socket, stopped: it takes what is asked and does not answer. Gives
-    the connections that it has then."""
+def held(place: Path) -> Iterator[int]:
+    """The daemon of this socket, stopped: it takes what is asked and does not answer. Gives how
+    many connections it has then; stopped it ends none."""
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(place))
         peer = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
