@@ -35,7 +35,7 @@ from server.operator.processes import (
 )
 
 UP_S = 30.0
-ASK_S = 0.5
+ASK_S = 0.25
 IN_WINE = ("tests.windows.rig", "-I", "-m", "endpoint_shim")
 WINE_SETTINGS = 'terminal_prefix = ["ptyrun.exe"]\n'
 """Wine leaves the program of a terminal without standard handles; this one opens them for it."""
