@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from commands.language.enrolment import parse_token
+from endpoint_shim.enrol import enroll
 from server.broker import Broker
 from server.config import Config, Limits
 from server.identity.device_ca import create_ca
@@ -156,13 +158,11 @@ async def start_device(rig: Rig, name: str) -> Device:
     broker.inventory.on_line.append(lambda device: up.set() if device.online else None)
     text = (await rig.run("olga", "token", "new")).out
     state = rig.state.parent / f"device-{name}"
-    shim = [sys.executable, "-m", "endpoint_shim"]
-    enrolled = await finished(
-        [*shim, "enroll", "--state", str(state), "--name", name], text.encode()
-    )
-    assert enrolled.status == 0, enrolled.err
+    # As its program does, without the start of one; a thread, for it brings a loop of its own.
+    await asyncio.to_thread(enroll, state, parse_token(text.strip()), name)
+    words = ["-m", "endpoint_shim", "run", "--state", str(state)]
     process = await asyncio.create_subprocess_exec(
-        *shim, "run", "--state", str(state), stderr=asyncio.subprocess.DEVNULL
+        sys.executable, *words, stderr=asyncio.subprocess.DEVNULL
     )
     async with asyncio.timeout(20):
         await up.wait()
