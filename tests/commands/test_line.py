@@ -30,6 +30,7 @@ def value(line: str) -> dict[str, object]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # 10,000 are 17 s of processor
 @MANY
 @given(
     st.sampled_from(sorted(discover())),

@@ -66,6 +66,7 @@ ANYTHING = st.one_of(st.binary(max_size=200), MESSAGES, MESSAGES.map(lambda m: m
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # 10,000 are 17 s of processor
 @MANY
 @given(ANYTHING)
 def test_no_bytes_raise_anything_but_what_decoding_raises(data: bytes) -> None:

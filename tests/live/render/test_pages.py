@@ -61,7 +61,7 @@ PAGES = [
 ]
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     st.binary(max_size=64),
     st.sampled_from(PAGES),

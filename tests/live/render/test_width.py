@@ -25,7 +25,7 @@ def test_wrapping_breaks_at_blanks_and_long_words_anywhere() -> None:
     assert wrapped("", 5) == [""]
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.text(max_size=60), st.integers(2, 30))
 def test_no_piece_is_wider_than_asked_and_nothing_but_blanks_is_lost(
     text: str, columns: int
