@@ -63,7 +63,7 @@ test: $(VENV)/.dev
 	@rm -rf $(MEASURED) && mkdir -p $(MEASURED)
 	@$(PY) -I -m pytest -m "alone and not soak" || $(AGAIN)
 	@FIRELINE_COVERAGE="$(CURDIR)/$(MEASURED)" \
-	  $(PY) -I -m pytest -n 3 --dist loadgroup -m "not alone and not soak" || $(AGAIN)
+	  $(PY) -I -m pytest -n 4 --dist loadgroup -m "not alone and not soak" || $(AGAIN)
 	@$(PY) -I tools/windows_coverage.py $(MEASURED)
 
 #: make bench         the figures of docs/performance.md, and their plot
