@@ -14,6 +14,9 @@ MORE = """
 [limits]
 library_bytes = 2147483648
 connections_per_person = 1000
+sessions = 100
+sessions_per_person = 100
+sessions_per_device = 100
 """
 
 

@@ -50,26 +50,33 @@ def main() -> int:
         _empty_start_up_files()
     os.umask(0o077)
     with tempfile.TemporaryDirectory(prefix="fireline-bench-") as folder:
-        rows = measured(Path(folder), asked.only or list(FIGURES), asked.quick)
+        rows, failed = measured(Path(folder), asked.only or list(FIGURES), asked.quick)
     print(where := machine())
     print()
     if asked.svg is not None:
         asked.svg.write_text(plot(rows, where))
     print(table(rows))
-    return 0
+    return 1 if failed else 0
 
 
-def measured(folder: Path, names: list[str], quick: bool) -> list[Row]:
+def measured(folder: Path, names: list[str], quick: bool) -> tuple[list[Row], list[str]]:
     """All rows; what is measured, and each figure as it comes, is said on standard error: a run
-    that breaks off half-way has not measured for nothing."""
+    that breaks off half-way has not measured for nothing. And what could not be measured."""
     rows: list[Row] = []
+    failed: list[str] = []
     with peers(folder / "peers") as other, fireline(folder / "state") as ours:
         for name in names:
             print(f"measuring {name} …", file=sys.stderr, flush=True)
             (folder / name).mkdir()
-            rows += (found := FIGURES[name](ours, other, folder / name, quick))
+            try:
+                found = FIGURES[name](ours, other, folder / name, quick)
+            except (OSError, subprocess.SubprocessError, SystemExit) as error:
+                print(f"{name} was not measured: {error}", file=sys.stderr, flush=True)
+                failed.append(name)
+                continue
+            rows += found
             print(table(found), file=sys.stderr, flush=True)
-    return rows
+    return rows, failed
 
 
 Figure = Callable[[Fireline, Peers, Path, bool], list[Row]]

@@ -45,7 +45,11 @@ class Terminal:
             if left <= 0:
                 raise TimeoutError(f"waited for {wanted!r}, have {bytes(seen[-300:])!r}")
             if select.select([self.fd], [], [], left)[0]:
-                seen += os.read(self.fd, 65_536)
+                try:
+                    seen += os.read(self.fd, 65_536)
+                except OSError as error:  # EIO: the client has ended
+                    said = bytes(seen[-300:])
+                    raise OSError(f"waited for {wanted!r}, ended after {said!r}") from error
         return bytes(seen)
 
     def drain(self, quiet_s: float = 0.001) -> None:

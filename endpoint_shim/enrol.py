@@ -139,6 +139,8 @@ async def _fetch_ca(host: str, port: int, by: Proxy | None) -> str:
             data += piece
     finally:
         writer.close()
+        with contextlib.suppress(OSError):  # what was said is said
+            await writer.wait_closed()
     return data.decode("ascii", "replace")
 
 

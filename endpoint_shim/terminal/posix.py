@@ -235,8 +235,12 @@ class PosixTerminal:
     def _shown(self, data: bytes) -> None:
         if data:
             self._heard += len(data)
+            # Who reads `Password:` may type at once: that the echo went off is told before it.
+            if not self._quiet:
+                self._look_for_quiet()
             self._on_output(data)
-            self._look_for_quiet()
+            if self._quiet:
+                self._look_for_quiet()
             # `read -s -p` asks first and turns the echo off then, with nothing more to show.
             if self._later is None and self._master >= 0:
                 self._later = self._loop.call_later(LOOK_AGAIN_S, self._look_again)

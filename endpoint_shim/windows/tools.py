@@ -48,6 +48,7 @@ def cut_off(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.communicate(timeout=END_S)
+    process.poll()  # it has ended, whoever holds its pipes
 
 
 def text(data: bytes) -> str:

@@ -126,6 +126,23 @@ async def test_a_password_prompt_is_quiet_and_a_shell_prompt_is_not(shell: Watch
     assert b"secret" not in shell.shown
 
 
+async def test_that_a_password_is_read_is_told_before_its_prompt(shell: Watcher) -> None:
+    """Who reads the prompt may type at once, and is recorded by what was told till then."""
+    told: list[list[bool]] = []
+
+    def look(data: bytes) -> None:
+        if b"asked" in data:
+            told.append(list(shell.quiet))
+        shell._on_output(data)
+
+    shell.terminal.on_output = look
+    shell.type("stty -echo; echo as''ked; read x; stty echo; echo do''ne")
+    await shell.until(rb"asked")
+    shell.type("secret")
+    await shell.until(rb"done")
+    assert told == [[True]]
+
+
 async def test_the_status_is_the_shells_and_the_last_output_came_before_it(
     shell: Watcher,
 ) -> None:
