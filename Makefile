@@ -55,8 +55,8 @@ AGAIN = { [ "$$($(PY) -I tools/last_failed.py)" -le 20 ] && \
 	  FIRELINE_COVERAGE="$(CURDIR)/$(MEASURED)" $(PY) -I -m pytest --last-failed \
 	    --last-failed-no-failures none -m "not soak"; }
 
-#: make test          everything, the Windows half in Wine too: 15 to 20 minutes; on Debian as
-#:                    root it installs the system packages it lacks
+#: make test          everything, the Windows half in Wine too: 13 minutes on two cores; on Debian
+#:                    as root it installs the system packages it lacks
 test: $(VENV)/.dev
 	@$(PY) -I tools/system_packages.py install demo test windows
 	@$(PY) -I tools/check.py static
