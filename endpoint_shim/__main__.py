@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     service.add_argument("word", choices=list(SERVICE), metavar=" | ".join(SERVICE))
     service.add_argument(
-        "--anyway", action="store_true", help="install although others could change its files"
+        "--anyway",
+        action="store_true",
+        help="install although others could change its files, remove although it is contained",
     )
     service.set_defaults(run=_service)
     for word in (enroll, run, check, service, renew, contain, release):

@@ -4,10 +4,14 @@
 2. It is durable before it is in force, so that it is in force again after a start.
 3. An enforcer that died holds nothing back: it is started again at the next turn, the broker hears
    of it, and of what started meanwhile.
+4. Where whoever is signed in was told of the restriction, he is told of what it stopped too: the
+   first at once, what follows once a minute, with its number.
 """
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable
 from functools import cached_property
 
@@ -20,6 +24,7 @@ from endpoint_shim.guard_state import Record
 from endpoint_shim.restrictor import Known, Proof, Restrictor
 
 LONGEST_ERROR = 2000
+TELL_AGAIN_S = 60.0
 
 log = logging.getLogger("fireline.guard")
 
@@ -39,6 +44,9 @@ class Restriction:
         self._known = known
         self._check_word = check_word
         self._notice: asyncio.Task[None] | None = None
+        self._tells = False
+        self._untold, self._first = 0, ""
+        self._told_at = -math.inf
 
     @cached_property
     def _restrictor(self) -> Restrictor:
@@ -53,6 +61,8 @@ class Restriction:
     async def turn(self, wanted: Restrict | None) -> None:
         """One look: at what is wanted, at the enforcer, at what it saw."""
         now = self._record.kept.restriction
+        if wanted is not None:
+            self._tells = bool(wanted.notice)
         if wanted is not None and (
             wanted.generation > now.generation
             or (wanted.generation == now.generation and now.stage == "converging")
@@ -87,9 +97,7 @@ class Restriction:
                     self._record.saw("note", note)
                 self._state(_restricted(wanted.generation, proof))
                 if wanted.notice:
-                    self._notice = asyncio.create_task(
-                        asyncio.to_thread(edges.notify, wanted.notice)
-                    )
+                    self._notify(wanted.notice)
             else:
                 await asyncio.to_thread(self._restrictor.stop)
                 self._state(Restricted(generation=wanted.generation))
@@ -121,8 +129,17 @@ class Restriction:
         seen = await asyncio.to_thread(self._restrictor.seen)
         for one in seen:
             self._record.saw(one.kind, one.text)
+            if self._tells and one.kind == "blocked":
+                self._untold, self._first = self._untold + 1, self._first or one.text
         if seen:
             self._record.say()
+        if self._untold and time.monotonic() - self._told_at >= TELL_AGAIN_S:
+            more = f", and {self._untold - 1:,} more" if self._untold > 1 else ""
+            self._notify(f"Your security team lets only known programs start: {self._first}{more}.")
+            self._untold, self._first, self._told_at = 0, "", time.monotonic()
+
+    def _notify(self, text: str) -> None:
+        self._notice = asyncio.create_task(asyncio.to_thread(edges.notify, text))
 
     def _state(self, now: Restricted) -> None:
         self._record.kept.restriction = now

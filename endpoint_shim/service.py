@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from commands.language.errors import Refused
-from endpoint_shim import changers, config
+from endpoint_shim import changers, config, guard_state
 
 WORDS = {
     "install": "make it a service that starts now, with the system, and 5 s after it is killed",
@@ -23,6 +23,8 @@ def act(word: str, state: Path, *, anyway: bool = False) -> str:
         config.load(state)  # a service without an identity would start and end for ever
         if not anyway:
             refuse_where_others_could_change_it([state, *changers.program()])
+    if word == "remove" and not anyway:
+        refuse_while_contained(state)
     if sys.platform == "win32":
         from endpoint_shim.windows import service as windows
 
@@ -44,6 +46,18 @@ def refuse_where_others_could_change_it(paths: list[Path]) -> None:
     if bad := changers.found(paths):
         more = f" (and {len(bad) - 1} more: fireline-endpoint check)" if len(bad) > 1 else ""
         raise Refused(f"no service is made of what others can change: {bad[0]}{more}; or --anyway")
+
+
+def refuse_while_contained(state: Path) -> None:
+    """Raises Refused: with the service goes what would end it, and the broker's word would find
+    nobody."""
+    kept = guard_state.load(state)
+    held = {"isolated": kept.force is not None, "restricted": kept.restriction.on}
+    if so := " and ".join(word for word, on in held.items() if on):
+        raise Refused(
+            f"this device is {so}, which nothing could end without its service: have it released "
+            "first (isolated, offline: fireline-endpoint release); or --anyway"
+        )
 
 
 def state_of() -> tuple[bool, str]:

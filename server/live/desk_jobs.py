@@ -46,7 +46,11 @@ class DeskJobs:
 
     async def cancel(self, number: int) -> str:
         job = self._job(number)
-        answer = await job.cancel()
+        job.answered = True
+        try:
+            answer = await job.cancel()
+        finally:
+            job.answered = False
         if job.running:
             raise Unreachable(answer)
         return answer

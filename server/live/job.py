@@ -47,6 +47,8 @@ class Job:
         self.journal, self.device = journal, device
         self.state: State = "pending"
         self.behind = typed.options.background
+        self.answered = False
+        """Whoever waits for its end is told of it there."""
         self.began = asyncio.get_running_loop().time()
         self.began_ms = clock.now_ms()
         self.took: float | None = None

@@ -267,7 +267,7 @@ class Session:
     def _release(self, job: DeviceJob) -> None:
         self.touch()
         self.away.job_ended(job)
-        if job.behind or self.detached:  # one may have started while its person went
+        if (job.behind and not job.answered) or self.detached:  # one may start as its person goes
             self.notify(_ended_notice(job))
         if job.stream is not None:
             self.streams.give_back(job.stream)

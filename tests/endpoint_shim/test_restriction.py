@@ -11,6 +11,7 @@ import pytest
 
 from commands.language.errors import Failed, Refused
 from commands.language.wire_contain import Restrict, Restricted, Seen
+from endpoint_shim import edges, restriction
 from endpoint_shim.guard_state import Record
 from endpoint_shim.restriction import Restriction
 from endpoint_shim.restrictor import Known, Proof
@@ -168,3 +169,30 @@ async def test_a_guard_that_ends_in_order_leaves_nothing_held_back(
     await held.restriction.turn(ON)
     await held.restriction.close()
     assert not double.on
+
+
+@pytest.mark.parametrize("notice", ["Only known programs start.", ""])
+async def test_who_is_signed_in_is_told_of_what_was_stopped_at_most_once_a_minute(
+    tmp_path: Path, double: Double, monkeypatch: pytest.MonkeyPatch, notice: str
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(edges, "notify", told.append)
+    held = Held(tmp_path, double)
+    wanted = Restrict(generation=1, on=True, notice=notice)
+
+    async def stopped(*programs: str) -> list[str]:
+        double.happened = [
+            Seen(at_ms=0, kind="blocked", text=f"{name} was not started") for name in programs
+        ]
+        await held.restriction.turn(wanted)
+        if held.restriction._notice is not None:
+            await held.restriction._notice
+        return told[bool(notice) :]
+
+    await stopped()
+    first = "Your security team lets only known programs start: /tmp/a was not started."
+    assert await stopped("/tmp/a") == ([first] if notice else [])
+    assert await stopped("/tmp/b", "/tmp/c") == ([first] if notice else [])
+    held.restriction._told_at -= restriction.TELL_AGAIN_S
+    second = f"{first.replace('/tmp/a', '/tmp/b')[:-1]}, and 1 more."
+    assert await stopped() == ([first, second] if notice else [])

@@ -202,6 +202,7 @@ def test_cancel_of_a_job_behind_says_what_became_of_it(
         s.until(at_prompt)
         s.enter("cancel 7")
         s.until(r"^failed: no command #7 in this session; log lists them, ")
+        assert "job 1 cancelled" not in s.all_text  # whoever waited for its end was told already
         leave(s)
 
 

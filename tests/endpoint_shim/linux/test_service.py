@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from commands.language.errors import Failed, Refused
+from commands.language.wire_contain import Restricted
+from endpoint_shim.guard_state import Force, Kept
 from endpoint_shim.linux import service
 from endpoint_shim.service import act
 from tests.endpoint_shim.authority import Authority
@@ -141,3 +144,16 @@ def test_a_systemctl_that_refuses_is_told_with_its_words(
     monkeypatch.setattr(service, "RUNNING", tmp_path)
     with pytest.raises(Failed, match=r"systemctl (daemon-reload|enable) ended with \d+: "):
         service.install(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kept", "so"),
+    [
+        (Kept(restriction=Restricted(generation=1, on=True)), "restricted"),
+        (Kept(force=Force(generation=1, scope="full")), "isolated"),
+    ],
+)
+def test_a_contained_device_keeps_its_service(tmp_path: Path, kept: Kept, so: str) -> None:
+    (tmp_path / "contained.json").write_bytes(msgspec.json.encode(kept))
+    with pytest.raises(Refused, match=f"this device is {so}, which nothing could end"):
+        act("remove", tmp_path)
