@@ -1,12 +1,14 @@
 """The control line while one connection of it lives: Hello and Welcome, beats, messages.
 
-1. Beats go out every 25 s (5 s while a session is open), jittered; two without an echo end it.
+1. Beats go out as often as the Welcome says (each 5 s at least while a session is open), jittered;
+   two without an echo end it.
 2. Every message is decoded into its bounded type; anything else ends the connection.
 3. It decides nothing: what a message means is the supervisor's.
 """
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 
 import msgspec
@@ -62,13 +64,16 @@ class ControlLine:
 
     async def beat(self, every: float) -> str:
         """Beats until the connection is lost; gives the reason."""
+        loop, due = asyncio.get_running_loop(), math.inf
         while not self.lost.done():
             length = jittered(min(every, BUSY_BEAT_S) if self._busy() else every)
+            due = min(due, loop.time() + length)  # sessions may come more often than beats
             self._quicker.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(length):
+                async with asyncio.timeout_at(due):
                     await self._quicker.wait()
                     continue
+            due = math.inf
             if self.lost.done():
                 break
             if self._beat - self._echo >= MISSED_BEATS:

@@ -44,6 +44,24 @@ async def test_beats_are_sent_and_their_echo_keeps_the_line(door: Door, tmp_path
     await beating
 
 
+async def test_sessions_that_come_more_often_than_beats_hold_no_beat_back(
+    door: Door, tmp_path: Path
+) -> None:
+    async with lined(door, tmp_path / "state") as (line, peer, _):
+
+        async def restless() -> None:
+            while True:
+                line.sessions_changed()
+                await asyncio.sleep(0.001)
+
+        changing = asyncio.create_task(restless())
+        beating = asyncio.create_task(line.beat(0.1))
+        async with asyncio.timeout(5):
+            assert [(await peer.next(wire.Beat)).number for _ in range(3)] == [1, 2, 3]
+        changing.cancel()
+    await beating
+
+
 async def test_two_beats_without_an_echo_end_the_line(door: Door, tmp_path: Path) -> None:
     async with lined(door, tmp_path / "state") as (line, peer, _):
         peer.pause()
