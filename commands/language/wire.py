@@ -142,7 +142,7 @@ class Hello(_Up, tag="hello"):
 
 
 class Beat(_Up, tag="beat"):
-    """Sent every 25 s, 5 s while a session is open; echoed."""
+    """Sent as often as the Welcome says, each 5 s at least while a session is open; echoed."""
 
     number: Count = 0
 
