@@ -62,7 +62,7 @@ def test_clock_wrong_on_the_line(house: House, clock: str) -> None:
         process = subprocess.Popen(shim(clock, state, "run"), stderr=log)
     try:
         refused = state / "last-refusal.json"
-        until("it notes why", lambda: refused.exists() and told(clock, refused.read_text()))
+        until("it notes why", lambda: refused.exists() and told(clock, refused.read_text()), 60)
     finally:
         for child in psutil.Process(process.pid).children():  # faketime waits for the shim's end
             child.terminate()

@@ -146,7 +146,7 @@ def test_kill_reuse_the_shipped_script_ends_a_tree_that_never_holds_still(
     root = start(sys.executable, "-c", MANY, FORKER, mark)
 
     def running() -> list[int]:
-        return [row["pid"] for row in field.rows("processes") if mark in row["arguments"]]
+        return [row["pid"] for row in field.rows("processes") if mark in (row["arguments"] or "")]
 
     until("it forks", lambda: len(running()) > 5)
     identity = field.row(f"processes -pid {root.pid}")["start_id"]

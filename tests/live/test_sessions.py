@@ -18,6 +18,7 @@ from server.live.away import Away
 from server.live.responder import Door, Responder
 from server.live.sessions import END_WAIT_S, Sessions
 from tests.doors.rig import Rig, start_device
+from tests.endpoint_shim.waiting import until
 
 DEVICE = "web-01"
 
@@ -147,13 +148,17 @@ async def test_a_command_for_a_device_that_left_is_refused_at_once(rig: Rig) -> 
         await session.execute(parse("dir /"))
 
 
-async def test_a_session_that_ends_waits_for_no_word_of_a_device_that_is_lost(rig: Rig) -> None:
+async def test_a_session_that_ends_waits_for_no_word_of_a_device_that_is_lost(
+    rig: Rig, tmp_path: Path
+) -> None:
     sessions = sessions_of(rig)
     session = await sessions.open(who("alice"), DEVICE)
     device = session.device
     assert device is not None and device.line is not None
     job = await session.execute(parse("findfile *.no-such -path /"))
-    supervisor = next(p for p in psutil.Process().children() if "endpoint_shim" in p.cmdline())
+    state = str(tmp_path / f"device-{DEVICE}")
+    supervisor = next(p for p in psutil.Process().children() if state in p.cmdline())
+    await until(lambda: job.state == "running" and bool(supervisor.children()))
     silent = [supervisor, *supervisor.children()]
     for process in silent:
         process.suspend()
