@@ -81,9 +81,8 @@ class Center:
             if (one := joined(run_there, asked.command, second=asked.second)) is not None:
                 return one, False
         else:
-            await self.containment.value(
-                asked.command, asked.device
-            )  # so that what cannot be has no row
+            # What cannot be has no row.
+            await self.containment.value(asked.command, asked.device)
         limits = self._broker.config.limits
         lasts_s = limits.approval_s if asked.second else None if word in WHAT else limits.queue_s
         action = Action(

@@ -24,8 +24,8 @@ SWITCH_S = 0.001
 Python's own 5 ms the record of a keystroke waits that long, more than once."""
 
 COLLECT_AFTER = 2000, 10, 10
-"""Objects, and rounds, between looks for cycles. With Python's own 700, and what the broker is made
-of looked through each time, `on all` on 500 devices held the loop for 0.17 s at once."""
+"""Objects, and rounds, between looks for cycles. With Python's own 700, and what was loaded looked
+through each time, which loading.py ends, `on all` on 500 devices held the loop for 0.17 s at once."""
 
 
 def serve(state: Path) -> int:
@@ -46,7 +46,6 @@ async def _serve(state: Path) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
     _ready(broker, state)
     waits: list[asyncio.Future[Any]] = [
