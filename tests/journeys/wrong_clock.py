@@ -16,7 +16,7 @@ time.time = lambda: true_s() + wrong()
 time.time_ns = lambda: true_ns() + int(wrong() * 1e9)
 if {module!r} == "server":
     from server.audit import clock
-    clock.now = lambda: clock.stamp(
+    clock.moment = lambda: (
         datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=wrong()))
 runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 """

@@ -1,6 +1,7 @@
 """A stream over a real socket: what a pause holds, what silence ends, what coming back repeats."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -119,20 +120,26 @@ class Line:
         return socket
 
 
-@pytest.fixture
-async def line() -> AsyncIterator[Line]:
-    line = Line(Stream("S1", "d", 1, away_s=20, keys=Keys()), Taker())
-    line.stream.user = line.taker
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(line.accept, "127.0.0.1", 0)
+@contextlib.asynccontextmanager
+async def served(line: Line) -> AsyncIterator[None]:
+    """Its door is open, for as many workers as come."""
+    server = await asyncio.get_running_loop().create_server(line.accept, "127.0.0.1", 0)
     line.port = server.sockets[0].getsockname()[1]
-    yield line
+    yield
     line.stream.user = None
     line.stream.end("the test ends")
     for worker in line.workers:
         worker.abort("the test ends")
     server.close()
     await server.wait_closed()
+
+
+@pytest.fixture
+async def line() -> AsyncIterator[Line]:
+    line = Line(Stream("S1", "d", 1, away_s=20, keys=Keys()), Taker())
+    line.stream.user = line.taker
+    async with served(line):
+        yield line
 
 
 def noted(worker: FramedSocket) -> "asyncio.Queue[msgspec.Struct]":

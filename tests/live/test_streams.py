@@ -1,6 +1,5 @@
 """Who may dial a stream, and who may come back to one."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,7 +9,7 @@ import pytest
 from commands.language import wire
 from server.live.inventory import Device
 from server.live.streams import OVER, Streams
-from tests.live.test_stream import Line, Taker, noted
+from tests.live.test_stream import Line, Taker, noted, served
 
 DEVICE = cast(Device, SimpleNamespace(id="d"))
 
@@ -19,15 +18,8 @@ DEVICE = cast(Device, SimpleNamespace(id="d"))
 async def played() -> AsyncIterator[tuple[Streams, Line]]:
     streams = Streams(dial_s=20, away_s=20, beat_s=5)
     line = Line(streams.expect("S7", DEVICE), Taker())
-    server = await asyncio.get_running_loop().create_server(line.accept, "127.0.0.1", 0)
-    line.port = server.sockets[0].getsockname()[1]
-    yield streams, line
-    line.stream.user = None
-    line.stream.end("the test ends")
-    for worker in line.workers:
-        worker.abort("the test ends")
-    server.close()
-    await server.wait_closed()
+    async with served(line):
+        yield streams, line
 
 
 def resume(line: Line, **more: Any) -> wire.Resume:
