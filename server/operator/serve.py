@@ -24,8 +24,8 @@ SWITCH_S = 0.001
 Python's own 5 ms the record of a keystroke waits that long, more than once."""
 
 COLLECT_AFTER = 2000, 10, 10
-"""Objects, and rounds, between looks for cycles. With Python's own 700, and what was loaded looked
-through each time, which loading.py ends, `on all` on 500 devices held the loop for 0.17 s at once."""
+"""Objects, and rounds, between looks for cycles. With Python's own 700, and all that was loaded
+looked through each time (loading.py ends that), `on all` on 500 devices held the loop for 0.17 s."""
 
 
 def serve(state: Path) -> int:
