@@ -25,7 +25,8 @@ Python's own 5 ms the record of a keystroke waits that long, more than once."""
 
 COLLECT_AFTER = 2000, 10, 10
 """Objects, and rounds, between looks for cycles. With Python's own 700, and all that was loaded
-looked through each time (loading.py ends that), `on all` on 500 devices held the loop for 0.17 s."""
+looked through each time (loading.py ends that), the loop stood for 0.17 s in `on all` on 500
+devices."""
 
 
 def serve(state: Path) -> int:
