@@ -37,6 +37,9 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """Session and number of the line that asked, `S12#3`."""
     submitted_ms: int
     expires_ms: int | None = None
+    """Until when it waits: for a second person, then for its device."""
+    lapsing_ms: int | None = None
+    """Until when it waited for its second person, who said yes to that as well."""
     state: State = "Pending"
     generation: int = 0
     """Of the wish that it made or joined; 0 for what is run, not wished."""
@@ -77,7 +80,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     def sha256(self) -> str:
         """Of what an approval is bound to: device, value, requester, nonce and expiry."""
         bound = [self.id, self.device, self.word, self.value, self.person]
-        said = msgspec.json.encode([*bound, self.nonce, self.expires_ms], order="sorted")
+        until_ms = self.expires_ms if self.lapsing_ms is None else self.lapsing_ms
+        said = msgspec.json.encode([*bound, self.nonce, until_ms], order="sorted")
         return hashlib.sha256(said).hexdigest()
 
 

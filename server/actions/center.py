@@ -9,6 +9,7 @@
 
 import asyncio
 import secrets
+import weakref
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,7 @@ import msgspec
 from commands.language.errors import Failed, NotUnderstood, Refused
 from server.actions.action import Action, State
 from server.actions.asked import Asked
-from server.actions.containment import Containment
+from server.actions.containment import Containment, Opens
 from server.actions.desired import WHAT
 from server.actions.joining import joined
 from server.actions.ledger import Ledger, ended
@@ -43,6 +44,10 @@ class Center:
         self.queue = Queue(broker, ledger)
         self._until: dict[int, float] = {}
         """By the monotonic clock: what is to expire does, however the wall clock is set."""
+        self._answers: weakref.WeakValueDictionary[int, asyncio.Lock] = (
+            weakref.WeakValueDictionary()
+        )
+        """One answer at a time to an action: a yes is not durable at the moment it is given."""
 
     @classmethod
     async def open(cls, broker: "Rooms") -> "Center":
@@ -83,9 +88,21 @@ class Center:
         else:
             # What cannot be has no row.
             await self.containment.value(asked.command, asked.device)
-        limits = self._broker.config.limits
-        lasts_s = limits.approval_s if asked.second else None if word in WHAT else limits.queue_s
-        action = Action(
+        action = self._made(asked)
+        self._watch(action)
+        if asked.second:
+            return await self._wait(action), True
+        try:
+            return await self._begin(action, asked.device, opens=asked.opens), True
+        except Opens:
+            if not asked.second_to_open:
+                raise
+            return await self._wait(action), True
+
+    def _made(self, asked: Asked) -> Action:
+        word = asked.command.spec.word
+        lasts_s = None if word in WHAT else self._broker.config.limits.queue_s
+        return Action(
             id=self.ledger.next_id(),
             device=asked.device.id,
             name=asked.device.name,
@@ -97,15 +114,17 @@ class Center:
             door=asked.door,
             asked_in=asked.where,
             submitted_ms=clock.now_ms(),
-            expires_ms=None if lasts_s is None else clock.now_ms() + int(lasts_s * 1000),
-            approval="needed" if asked.second else "",
+            expires_ms=_in(lasts_s),
             nonce=secrets.token_hex(16),
         )
-        self._watch(action)
-        if asked.second:
-            await self.ledger.save([action])
-            return action, True
-        return await self._begin(action, asked.device, opens=asked.opens), True
+
+    async def _wait(self, action: Action) -> Action:
+        """For a second person."""
+        until = _in(self._broker.config.limits.approval_s)
+        waits = msgspec.structs.replace(action, approval="needed", expires_ms=until)
+        self._watch(waits)
+        await self.ledger.save([waits])
+        return waits
 
     async def _begin(self, action: Action, device: Device, *, opens: bool) -> Action:
         if action.word in WHAT:
@@ -119,28 +138,37 @@ class Center:
 
         `opens`: it was judged as a release too.
         """
-        return await whole(self._approve(action, by, comment, opens), self._broker.own)
+        return await whole(self._answered(action, by, comment, opens), self._broker.own)
+
+    def _answer(self, action: Action) -> asyncio.Lock:
+        return self._answers.setdefault(action.id, asyncio.Lock())
+
+    async def _answered(self, action: Action, by: str, comment: str, opens: bool) -> Action:
+        async with self._answer(action):
+            await self._still_waiting(action)
+            return await self._approve(action, by, comment, opens)
 
     async def _approve(self, action: Action, by: str, comment: str, opens: bool) -> Action:
-        await self._still_waiting(action)
-        limits = self._broker.config.limits
-        expires = None if action.word in WHAT else clock.now_ms() + int(limits.queue_s * 1000)
-        yes = msgspec.structs.replace(action, approval="given", by=by, by_comment=comment)
-        await self.ledger.save([yes], by=by)
-        self._until.pop(action.id, None)
-        begun = msgspec.structs.replace(yes, expires_ms=expires)
-        self._watch(begun)
+        lasts_s = None if action.word in WHAT else self._broker.config.limits.queue_s
+        yes = msgspec.structs.replace(
+            action, approval="given", by=by, by_comment=comment,
+            expires_ms=_in(lasts_s), lapsing_ms=action.expires_ms,
+        )  # fmt: skip
         device = self._broker.inventory.by_id(action.device)
-        if device is None or device.revoked:
-            gone = ended(begun, "Failed", error=f"{action.name} is not enrolled any more")
-            await self.ledger.save([gone])
-            return gone
+        error = f"{action.name} is not enrolled any more"
         try:
-            return await self._begin(begun, device, opens=opens)
-        except (NotUnderstood, Failed) as error:  # its set of rules is gone, or what it would open
-            gone = ended(begun, "Failed", error=str(error))
-            await self.ledger.save([gone])
-            return gone
+            if device is not None and not device.revoked:
+                # One commit and one record: the yes, and what it lets begin.
+                begun = await self._begin(yes, device, opens=opens)
+                self._watch(begun)
+                return begun
+        except Opens as opening:
+            raise Failed(f"{opening}; {action.label} still waits") from None
+        except (NotUnderstood, Failed) as gone:  # its set of rules
+            error = str(gone)
+        over = ended(yes, "Failed", error=error)
+        await self.ledger.save([over])
+        return over
 
     async def _still_waiting(self, action: Action) -> None:
         """Of two that answer at once the second one answers nothing."""
@@ -153,7 +181,11 @@ class Center:
         return await whole(self._deny(action, by, reason, comment), self._broker.own)
 
     async def _deny(self, action: Action, by: str, reason: str, comment: str) -> Action:
-        await self._still_waiting(action)
+        async with self._answer(action):
+            await self._still_waiting(action)
+            return await self._denied(action, by, reason, comment)
+
+    async def _denied(self, action: Action, by: str, reason: str, comment: str) -> Action:
         words = f"rejected by {by}" + (f": {reason}" if reason else "")
         no = msgspec.structs.replace(
             ended(action, "Cancelled", error=words), approval="denied", by=by, by_comment=comment
@@ -166,18 +198,24 @@ class Center:
         return await whole(self._cancel(action, by, comment), self._broker.own)
 
     async def _cancel(self, action: Action, by: str, comment: str) -> tuple[Action, str]:
-        action = await self.ledger.one(action.id) or action
-        if not action.open:
-            return action, ""
+        async with self._answer(action):
+            action = await self.ledger.one(action.id) or action
+            if not action.open:
+                return action, ""
+            if action.state == "Pending" and not action.generation:
+                return await self._taken_back(action, by, comment), ""
         if action.word in WHAT and action.generation:
             return await self.containment.withdraw(action, by, comment), ""
         if action.state == "InProgress":
             said = await self.queue.stop(action, by, comment)
             return await self.ledger.one(action.id) or action, said
+        return await self._taken_back(action, by, comment), ""
+
+    async def _taken_back(self, action: Action, by: str, comment: str) -> Action:
         over = ended(action, "Cancelled", outcome=f"by {by}")
         over = msgspec.structs.replace(over, by=by, by_comment=comment)
         await self.ledger.save([over], by=by)
-        return over, ""
+        return over
 
     # What devices do.
     async def line_up(self, device: Device) -> None:
@@ -204,6 +242,7 @@ class Center:
 
     # Time.
     def _watch(self, action: Action) -> None:
+        self._until.pop(action.id, None)
         if action.expires_ms is not None:
             left_s = max(0, action.expires_ms - clock.now_ms()) / 1000
             self._until[action.id] = asyncio.get_running_loop().time() + left_s
@@ -218,6 +257,7 @@ class Center:
                 for action in self.ledger.opened()
                 if action.state == "Pending"
                 and action.expires_ms is not None
+                and not self._answer(action).locked()
                 and (
                     action.expires_ms <= clock.now_ms()
                     or self._until.get(action.id, now + 1) <= now
@@ -227,6 +267,10 @@ class Center:
                 await self.ledger.save([_expired(action) for action in due])
             for action in due:
                 self._until.pop(action.id, None)
+
+
+def _in(lasts_s: float | None) -> int | None:
+    return None if lasts_s is None else clock.now_ms() + int(lasts_s * 1000)
 
 
 def _expired(action: Action) -> Action:

@@ -43,6 +43,10 @@ NOTICE = "This device was isolated from the network by your security team."
 RESTRICTED = "Your security team lets only known programs start on this device."
 
 
+class Opens(Failed):
+    """It would end or open an isolation that was none when it was judged."""
+
+
 class Containment:
     """What every device is to be."""
 
@@ -57,13 +61,13 @@ class Containment:
         """Makes the action's wish, or joins the one there is; durable, and sent, on return.
 
         `opens`: whether it was judged as a release too. What was asked at the same time may have
-        come first, so that only now there is something to open: then it is Failed, not done.
+        come first, so that only now there is something to open: then it raises Opens, undone.
         """
         command = action.command()
         value = await self.value(command, self._broker.inventory.by_id(action.device))
         async with self._turn(action.device):
             if not opens and self._loosens(action.device, command, value):
-                raise Failed(
+                raise Opens(
                     f"{action.word} on {action.name}: it was isolated by somebody else meanwhile, "
                     "which this would end or open; look at it and ask again"
                 )

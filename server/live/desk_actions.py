@@ -77,6 +77,7 @@ class DeskActions:
                 second=(rule is not None and not needs.isdisjoint(rule.second_person))
                 or self._broker.radius.over(self._session.person, device),
                 opens=opens,
+                second_to_open=rule is not None and "release" in rule.second_person,
             )
         )
         if not new:
