@@ -9,11 +9,11 @@ from commands.language.items import Into, Item
 
 
 class Help(DeskCommand, role=ANY, group="here", text=True):
-    """Show what can be typed here, or how one word is typed."""
+    """Show what can be typed here, how one word is typed, or what a library script does."""
 
-    command: Annotated[str | None, "the word to explain, or keys"] = None
+    command: Annotated[str | None, "the word or library script to explain, or keys"] = None
 
     async def run(self, desk: Desk) -> AsyncIterator[Item]:
         yield Into("text")
-        for line in desk.rules.help(self.command):
+        for line in await desk.rules.help(self.command):
             yield f"{line}\n".encode()

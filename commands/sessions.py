@@ -15,7 +15,8 @@ class Sessions(DeskCommand, role=AUDITOR, group="broker", rows=SessionRow):
     """List the sessions of all people on devices, newest first, damaged ones named.
 
     What people did without a device is a session of its own, at the desk: -desk lists those too.
-    One that did not end well is always listed.
+    One that did not end well is always listed. Each file that sftp or scp reads or changes counts
+    as a command.
     """
 
     desk: Annotated[bool, "those without a device too"] = False

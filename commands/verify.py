@@ -9,7 +9,7 @@ from commands.language.errors import Failed
 from commands.language.items import Into, Item
 
 
-class Verify(DeskCommand, role=AUDITOR, group="broker", text=True, limit=None):
+class Verify(DeskCommand, role=AUDITOR, group="broker", text=True, verdict=True, limit=None):
     """Check a session's records, recording, results and evidence against their chains.
 
     `verify broker` checks the broker's own journal. What is changed, missing, reordered or cut is

@@ -114,6 +114,8 @@ class Spec:
     rows: type[Row] | None
     changes: bool
     text: bool
+    verdict: bool
+    """Its text is what was found: it stands under the sentence about its end."""
     kept: bool
     """Its items are stored; else only who types it sees them."""
     secret: bool
@@ -161,6 +163,7 @@ class CommandMeta(StructMeta):
         rows: type[Row] | None = None,
         changes: bool = False,
         text: bool = False,
+        verdict: bool = False,
         kept: bool = True,
         secret: bool = False,
         needs: str | None = None,
@@ -194,6 +197,7 @@ class CommandMeta(StructMeta):
                 rows,
                 changes,
                 text,
+                verdict,
                 kept and not secret,
                 secret,
                 needs,

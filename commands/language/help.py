@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import get_args
 
 from commands.language.command import Command, Group, Mark, Parameter, Spec
-from commands.language.line import OUTPUTS, usage
+from commands.language.desk.library import LibraryRow
+from commands.language.line import OUTPUTS, quoted, usage
 
 GROUPS: tuple[str, ...] = get_args(Group)
 ANY_LINE = (
@@ -91,6 +92,23 @@ def help_word(
     for paragraph in _paragraphs(spec.details):
         lines += _wrapped(paragraph, columns)
     return lines
+
+
+def help_script(script: LibraryRow, columns: int = 80) -> list[str]:
+    """How a script of the library is run, and what its manifest says of it."""
+    typed = f"run {quoted(script.name)}"
+    changes = {None: "", True: "changes the device", False: "changes nothing"}[script.changes]
+    only = f"{script.platform} only" if script.platform else ""
+    facts = ", ".join(f for f in (f"version {script.version}", only, changes) if f)
+    head = f"{typed} {script.parameters}".strip()
+    lines = [f"{head}     {facts}"]
+    if len(lines[0]) >= columns:
+        lines = [*_hung("", head, columns, under=len(typed) + 1), f"  {facts}"]
+    lines += _wrapped(script.description or "It has no description.", columns)
+    lines += _hung("", f"Added by {script.added_by}, {script.size:,} bytes; library show "
+                   f"{quoted(script.name)} shows it, library log {quoted(script.name)} its "
+                   "history.", columns)  # fmt: skip
+    return [*lines, f"sha256 {script.sha256}"]
 
 
 def help_keys(columns: int = 80) -> list[str]:

@@ -46,6 +46,8 @@ class Recording:
         self.strict = strict
         self.on_growth: set[Callable[[], None]] = set()
         """Who follows the file while it grows."""
+        self.files = 0
+        """Opened by SFTP and scp to be read."""
         self.position = Position(0, genesis(name_of(path)))
         self._descriptor = descriptor
         self._budget = budget

@@ -385,3 +385,5 @@ class SessionEnded(Body, frozen=True):
     length_ms: int = 0
     recording_bytes: int = 0
     recording_head: str = ""
+    files_read: int = 0
+    """By SFTP and scp; its recording says which. A session that was interrupted did not count."""

@@ -98,6 +98,7 @@ class SessionJournal(JournalWriter):
                 length_ms=int(self.length_s * 1000),
                 recording_bytes=position.offset,
                 recording_head=position.head.hex(),
+                files_read=self.recording.files,
             )
             await seal_session(self, self._broker, ended)
         finally:

@@ -10,7 +10,7 @@ from server.audit import clock
 from server.audit.chain import envelope
 from server.audit.decoding import decode_body
 from server.audit.folders import Folders
-from server.audit.records import SessionBegun, SessionEnded
+from server.audit.records import SessionBegun, SessionEnded, SessionOpened
 from server.audit.session import SessionJournal
 from server.store import records
 from server.store.records import Outline
@@ -28,7 +28,10 @@ class SessionSummary(NamedTuple):
     started: str
     length_s: float
     commands: int
+    """Lines that were typed, and files that SFTP and scp read or changed."""
     state: str  # running, ended, interrupted, damaged, no recording
+    door: str
+    comment: str
 
 
 class Begun(NamedTuple):
@@ -64,7 +67,11 @@ async def summaries(
         outline = await records.outline(store, start.session)
         recorded = await asyncio.to_thread(folders.recording(start.session).exists)
         running = live.get(start.session)
-        length = running.length_s if running else _length(outline)
+        opened, ended = _ends(outline)
+        if running is not None:
+            length, files = running.length_s, running.recording.files
+        else:
+            length, files = _length(outline, ended), ended.files_read if ended else 0
         state = _state(outline, recorded, running is not None)
         found.append(
             SessionSummary(
@@ -73,8 +80,10 @@ async def summaries(
                 start.person,
                 start.time,
                 length,
-                outline.commands,
+                outline.commands + files,
                 state,
+                opened.door if opened else "",
+                opened.comment if opened else "",
             )
         )
     return found
@@ -94,12 +103,26 @@ def _state(outline: Outline, recorded: bool, running: bool) -> str:
     return "ended" if last.kind == _ENDED and not outline.recovered else "interrupted"
 
 
-def _length(outline: Outline) -> float:
+def _ends(outline: Outline) -> tuple[SessionOpened | None, SessionEnded | None]:
+    """Its first and its last record, where they are those of a session."""
+    found = []
+    for line in (outline.first, outline.last):
+        outer = envelope(line)
+        try:
+            found.append(decode_body(outer.kind, line) if outer is not None else None)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            found.append(None)
+    opened, ended = found
+    return (
+        opened if isinstance(opened, SessionOpened) else None,
+        ended if isinstance(ended, SessionEnded) else None,
+    )
+
+
+def _length(outline: Outline, ended: SessionEnded | None) -> float:
+    if ended is not None and not outline.recovered:
+        return ended.length_ms / 1000
     first, last = envelope(outline.first), envelope(outline.last)
     if first is None or last is None:
         return 0.0
-    if last.kind == _ENDED and not outline.recovered:
-        body = decode_body(_ENDED, outline.last)
-        if isinstance(body, SessionEnded):
-            return body.length_ms / 1000
     return clock.seconds_between(first.time, last.time)

@@ -297,7 +297,7 @@ class ConsoleScreen(Station):
             return None
         return Pager(
             self.show, self._face.redraw, self.keys.next_key, lambda: self.client.rows,
-            self.client.drain,
+            self.client.drain, self.keys.from_now_on,
         ).page  # fmt: skip
 
     # Showing.

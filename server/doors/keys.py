@@ -91,6 +91,21 @@ class KeyInput(Input):
         self._waiting[:0] = data
         self._pump_soon()
 
+    @contextmanager
+    def from_now_on(self) -> Iterator[None]:
+        """What was typed before is no answer to what is asked now: the next prompt has it."""
+        before = bytes(self._waiting)
+        self._waiting.clear()
+        self._let_in()
+        try:
+            yield
+        finally:
+            self._waiting[:0] = before
+            if len(self._waiting) > 2 * HIGH:  # no line is as long
+                self._waiting.clear()
+                self.on_too_long()
+            self._pump_soon()
+
     @property
     def ended(self) -> bool:
         """Whether the client will send nothing more, and all of it was read."""

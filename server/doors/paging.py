@@ -1,9 +1,11 @@
 """Long output on a terminal: whole up to 500 lines, then one stop line (console.md, rule 10).
 
-`q` stops the showing only; the command runs on and its result is kept.
+1. `q` stops the showing only; the command runs on and its result is kept.
+2. What was typed before a stop line was shown is no answer to it.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 
 from server.live.render import Shown
 
@@ -12,6 +14,8 @@ LONGEST_SEARCH = 200
 
 Key = Callable[[], Awaitable[str]]
 """The next key of the person, as a character; empty when the client is gone."""
+FromNowOn = Callable[[], AbstractContextManager[None]]
+"""Within it the keys are those that are pressed from its start on."""
 
 
 class Pager:
@@ -24,14 +28,10 @@ class Pager:
         key: Key,
         rows: Callable[[], int],
         drain: Callable[[], Awaitable[None]],
+        from_now_on: FromNowOn,
     ) -> None:
-        self._show, self._redraw, self._key, self._rows, self._drain = (
-            show,
-            redraw,
-            key,
-            rows,
-            drain,
-        )
+        self._show, self._redraw, self._rows, self._drain = show, redraw, rows, drain
+        self._key, self._from_now_on = key, from_now_on
         self._left = FREE_LINES
         self._all = False
         self._quit = False
@@ -76,6 +76,10 @@ class Pager:
         return len(lines)
 
     async def _stop(self) -> bool:
+        with self._from_now_on():
+            return await self._answered()
+
+    async def _answered(self) -> bool:
         while True:
             self._redraw("space more, a all, / find, q stops showing")
             key = await self._key()

@@ -2,7 +2,7 @@
 
 1. A stock client shows only its own words for a status, so a refusal's sentence goes to standard
    error as well, once each.
-2. Nothing is removed and no link is made here: that is `remediate`'s, which can be undone.
+2. Nothing is removed and no link is made here: it could not be undone.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,7 +18,7 @@ from server.doors.channel import ServerChannel
 from server.doors.sftp_tree import OpenFile, Tree
 
 SENTENCES = 100
-REMOVING = "refused: nothing is removed by sftp or scp; use remediate"
+REMOVING = "refused: nothing is removed by sftp or scp; on a device use run or shell"
 DELETING = "refused: nothing is removed by sftp or scp; library delete NAME takes it out"
 LINKING = "refused: no links are made by sftp or scp; use run or shell"
 

@@ -85,10 +85,10 @@ class DeskActions:
                 f"{action.label} is open already: {visible(action.text)} on {action.name}, "
                 f"asked by {action.person}"
             )
-        async for item in self._followed(action):
+        async for item in self._followed(action, new):
             yield item
 
-    async def _followed(self, action: Action) -> AsyncIterator[Item]:
+    async def _followed(self, action: Action, new: bool) -> AsyncIterator[Item]:
         """What it gives while it runs, then what became of it; or what it waits for."""
         loop = asyncio.get_running_loop()
         began, told = loop.time(), False
@@ -119,6 +119,11 @@ class DeskActions:
         except asyncio.CancelledError:
             if action.word in WHAT:
                 raise
+            if not new and action.person != self._session.person:
+                raise Cancelled(
+                    f"{action.label} goes on for {action.person}, who asked it; only your waiting "
+                    f"has ended: actions show {action.label}, cancel {action.label}"
+                ) from None
             _, answered = await self._center.cancel(action, self._session.person, "")
             # Who asked for the end hears what became of it on the device.
             said = answered.removeprefix("cancelled: ") or f"{action.word} had not begun"

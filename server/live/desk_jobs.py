@@ -56,6 +56,11 @@ class DeskJobs:
         return answer
 
     def _job(self, number: int) -> Job:
+        if self._session.responder.door == "exec":
+            raise Failed(
+                "an exec is a session of its own and has this one command; lines on standard "
+                "input are of one session, and an auditor's replay shows others"
+            )
         job = self._session.jobs.get(number)
         if job is None:
             raise self._session.no_result(number)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from commands.language.desk.records import SessionRow, Verdict
 from commands.language.items import Time
+from commands.language.visible import visible
 from server.audit import clock
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class DeskRecords:
                 length=summary.length_s,
                 commands=summary.commands,
                 state=summary.state,
+                door=summary.door,
+                comment=visible(summary.comment),
             )
 
     async def verify(self, session: str) -> Verdict:

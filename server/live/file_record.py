@@ -56,6 +56,7 @@ class FileRecord:
     def write(self, chunk: FileChunk) -> None:
         """Raises RecordingFull or RecordingBroken: then nothing may be shown."""
         self._recording.write(Kind.FILE, 0, msgspec.json.encode(chunk))
+        self._recording.files += chunk.did == "open"
 
 
 class Tally:

@@ -44,7 +44,8 @@ PACKAGES: Final = "SELECT journal, seq, kind, line, hash FROM records WHERE kind
 PACKAGES_OF: Final = f"{PACKAGES} AND journal = ?"
 JOURNALS: Final = "SELECT DISTINCT journal FROM records"
 COUNTS: Final = (
-    "SELECT count(*), coalesce(max(seq), 0), coalesce(sum(kind = 'command_typed'), 0),"
+    "SELECT count(*), coalesce(max(seq), 0), "
+    " coalesce(sum(kind IN ('command_typed', 'change_begun')), 0),"
     " coalesce(sum(kind = 'recovered'), 0) FROM records WHERE journal = ?"
 )
 FIRST_LINE: Final = "SELECT line FROM records WHERE journal = ? ORDER BY seq LIMIT 1"
@@ -62,6 +63,7 @@ class Outline(NamedTuple):
     records: int
     highest: int
     commands: int
+    """Lines, and what SFTP and scp changed."""
     recovered: bool
     first: bytes
     last: bytes

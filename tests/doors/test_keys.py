@@ -175,6 +175,14 @@ async def test_a_terminals_late_answer_is_no_key(editor: Editor, late: bytes) ->
     assert await editor.line() == "pwd"
 
 
+async def test_what_was_typed_before_is_kept_for_the_next_prompt(editor: Editor) -> None:
+    editor.keys.data(b"pwd")
+    with editor.keys.from_now_on():
+        editor.keys.data(b"q rest\r")
+        assert await editor.keys.next_key() == "q"
+    assert await editor.line() == "pwd rest"
+
+
 async def test_two_prompts_at_once_read_each_their_own_keys() -> None:
     one, two = Editor(), Editor()
     reading = [asyncio.create_task(one.line()), asyncio.create_task(two.line())]

@@ -1,6 +1,8 @@
 """Long output: whole up to 500 lines, then one stop line."""
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from server.doors.paging import Pager
 from server.live.render import Shown
@@ -10,7 +12,10 @@ class Glass:
     def __init__(self, *keys: str) -> None:
         self.shown, self.stops = b"", 0
         self._keys = deque(keys)
-        self.pager = Pager(self.show, self.redraw, self.key, lambda: 24, self.drain)
+        self.ahead: list[str] = []
+        self.pager = Pager(
+            self.show, self.redraw, self.key, lambda: 24, self.drain, self.from_now_on
+        )
 
     def show(self, shown: Shown) -> None:
         self.shown += shown.out
@@ -19,7 +24,15 @@ class Glass:
         self.stops += line.startswith("space")
 
     async def key(self) -> str:
+        if self.ahead:
+            return self.ahead.pop(0)
         return self._keys.popleft() if self._keys else ""
+
+    @contextmanager
+    def from_now_on(self) -> Iterator[None]:
+        before, self.ahead = self.ahead, []
+        yield
+        self.ahead = before + self.ahead
 
     async def drain(self) -> None: ...
 
@@ -60,3 +73,10 @@ async def test_slash_goes_on_where_the_text_stands() -> None:
 
 async def test_a_client_that_is_gone_stops_the_showing() -> None:
     assert not await Glass().pager.page(numbered(501))
+
+
+async def test_what_was_typed_before_the_stop_line_is_no_answer_to_it() -> None:
+    glass = Glass(" ", "q")
+    glass.ahead = list("all")
+    assert not await glass.pager.page(numbered(2000))
+    assert (glass.lines, glass.stops, glass.ahead) == (523, 2, list("all"))

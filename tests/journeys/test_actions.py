@@ -23,6 +23,7 @@ DEVICE, AWAY, BOTH, HELD, GONE = "act-01", "act-02", "act-03", "act-04", "act-05
 RULES = """\
   - {{name: careful, people: [alice], role: advanced, devices: [act-03],
      second_person: [scan, isolate], rights: {{approve: allow}}}}
+  - {{name: beside, people: [bob], role: advanced, devices: [act-01]}}
   - {{name: held, people: [alice], role: advanced, devices: [act-04], second_person: [release]}}
   - {{name: second, people: [bob], role: basic, devices: [act-03], rights: {{approve: allow}}}}
 """
@@ -161,6 +162,25 @@ def test_a_device_that_is_killed_in_the_middle_leaves_the_truth(
     row = actions(house, f"-device {DEVICE}")[0]
     assert row["state"] in ("Failed", "Cancelled"), row
     assert row["said"]
+
+
+def test_who_joined_anothers_scan_ends_his_own_waiting_alone(
+    house: House, clamd: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    line = f"on {DEVICE} scan -path {tmp_path} -comment INC-10"
+    with held(clamd) as before:
+        scanning = subprocess.Popen(house.ssh(line), stdout=subprocess.DEVNULL)
+        until("it runs there", lambda: asked_of(clamd) > before)
+        with Screen(house.ssh(line, "-tt", host="fireline-basic"), columns=120) as s:
+            s.until(r"waiting for the broker|Ctrl-C stop")
+            s.type("\x03")
+            assert s.status() == 130
+            row = actions(house, f"-device {DEVICE}")[0]
+            assert f"{row['id']} goes on for alice, who asked it; only your waiting" in s.all_text
+        assert (row["state"], row["person"]) == ("InProgress", "alice")
+    assert scanning.wait(30) == 0
+    assert actions(house, f"-device {DEVICE}")[0]["state"] == "Succeeded"
 
 
 def test_a_second_person_answers_exactly_what_was_asked(house: House, tmp_path: Path) -> None:

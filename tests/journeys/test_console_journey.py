@@ -199,7 +199,7 @@ async def test_long_output_stops_once_and_q_stops_the_showing_only(
 
     def play(s: Screen) -> None:
         s.until(r"^web-01 .*>$")
-        s.enter(f"cat {tmp_path}/long")
+        s.type(f"cat {tmp_path}/long\rall ")  # what is typed ahead is for the next prompt
         s.until(r"^space more, a all, / find, q stops showing$")
         assert s.lines[-2:] == ["500", "space more, a all, / find, q stops showing"]
         s.type(" ")
@@ -209,7 +209,8 @@ async def test_long_output_stops_once_and_q_stops_the_showing_only(
         s.until(r"^2900$")
         s.until(r"^space more")
         s.type("q")
-        s.until(lambda s: s.lines[s.screen.cursor.y].startswith("web-01"))
+        s.until(r"^web-01 .*> all $|^web-01 .*> all$")
+        s.type("\x03")
         s.enter("status 1 -output json > kept.json")
         s.until(lambda s: s.lines[s.screen.cursor.y].startswith("web-01"))
         s.type("\x04")

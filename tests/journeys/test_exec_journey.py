@@ -97,6 +97,15 @@ async def test_json_of_what_was_not_run_is_an_empty_array_and_an_error_that_name
     assert json.loads(ran.err)["error"]["rule"].startswith("everything (access.yaml line ")
 
 
+@pytest.mark.parametrize("line", ["status 1", "on web-01 status 3"])
+async def test_an_exec_has_no_other_command_whose_result_could_be_shown(
+    shared: Rig, line: str
+) -> None:
+    ran = await shared.run("alice", line)
+    assert ran.status == 1
+    assert "failed: an exec is a session of its own and has this one command; " in ran.err
+
+
 @pytest.mark.parametrize("line", ["verify S9999", "replay S9999 -output cast"])
 async def test_a_session_that_is_not_there_has_one_answer_for_every_word(
     shared: Rig, line: str
@@ -121,6 +130,9 @@ async def test_a_recording_with_a_byte_changed_is_named_and_its_session_does_not
     ran = await shared.run("carol", f"verify {session}")
     assert ran.status == 1
     assert re.fullmatch(rf"failed: {session} does not verify; records 1-\d+ do\n", ran.err)
+    ran = await shared.run("carol", f"verify {session}", options=("-tt",))
+    assert 0 < ran.out.index("does not verify;") < ran.out.index("recording  changed"), ran.out
+    ran = await shared.run("carol", f"verify {session}")
     found = r"  recording  changed before byte \d+: \w+, \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\n"
     assert re.search(found, ran.out), ran.out
 

@@ -27,3 +27,19 @@ async def test_the_same_bytes_again_are_no_version_and_take_no_description_away(
     assert await listed() == (2, "does nothing")
     told = [body.what for body in await house.journal() if getattr(body, "name", "") == "x.sh"]
     assert told == ["added", "described", "added"]
+
+
+async def test_help_tells_of_a_script_what_its_manifest_says(house: Rig) -> None:
+    added = await house.run(
+        "alice", "library add own.sh -description 'Looks only'", stdin=b"true\n"
+    )
+    assert added.status == 0, added.err
+    ran = await house.run("alice", "help own.sh")
+    assert ran.out.splitlines()[:2] == ["run own.sh     version 1", "Looks only"]
+    assert ran.out.splitlines()[2].startswith("Added by alice, 5 bytes; library show own.sh ")
+    shipped = (await house.run("alice", "help KILL-TREE.sh")).out
+    assert "run kill-tree.sh -p PID -t START [-n] [-j]" in shipped
+    assert "linux only, changes the device" in shipped
+    assert (await house.run("alice", "help own.sh@2")).status == 2
+    ran = await house.run("bob", "help own.sh")
+    assert (ran.status, "own.sh is no command" in ran.err) == (2, True)

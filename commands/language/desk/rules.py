@@ -10,6 +10,6 @@ class Rules(Protocol):
         """The rule that decides for this person, with its file and line, and what would help."""
         ...
 
-    def help(self, word: str | None) -> list[str]:
-        """Help over all words, or for one, as it stands for this person and device."""
+    async def help(self, word: str | None) -> list[str]:
+        """Help over all words, for one as it stands for this person and device, or for a script."""
         ...

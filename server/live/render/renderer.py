@@ -53,6 +53,8 @@ class Renderer:
         self._form: Form | None = None
         self._text: Text | None = None
         self._file = False
+        self._found = NOTHING
+        """The text of a word with a verdict, which has the first line."""
         self._moved = files.Moved(device, session)
         self._notes: list[str] = []
         self._more_notes = 0
@@ -90,7 +92,7 @@ class Renderer:
             case Row():
                 return self._row(item)
             case bytes():
-                return NOTHING if self._file else self._texts().add(item)
+                return NOTHING if self._file else self._text_shown(self._texts().add(item))
             case items.Into(where="file"):
                 self._file = True
                 self._moved.into(item)
@@ -137,19 +139,24 @@ class Renderer:
         if exit_code is not None:
             self.exit_code = exit_code
         shown = self._moved_rows() if error is None else NOTHING
-        shown += self._last()
+        shown += self._text_shown(self._last())
+        found, self._found = self._found, NOTHING
         for note in notes:
             self._keep(note)
         for note in self._kept_notes():
             shown += messages.note_shown(note, self.style, self.options.output)
         if error is None:
-            return shown + self._well(took)
+            return shown + found + self._well(took)
         shown += self._footer(took) if self.count else NOTHING
         error = self._told(error, took)
         if target is None and self.session is not None and self.number is not None:
             target = f"{self.session}#{self.number}"
-        return shown + messages.error_shown(
-            error, self.style, self.options.output, target, self.device, rule
+        return (
+            shown
+            + messages.error_shown(
+                error, self.style, self.options.output, target, self.device, rule
+            )
+            + found
         )
 
     def progress(self, progress: items.Progress | None, took: float) -> str:
@@ -192,6 +199,12 @@ class Renderer:
                 Exact() if exact else Visible(self.style.terminal, self.options.raw, columns)
             )
         return self._text
+
+    def _text_shown(self, shown: Shown) -> Shown:
+        if not self.spec.verdict:
+            return shown
+        self._found += shown
+        return NOTHING
 
     def _note(self, text: str) -> Shown:
         answers = not (self._has_rows or self.spec.text or self._text is not None)
@@ -267,6 +280,8 @@ class Renderer:
         """The error with its time and number, where a person reads them."""
         message = str(error)
         ran = error.code in ("failed", "timed_out", "cancelled", "interrupted")
+        # The broker refuses before there is a command; a device refuses one that has its number.
+        ran = ran or (error.code == "refused" and self.device is not None)
         if not self.style.terminal or self.options.output == "json" or not ran or self.count:
             return error
         if self.number is None or f"#{self.number}" in message:
