@@ -1,6 +1,7 @@
 """Groups as cgroups (version 2): they hold whatever a command started, daemons too.
 
-1. The tree: `…/fireline-<8 hex of the state folder>/w3/c12`, `…/left` for what was let go.
+1. The tree: `…/fireline-<8 hex of the state folder>/w3/c12`, `…/left` for what was let go. Of the
+   folder itself, not of its path alone: in another mount namespace that may be another shim's.
 2. A process hops into a group to start a child there, and back: a child is born inside.
 3. `cgroup.kill` ends a whole tree at once; where the kernel lacks it, member by member.
 """
@@ -94,7 +95,9 @@ def cgroups(state: Path) -> Cgroups | str:
     mount = mount_point(Path("/proc/self/mountinfo").read_text())
     if mount is None:
         return "this system has no cgroup version 2"
-    name = "fireline-" + hashlib.sha256(os.fsencode(state.resolve())).hexdigest()[:8]
+    place, held = os.fsencode(state.resolve()), state.stat()
+    which = b"%s %d %d" % (place, held.st_dev, held.st_ino)
+    name = "fireline-" + hashlib.sha256(which).hexdigest()[:8]
     own = own_cgroup(Path("/proc/self/cgroup").read_text())
     root = mount / own / name
     try:

@@ -153,3 +153,19 @@ def test_without_cgroups_a_daemon_is_found_by_its_subreaper() -> None:
         [sys.executable, "-c", SUBREAPER], capture_output=True, text=True, timeout=30
     )
     assert answer.stdout.endswith("ended\n"), answer.stderr
+
+
+def test_two_folders_that_have_one_path_have_two_trees(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    first = cgroup.cgroups(state)
+    state.rename(tmp_path / "elsewhere")
+    state.mkdir()
+    second = cgroup.cgroups(state)
+    if isinstance(first, str) or isinstance(second, str):
+        pytest.skip(str(first))
+    try:
+        assert first.worker(1).place != second.worker(1).place
+    finally:
+        first.close()
+        second.close()
