@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from commands.language.errors import Failed
@@ -26,11 +27,12 @@ class LinuxFirewall:
         # what cannot be made whole must not stay undone.
         groups = {unit: group for unit in units if (group := _group(unit))}
         # A bridge made later is noticed with the next plan; forwarding by routes always is dropped.
-        rules = isolation_table.text(plan, groups, bridges=_bridges())
+        bridges = _bridges()
+        rules = isolation_table.text(plan, groups, bridges=bridges)
         for _ in range(TRIES):
             nft.put(rules)
             if (now := self.read()) is not None:
-                return now
+                return replace(now, again=isolation_table.text(plan, {}, bridges=bridges))
         raise Failed(f"the rules were gone {TRIES} times as soon as they were there")
 
     def cut(self, plan: Plan) -> int:

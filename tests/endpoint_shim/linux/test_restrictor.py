@@ -231,7 +231,11 @@ def test_a_guard_that_dies_leaves_it_in_force_for_the_next_one(box: Box) -> None
 
 
 def test_what_started_between_two_guards_is_told_by_the_second(box: Box) -> None:
+    enforcer = box.ask("enforcer")
     box.ask("leave")
+    assert box.run(PLACE / "copied") == DENIED, "a guard that is started anew finds no gap"
+    box.run("kill", "-KILL", enforcer)
+    box.until_gone(enforcer)
     assert box.run(PLACE / "copied") == [0, ""], "nobody watches"
     box.run("cp", "/usr/bin/bash", PLACE / "between")
     pid = box.ask("begin", str(PLACE / "between"), "-c", "read x")
