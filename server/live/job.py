@@ -64,6 +64,8 @@ class Job:
         self.ran_first = ""
         """A sentence about what -auto ran before it."""
         self.message = ""
+        self.waits = False
+        """It made an action that waits for a second person, and no more."""
         self.ended = asyncio.Event()
         self._grew = asyncio.Event()
         self._growth = 0
@@ -194,6 +196,17 @@ class Job:
             f"{self.spec.word} was too late to stop: it had finished, "
             f"{self.amount}, complete, #{self.number}"
         )
+
+    def ended_notice(self) -> str:
+        """Its end, for who did not look at it."""
+        took = f"{self.took or 0:.1f} s"
+        if self.error is None:
+            kept = f"{self.rows:,} rows, " if self.spec.rows else ""
+            return (
+                f"job {self.number} completed: {self.spec.word} on {self.device}, {kept}{took}; "
+                f"status {self.number} shows {'them' if kept and self.rows != 1 else 'it'}"
+            )
+        return f"job {self.number} {self.state}: {self.error}"
 
     # Viewers read it.
     async def items(self, follow: bool = True) -> AsyncIterator[Item]:
