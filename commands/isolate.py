@@ -23,9 +23,9 @@ class Isolate(DeskCommand, role=ADVANCED, group="change", changes=True, queued=T
     this broker over a new connection; where it cannot, it undoes it and says what it saw.
 
     -type selective lets pass what the rules of this broker's isolation.yaml allow (its set
-    `default`: Outlook, Teams and Skype for Business); -rules names another set. -ttl ends it after
-    a time that the device counts alone. -force keeps it although the broker is not reached, and
-    needs -ttl. release takes it back.
+    `default`: Outlook, Teams and Skype for Business); -rules names another set. What a device lacks
+    for a rule is said. -ttl ends it after a time that the device counts alone. -force keeps it
+    although the broker is not reached, and needs -ttl. release takes it back.
     """
 
     device: Annotated[str, HIDDEN] = ""

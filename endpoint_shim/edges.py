@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from commands.language import wire_contain
 from commands.language.enrolment import written_place
 from commands.language.errors import Refused
 from commands.language.names import Name
@@ -45,7 +44,9 @@ def left_out(rules: tuple[Allowance, ...]) -> str:
     """What of a selective isolation has nothing here to be for; Windows says it in its table."""
     if sys.platform == "win32":
         return ""
-    return wire_contain.left_out(rules)
+    from endpoint_shim.linux import firewall
+
+    return firewall.left_out(rules)
 
 
 def doomed(plan: Plan) -> list[tuple[str, str]]:

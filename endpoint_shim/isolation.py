@@ -181,7 +181,7 @@ class Isolation:
             countdown = Countdown(wanted.ttl_s, boot_clock.seconds())
             self._kept.force = replace(force, countdown=countdown)
         cut = await asyncio.to_thread(self._firewall.cut, plan)
-        if left_out := edges.left_out(force.rules):
+        if left_out := await asyncio.to_thread(edges.left_out, force.rules):
             self._record.saw("note", left_out)
         self._state("converging", wanted.generation, cut=cut, left_out=left_out)
         if wanted.notice and tries == 1:
@@ -314,7 +314,6 @@ class Isolation:
         plan = self._plan = await self._reach.plan(force.rules)
         self._expected = await asyncio.to_thread(self._firewall.apply, plan)
         self._put.set()
-        self._record.keep_rules(self._expected.again)
         self._reach.keep_ways()
         self._kept.brokers = self._reach.proven
         before, now = self._kept.isolation, self._with_table(self._kept.isolation)
@@ -335,7 +334,6 @@ class Isolation:
             raise
         self._expected = None
         self._plan_changed = self._unclean = False
-        self._record.keep_rules("")
         self._reach.forget_ways()
 
     def _state(

@@ -43,15 +43,24 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return self.process.lower().endswith(".exe") or bool(_WINDOWS_PACKAGE.match(self.package))
 
 
+NONE_APPLIES = "none of its rules applies here: "
+"""How a device begins, that has nothing for any of them."""
+
+
 def left_out(rules: tuple[Allowance, ...]) -> str:
     """What of a selective isolation a Linux device has nothing for; empty where it has all."""
     names = [one.name for one in rules if one.of_windows]
     if not names:
         return ""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    why = f"for they name programs of Windows: {', '.join(names[:NAMED])}{more}"
+    why = f"for they name programs of Windows: {few(names)}"
     none = len(names) == len(rules)
     return f"none of its rules applies to Linux, {why}" if none else f"left out, {why}"
+
+
+def few(names: list[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 class Isolate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

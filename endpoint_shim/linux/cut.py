@@ -13,28 +13,36 @@ from endpoint_shim.linux import sock_diag
 from endpoint_shim.linux.sock_diag import Connection
 
 
-def end(plan: Plan) -> int:
-    """Ends them; how many there were, also where the kernel leaves their end to the filter."""
-    found = doomed(plan)
+def end(plan: Plan, groups: frozenset[int] = frozenset()) -> int:
+    """Ends them; how many there were, also where the kernel leaves their end to the filter.
+
+    `groups`: the control groups of programs that a rule lets pass.
+    """
+    found = doomed(plan, groups)
     for one in found:
         with contextlib.suppress(OSError):  # dropped all the same
             sock_diag.destroy(one)
     return len(found)
 
 
-def doomed(plan: Plan) -> list[Connection]:
+def doomed(plan: Plan, groups: frozenset[int] = frozenset()) -> list[Connection]:
     """Those that it would end."""
     own = own_addresses()
-    return [one for one in sock_diag.connections() if not passes(plan, one, own)]
+    return [one for one in sock_diag.connections() if not passes(plan, one, own, groups)]
 
 
-def passes(plan: Plan, one: Connection, own: frozenset[IPv4Address | IPv6Address]) -> bool:
+def passes(
+    plan: Plan,
+    one: Connection,
+    own: frozenset[IPv4Address | IPv6Address],
+    groups: frozenset[int] = frozenset(),
+) -> bool:
     """Whether it may go on, as far as its ends tell: a rule for a service is the filter's alone."""
     if one.far.is_loopback or one.far in own or one.far in plan.outer:
         return True
     if (one.far, one.far_port) in plan.brokers | plan.own:
         return True
-    return any(_allows(rule, one) for rule in plan.rules)
+    return any(_allows(rule, one, groups) for rule in plan.rules)
 
 
 def own_addresses() -> frozenset[IPv4Address | IPv6Address]:
@@ -50,8 +58,12 @@ def own_addresses() -> frozenset[IPv4Address | IPv6Address]:
     return frozenset(found)
 
 
-def _allows(rule: Allowance, one: Connection) -> bool:
-    if rule.protocol == "udp" or not (rule.network or rule.service):
+def _allows(rule: Allowance, one: Connection, groups: frozenset[int]) -> bool:
+    if rule.protocol == "udp" or rule.of_windows:
+        return False
+    if (rule.process or rule.package) and one.group not in groups:
+        return False
+    if not (rule.network or rule.service or rule.process or rule.package):
         return False
     if rule.network:
         network = ip_network(rule.network, strict=False)

@@ -6,6 +6,7 @@
 3. A diverted file lies under another name.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -115,6 +116,22 @@ class Dpkg:
         return tuple(
             stamp_of(self._database / name) for name in ("info", "status", "diversions", "tmp.ci")
         )
+
+
+def of_package(name: str, database: Path = DATABASE) -> dict[bytes, Entry | None]:
+    """The files of one package, each as it was installed; None of one that its list has without a
+    digest."""
+    info, links, diverted = database / "info", top_links(), _diversions(database / "diversions")
+    files: dict[bytes, Entry | None] = {}
+    for path in (info / f"{name}.list", *info.glob(f"{name}:*.list")):
+        with contextlib.suppress(FileNotFoundError):
+            for line in path.read_bytes().splitlines():
+                files[real_name(line, links)] = None
+            sums = path.with_suffix(".md5sums")
+            listed = sums.stat().st_mtime_ns
+            for real, digest in _named(sums, links, diverted):
+                files[real] = Entry(digest, MD5, listed)
+    return files
 
 
 def _named(

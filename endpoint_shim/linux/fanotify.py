@@ -40,6 +40,10 @@ class Group:
         opened = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_LARGEFILE", 0)
         self.handle = _checked(_libc.fanotify_init(flags, opened), b"fanotify")
 
+    def mark_file(self, path: bytes) -> None:
+        """Asks about this one file, under whichever name."""
+        self._mark(path, _ADD)
+
     def mark_mount(self, path: bytes) -> None:
         """Asks about programs opened through this one mount."""
         self._mark(path, _ADD | _MOUNT)

@@ -8,6 +8,8 @@
    address, a number, or a control group's path without a character of nft's.
 5. What cannot be matched here is refused by name; no rule is ever made wider than it was meant.
    Rules for programs of Windows are left out, and that is said: there is nothing here to open.
+6. A rule's program or package is a selector; its processes are in groups of ours, which are there
+   and named here whether anybody is inside or not: who starts one changes no rule.
 """
 
 import re
@@ -36,12 +38,12 @@ _TOO_BIG = {"ip": "icmp type 3 icmp code 4", "ip6": "icmpv6 type 2"}
 Network = IPv4Network | IPv6Network
 
 
-def text(plan: Plan, groups: Mapping[str, str], *, bridges: bool) -> str:
+def text(plan: Plan, groups: Mapping[str, tuple[str, ...]], *, bridges: bool) -> str:
     """What nft is given: the table anew, whole, in one transaction.
 
-    `groups` is where the named services run, below cgroup v2's root; the rules of others are left
-    out. `bridges`: what this device
-    only passes on from one port of a bridge to another is dropped as well.
+    `groups` is where the named services and selectors run, below cgroup v2's root; the rules of
+    others are left out. `bridges`: what this device only passes on from one port of a bridge to
+    another is dropped as well.
     """
     inward: list[str] = []
     outward: list[str] = []
@@ -70,13 +72,24 @@ def services(rules: tuple[Allowance, ...]) -> dict[str, str]:
     return {_unit(rule): rule.name for rule in rules if rule.service}
 
 
+def selector(rule: Allowance) -> str:
+    """The program or package that the rule is for; empty where it is for none of Linux."""
+    if rule.of_windows or not (rule.process or rule.package):
+        return ""
+    return f"process {rule.process}" if rule.process else f"package {rule.package}"
+
+
+def selectors(rules: tuple[Allowance, ...]) -> tuple[str, ...]:
+    """All of them, each once."""
+    return tuple(sorted({one for rule in rules if (one := selector(rule))}))
+
+
 def check(rules: tuple[Allowance, ...]) -> None:
     """Raises Failed for a rule that cannot be matched here."""
     for rule in rules:
         if not rule.of_windows:
             _network(rule)
-            if rule.service:
-                _unit(rule)
+            _who(rule)
 
 
 def _table(family: str, chains: list[str]) -> str:
@@ -90,7 +103,7 @@ def _chain(hook: str, priority: int, rules: list[str]) -> str:
     return f"\tchain {hook} {{\n{kind}" + "".join(f"\t\t{one}\n" for one in rules) + "\t}\n"
 
 
-def _rules(plan: Plan, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _rules(plan: Plan, groups: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
     yield "in", 'iif "lo"'
     yield "out", 'oif "lo"'
     for address, port in sorted(plan.brokers, key=_order):
@@ -111,8 +124,10 @@ def _rules(plan: Plan, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "out", f"{family} daddr {address} meta l4proto tcp"
     yield from _of_the_link()
     for rule in plan.rules:
-        if not rule.of_windows and (not rule.service or _unit(rule) in groups):
-            yield from _allowed(rule, groups)
+        if not rule.of_windows:
+            who = _who(rule)
+            for group in groups.get(who, ()) if who else ("",):
+                yield from _allowed(rule, _group(rule, group))
 
 
 def _place(who: str, address: Address, port: int) -> Iterator[tuple[str, str]]:
@@ -141,9 +156,8 @@ def _of_the_link() -> Iterator[tuple[str, str]]:
             yield direction, f"ip6 hoplimit {hops} icmpv6 type {one}"
 
 
-def _allowed(rule: Allowance, groups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _allowed(rule: Allowance, who: str) -> Iterator[tuple[str, str]]:
     network = _network(rule)
-    who = _group(rule, groups)
     for protocol in _protocols(rule):
         if rule.direction in ("out", "both"):
             yield "out", _match(who, network, "daddr", protocol, "dport", rule, "original")
@@ -182,15 +196,11 @@ def _protocols(rule: Allowance) -> tuple[str, ...]:
 
 
 def _network(rule: Allowance) -> Network | None:
-    for what, value in (("program", rule.process), ("package", rule.package)):
-        if value:
-            raise Failed(
-                f"the rule {rule.name} names the {what} {value}, which Linux's packet filter "
-                "cannot tell; name a network, or a systemd unit as its service"
-            )
     if not rule.network:
-        if not rule.service:
-            raise Failed(f"the rule {rule.name} names neither a network nor a service")
+        if not (rule.service or rule.process or rule.package):
+            raise Failed(
+                f"the rule {rule.name} names neither a network nor a program, package or service"
+            )
         return None
     try:
         return ip_network(rule.network, strict=False)
@@ -198,10 +208,21 @@ def _network(rule: Allowance) -> Network | None:
         raise Failed(f"the rule {rule.name}: {rule.network} is no network") from None
 
 
-def _group(rule: Allowance, groups: Mapping[str, str]) -> str:
-    if not rule.service:
+def _who(rule: Allowance) -> str:
+    """The unit or the selector that the rule is for; empty where it is for everybody."""
+    if len([one for one in (rule.process, rule.package, rule.service) if one]) > 1:
+        raise Failed(
+            f"the rule {rule.name} names more than one of program, package and service, which "
+            "Linux cannot tell at once; name one"
+        )
+    if "/" in rule.process and (not rule.process.startswith("/") or "\0" in rule.process):
+        raise Failed(f"the rule {rule.name}: {rule.process} is no whole path, and no file's name")
+    return _unit(rule) if rule.service else selector(rule)
+
+
+def _group(rule: Allowance, group: str) -> str:
+    if not (path := group.strip("/")):
         return ""
-    path = groups[_unit(rule)].strip("/")
     if not _CGROUP.match(path):
         raise Failed(f"the rule {rule.name}: the group of {rule.service} has a name nft cannot say")
     return f'socket cgroupv2 level {path.count("/") + 1} "{path}"'

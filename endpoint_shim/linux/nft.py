@@ -12,6 +12,11 @@ def put(rules: str) -> None:
     _ran(["-f", "-"], rules)
 
 
+def check(rules: str) -> None:
+    """Has the kernel look at `rules`, which changes nothing; Failed where it cannot take them."""
+    _ran(["-c", "-f", "-"], rules)
+
+
 def families(name: str) -> list[str]:
     """The families in which there is a table of that name."""
     lines = _ran(["list", "tables"]).splitlines()

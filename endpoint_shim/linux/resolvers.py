@@ -22,6 +22,11 @@ def servers() -> list[IPv4Address | IPv6Address]:
     return list(dict.fromkeys(one for one in found if not one.is_loopback))
 
 
+def asked() -> list[IPv4Address | IPv6Address]:
+    """Those that programs ask, on this device or beyond it."""
+    return of_text(_text(RESOLV))
+
+
 def suffixes() -> list[str]:
     """What is tried behind a name without a dot."""
     words = [line.split() for line in _text(RESOLV).splitlines()]

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from endpoint_shim.linux import kernel
+from endpoint_shim.linux import kernel, tools
 from endpoint_shim.linux.packages import (
     ALGORITHMS,
     NEVER_RUN,
@@ -34,7 +34,8 @@ DATABASES = tuple(
     for folder in ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
     for name in ("rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages", "Packages.db")
 )
-QUERY = ("-qa", "--qf", r"[%{FILEMODES}\t%{FILEMTIMES}\t%{FILEDIGESTS}\t%{FILENAMES}\n]")
+_FORM = r"[%{FILEMODES}\t%{FILEMTIMES}\t%{FILEDIGESTS}\t%{FILENAMES}\n]"
+QUERY = ("-qa", "--qf", _FORM)
 ASK_S = 120.0
 LONGEST = 1 << 30
 _LINE = re.compile(rb"^([0-9]+)\t([0-9]+)\t((?:[0-9a-f]{2})+)\t(/.+)$", re.M)
@@ -85,6 +86,12 @@ class Rpm:
             links = top_links()
             self._files, self.sha256 = dict(_entries(data, links)), sha256
             return True
+
+
+def of_package(name: str) -> dict[bytes, Entry]:
+    """The files of one package, each as it was installed; Failed where there is none of it."""
+    told = tools.ran(PROGRAM, ["-q", "--qf", _FORM, "--", name], ASK_S / 2)
+    return dict(_entries(os.fsencode(told), top_links()))
 
 
 def _stamps() -> object:

@@ -208,7 +208,8 @@ class Containment:
         if kind == "done" and wish.on:
             reached = "broker reached anew" if now.reached else "broker not reached"
             cut = "1 connection" if now.cut == 1 else f"{now.cut:,} connections"
-            scope = "isolated but for its rules" if _lets_pass(device, wish) else "isolated"
+            lets_pass = _lets_pass(device, wish) and not now.left_out.startswith(wire.NONE_APPLIES)
+            scope = "isolated but for its rules" if lets_pass else "isolated"
             left_out = f"; {visible(now.left_out)[:500]}" if now.left_out else ""
             said = f"{device.name} {scope}, {reached}; {cut} ended{left_out}; undo: release"
         elif kind == "done":

@@ -74,7 +74,6 @@ class Journal:
         self.store = store
         self.folders = Folders(folder)
         self._recordings = FolderSync(folder / "recordings")
-        self._results = FolderSync(folder / "results")
         self._look: asyncio.Task[int] | None = None
         self._looked = 0.0
         self.strict = strict
@@ -146,7 +145,6 @@ class Journal:
             self.folders,
             recording,
             Budget(self._results_budget),
-            self._results,
             self._pool,
         )
         queued = False

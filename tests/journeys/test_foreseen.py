@@ -89,17 +89,27 @@ def test_the_plan_of_an_isolation_says_how_many_connections_end(attacked: Range)
 
 
 def test_a_selective_isolation_says_before_it_that_no_rule_applies(attacked: Range) -> None:
-    none = "none of its rules applies to Linux, for they name programs of Windows: Outlook, Teams"
-    asked = question(attacked, "isolate -type selective", "isolate -type selective")
-    assert none in asked
+    own = attacked.state / "broker/isolation.yaml"
+    own.write_text("office: [{name: Outlook, process: outlook.exe}]\n")
+    none = "none of its rules applies to Linux, for they name programs of Windows: Outlook"
+    line = "isolate -type selective -rules office"
+    try:
+        assert none in question(attacked, line, "isolate -type selective")
+        said = attacked.ask(f"on range {line} -comment INC-1")
+    finally:
+        attacked.ask("on range release -comment INC-1")
+        own.unlink()
+    before, after = said.splitlines()
+    assert before.startswith(f"{line} on range: {none}")
+    assert re.match(r"A\d+ succeeded: range isolated, broker reached anew; .*undo: release", after)
+    assert none in after
+    # The set that ships: that none of its packages is here, only the device can say.
     try:
         said = attacked.ask("on range isolate -type selective -comment INC-1")
     finally:
         attacked.ask("on range release -comment INC-1")
-    before, after = said.splitlines()
-    assert before.startswith(f"isolate -type selective on range: {none}")
-    assert re.match(r"A\d+ succeeded: range isolated, broker reached anew; .*undo: release", after)
-    assert none in after
+    assert re.match(r"A\d+ succeeded: range isolated, broker reached anew; ", said)
+    assert "none of its rules applies here: Outlook (Prospect Mail), Outlook (Evolution), " in said
 
 
 def test_the_plan_of_a_restriction_names_what_could_not_start_again(

@@ -32,6 +32,8 @@ class Guarded:
         self.place = ""
         self.generation = 0
         self.prove_s = 1.0
+        self.before: tuple[str, ...] = ()
+        """What sets the guard's place up, and then runs it."""
         self.shims: list[subprocess.Popen[bytes]] = []
         """Whole shims that a test started in the device."""
         self._news = asyncio.Event()
@@ -51,7 +53,7 @@ class Guarded:
             words = [sys.executable, "-I", "-m", "endpoint_shim.guard_start", str(theirs.fileno())]
             with (self.state.parent / "guard.log").open("ab") as log:
                 self._process = subprocess.Popen(
-                    ["ip", "netns", "exec", self.device.name, *words],
+                    ["ip", "netns", "exec", self.device.name, *self.before, *words],
                     stdin=subprocess.DEVNULL, stderr=log, pass_fds=[theirs.fileno()],
                 )  # fmt: skip
         self._pipe = Pipe(self._message, lambda: None)

@@ -1,5 +1,6 @@
 """Which connections an isolation ends, and that the kernel ends them."""
 
+import os
 import socket
 from ipaddress import ip_address
 
@@ -90,6 +91,27 @@ def test_one_that_ended_already_is_no_error() -> None:
         server.accept()[0].close()
         near.close()
     assert sock_diag.destroy(found) is False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="ending a socket needs root")
+def test_a_socket_of_udp_is_known_by_its_number_and_ends_too() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.connect(("127.0.0.1", 9))
+        number = os.fstat(one.fileno()).st_ino
+        (found,) = [each for each in sock_diag.connections(sock_diag.UDP) if each.inode == number]
+        assert (found.far_port, found.group > 0) == (9, True)
+        assert sock_diag.destroy(found)
+        with pytest.raises(ConnectionAbortedError):
+            one.recv(1)
+
+
+def test_of_a_program_only_what_it_made_inside_its_group_goes_on() -> None:
+    rule = Allowance(name="mail", process="mailer", protocol="tcp", ports=(443,))
+    plan = Plan(PLAN.brokers, frozenset(), (rule,))
+    inside = to("203.0.113.77", 443)._replace(group=7)
+    assert cut.passes(plan, inside, OWN, frozenset({7}))
+    for other in (inside._replace(group=8), inside._replace(far_port=80)):
+        assert not cut.passes(plan, other, OWN, frozenset({7}))
 
 
 def test_an_ipv4_connection_of_an_ipv6_socket_is_ipv4_on_the_wire() -> None:

@@ -12,7 +12,7 @@ from endpoint_shim.linux import isolation_table
 BROKER = frozenset({(ip_address("192.0.2.1"), 8443)})
 
 
-def text(*rules: Allowance, groups: dict[str, str] | None = None) -> str:
+def text(*rules: Allowance, groups: dict[str, tuple[str, ...]] | None = None) -> str:
     plan = Plan(BROKER, frozenset(), tuple(rules))
     return isolation_table.text(plan, groups or {}, bridges=False)
 
@@ -73,10 +73,11 @@ def test_an_order_of_sets_makes_no_other_table() -> None:
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
-        (Allowance(name="web", process="/usr/bin/curl"), "names the program /usr/bin/curl"),
-        (Allowance(name="web", package="curl"), "names the package curl"),
-        (Allowance(name="web"), "names neither a network nor a service"),
-        (Allowance(name="web", ports=(443,)), "names neither a network nor a service"),
+        (Allowance(name="web", process="bin/curl"), "bin/curl is no whole path"),
+        (Allowance(name="web", process="curl", package="curl"), "names more than one of program"),
+        (Allowance(name="web", process="curl", service="curl"), "names more than one of program"),
+        (Allowance(name="web"), "neither a network nor a program, package or service"),
+        (Allowance(name="web", ports=(443,)), "neither a network nor a program, package or"),
         (Allowance(name="web", network="10.0.0.0/99"), "10.0.0.0/99 is no network"),
         (Allowance(name="web", network="any; flush ruleset"), "is no network"),
         (Allowance(name="web", service='x" accept'), "is no systemd unit"),
@@ -104,7 +105,7 @@ def test_a_program_of_windows_is_left_out_and_said() -> None:
 
 def test_a_service_is_its_control_group() -> None:
     rule = Allowance(name="mail", service="postfix", network="203.0.113.0/24", ports=(25,))
-    whole = text(rule, groups={"postfix.service": "system.slice/postfix.service"})
+    whole = text(rule, groups={"postfix.service": ("system.slice/postfix.service",)})
     group = 'socket cgroupv2 level 2 "system.slice/postfix.service"'
     assert f"{group} ip daddr 203.0.113.0/24 tcp dport {{ 25 }} ct direction original accept" in (
         chain(whole, "output")
@@ -112,6 +113,20 @@ def test_a_service_is_its_control_group() -> None:
     assert f"{group} ip saddr 203.0.113.0/24 tcp sport {{ 25 }} ct direction reply accept" in (
         chain(whole, "input")
     )
+
+
+def test_a_program_is_the_groups_that_it_is_put_into() -> None:
+    rules = (
+        Allowance(name="calls", process="teams", protocol="udp", ports=(3478,)),
+        Allowance(name="mail", package="evolution", network="203.0.113.0/24"),
+    )
+    assert isolation_table.selectors(rules) == ("package evolution", "process teams")
+    whole = text(*rules, groups={"process teams": ("pass/1", "pass/0-1")})
+    assert [line for line in chain(whole, "output") if "cgroupv2" in line] == [
+        'socket cgroupv2 level 2 "pass/1" udp dport { 3478 } ct direction original accept',
+        'socket cgroupv2 level 2 "pass/0-1" udp dport { 3478 } ct direction original accept',
+    ]
+    assert text(*rules) == text()  # nothing here that tells programs apart
 
 
 def test_a_service_that_does_not_run_opens_nothing_and_holds_nothing_up() -> None:
