@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from commands.language.enrolment import written_place
-from commands.language.errors import Refused
 from commands.language.names import Name
 from commands.language.wire_contain import Allowance
 from endpoint_shim.firewall import Address, Firewall, Plan
@@ -64,9 +63,9 @@ async def not_startable(sessions: Path) -> list[tuple[int, Name]]:
     """What runs now and could not be started again under a restriction; Refused where this system
     cannot tell. `sessions`: where what responders bring lies."""
     if sys.platform == "win32":
-        raise Refused("Windows tells what App Control would stop only when it does")
-    from endpoint_shim.linux import foreseen
-
+        from endpoint_shim.windows import foreseen
+    else:
+        from endpoint_shim.linux import foreseen
     return await foreseen.not_startable(sessions)
 
 

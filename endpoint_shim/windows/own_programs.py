@@ -19,18 +19,21 @@ MOST = 5000
 def found(known: Iterable[Path], *, by_path: bool) -> Own:
     """`by_path` where Windows takes rules for paths (10 1903): those hold for folders that only
     administrators write, which Windows sees to itself."""
-    places = [*known, Path(own_image())]
-    if not getattr(sys, "frozen", False):
-        # In a venv the Python that runs, with its libraries, lies elsewhere.
-        places.append(Path(sys.base_prefix))
+    where = places(known)
     digests: dict[str, str] = {}
-    for file in _files(places):
+    for file in _files(where):
         if (digest := _digest(file)) is not None:
             digests.setdefault(digest, str(file))
         if len(digests) > MOST:
             raise Failed(f"the shim has more than {MOST:,} programs in its folders")
-    paths = (f"{one}\\*" if one.is_dir() else str(one) for one in places if one.exists())
+    paths = (f"{one}\\*" if one.is_dir() else str(one) for one in where if one.exists())
     return Own(digests, tuple(dict.fromkeys(paths)) if by_path else ())
+
+
+def places(known: Iterable[Path]) -> list[Path]:
+    """Those, and the Python that runs, with its libraries: of a venv it lies elsewhere."""
+    whole = [] if getattr(sys, "frozen", False) else [Path(sys.base_prefix)]
+    return [*known, Path(own_image()), *whole]
 
 
 def _files(places: Iterable[Path]) -> Iterator[Path]:

@@ -2,7 +2,7 @@
 
 import ctypes
 import sys
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import aclosing
 from ctypes import wintypes
 
@@ -64,6 +64,18 @@ def snapshot() -> list[Process]:
 def name_of(pid: int) -> str:
     """A process's name; nothing once it has ended."""
     return next((one.name for one in snapshot() if one.pid == pid), "")
+
+
+def images() -> Iterator[tuple[int, str]]:
+    """Every process with its program's file; those that do not tell are left out."""
+    for one in snapshot():
+        if process := kernel32.OpenProcess(QUERY_LIMITED, False, one.pid) if one.pid else 0:
+            try:
+                yield one.pid, _image(process)
+            except OSError:
+                continue  # it ended meanwhile, or is the kernel's own
+            finally:
+                close(process)
 
 
 def own_image() -> str:
