@@ -15,7 +15,8 @@ STATES = ("open", "pending", "inprogress", "succeeded", "failed", "timeout", "ca
 
 
 class Actions(DeskCommand, role=ANY, group="broker", rows=ActionRow, limit=None):
-    """List what was asked of devices: isolate, restrict, scan, collect and their undoing.
+    """List what was asked of devices: isolate, restrict, scan, collect and their undoing, and what
+    waited for a second person, such as run.
 
     actions show A318 has everything of one: who, when, comment, state, error, output, approval.
     States: Pending, InProgress, Succeeded, Failed, TimeOut, Cancelled. cancel A318 takes one back
@@ -41,10 +42,10 @@ class Actions(DeskCommand, role=ANY, group="broker", rows=ActionRow, limit=None)
         if self.state is not None and self.state.lower() not in STATES:
             raise NotUnderstood(f"{visible(self.state)[:40]} is no state: {', '.join(STATES)}")
         kind = None if self.type is None else find(self.type.lower())
-        if self.type is not None and (kind is None or not kind.spec.queued):
+        if self.type is not None and (kind is None or not kind.spec.answerable):
             raise NotUnderstood(
                 f"{visible(self.type)[:40]} is no action: isolate, release, restrict, unrestrict, "
-                "scan, collect"
+                "scan, collect; or what waited for a second person, such as run"
             )
         seconds = actions.seconds(self.since)
         hours = None if seconds is None else seconds / 3600

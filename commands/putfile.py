@@ -49,11 +49,16 @@ class PutFile(
     async def prepare(self, desk: Desk) -> Command:
         if desk.one_command and not self.keep and self.path is None:
             raise NotUnderstood("putfile in one exec would be wiped at once; add -keep or -path")
-        at = f"@{self.version}" if self.version else ""  # prepared before: for several devices
+        at = f"@{self.version}" if self.version else ""  # for several devices, or approved
         script = await desk.library.resolve(f"{self.name}{at}")
+        if self.sha256 not in ("", script.sha256):
+            raise Failed(f"{self.name}{at} is not the file that was meant: other bytes")
         return msgspec.structs.replace(
             self, name=script.name, version=script.version, sha256=script.sha256, size=script.size
         )
+
+    def as_typed(self) -> Command:
+        return msgspec.structs.replace(self, name=f"{self.name}@{self.version}")
 
     def input_sha256(self) -> str | None:
         return self.sha256 or None

@@ -63,8 +63,10 @@ class Run(
     pinned: Annotated[bool, HIDDEN] = False
 
     async def prepare(self, desk: Desk) -> Command:
-        at = f"@{self.version}" if self.version else ""  # prepared before: for several devices
+        at = f"@{self.version}" if self.version else ""  # for several devices, or approved
         script = await desk.library.resolve(f"{self.script}{at}")
+        if self.sha256 not in ("", script.sha256):
+            raise Failed(f"{self.script}{at} is not the script that was meant: other bytes")
         return msgspec.structs.replace(
             self,
             script=script.name,
@@ -83,6 +85,9 @@ class Run(
             f"{script.added_by}",
             f"run {script.name}@{script.version} … or -yes runs this one",
         )
+
+    def as_typed(self) -> Command:
+        return msgspec.structs.replace(self, script=f"{self.script}@{self.version}")
 
     def input_sha256(self) -> str | None:
         return self.sha256 or None

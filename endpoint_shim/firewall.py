@@ -36,6 +36,9 @@ class InForce:
     table: str
     """The rules as text, without what changes by itself (handles, counters)."""
     sha256: str
+    again: str = ""
+    """What puts it back by the system's own program, where nothing of the shim's runs: it opens no
+    more than the table does, and needs no service to be there."""
 
 
 class Firewall(Protocol):

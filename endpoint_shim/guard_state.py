@@ -3,7 +3,8 @@
 1. `wanted.json` is the supervisor's: the highest generation of each kind that the broker ever sent.
 2. `contained.json` is the guard's (and `fireline-endpoint contain`'s and `release`'s, while no
    guard runs: one lock keeps them apart). It is durable before an effect, and after it.
-3. `reach.json` (known_ways.py) is there while the device is isolated.
+3. `reach.json` (known_ways.py) is there while the device is isolated, and on Linux there is
+   something in `isolation.nft`: what systemd gives nft where the shim is not up yet, or no more.
 4. A file that cannot be read is no wish and no state: what is wanted is then put in force anew.
 """
 
@@ -31,6 +32,7 @@ from endpoint_shim import boot_clock, durable, facts
 from endpoint_shim.countdown import Countdown
 
 WANTED, CONTAINED, TOKEN = "wanted.json", "contained.json", "release.token"
+RULES = "isolation.nft"
 LOCK = "guard.lock"
 MAX_BROKERS = 16
 MAX_KEPT, LONGEST_SEEN = 40, 400
@@ -109,6 +111,16 @@ class Record:
         kept.clock = Clock(kept.clock.now_ms(facts.clock_ms(), now), now)
         kept.used = {one: until for one, until in kept.used.items() if until > kept.clock.wall_ms}
         durable.save(self._state / CONTAINED, msgspec.json.encode(kept))
+
+    def keep_rules(self, text: str) -> None:
+        """What puts them back, in the words of the system's own program; empty where nothing is."""
+        place = self._state / RULES
+        try:
+            before = place.read_bytes()
+        except FileNotFoundError:
+            before = b""
+        if before != text.encode():
+            durable.save(place, text.encode())
 
     def say(self) -> None:
         """Kept, and then told."""

@@ -314,6 +314,7 @@ class Isolation:
         plan = self._plan = await self._reach.plan(force.rules)
         self._expected = await asyncio.to_thread(self._firewall.apply, plan)
         self._put.set()
+        self._record.keep_rules(self._expected.again)
         self._reach.keep_ways()
         self._kept.brokers = self._reach.proven
         before, now = self._kept.isolation, self._with_table(self._kept.isolation)
@@ -334,6 +335,7 @@ class Isolation:
             raise
         self._expected = None
         self._plan_changed = self._unclean = False
+        self._record.keep_rules("")
         self._reach.forget_ways()
 
     def _state(

@@ -74,7 +74,7 @@ class Restriction:
             await self._hear()
 
     async def close(self) -> None:
-        """Nothing is held back by what nobody watches."""
+        """What nobody watches holds nothing back, but for the moment that another guard needs."""
         if self._record.kept.restriction.on:
             await asyncio.to_thread(self._restrictor.leave)
 

@@ -50,9 +50,9 @@ class Restrictor(Protocol):
         ...
 
     def leave(self) -> None:
-        """The guard ends, the restriction does not: what needs a guard holds nothing back any more,
-        and the next `start` tells what started meanwhile; what the system enforces by itself stays.
-        """
+        """The guard ends, the restriction does not: what needs a guard waits for the next one for
+        some seconds, then holds nothing back, and the next `start` tells what started meanwhile;
+        what the system enforces by itself stays."""
         ...
 
     def alive(self) -> bool:

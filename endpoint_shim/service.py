@@ -7,7 +7,7 @@ from commands.language.errors import Refused
 from endpoint_shim import changers, config, guard_state
 
 WORDS = {
-    "install": "make it a service that starts now, with the system, and 5 s after it is killed",
+    "install": "make it a service that starts now, with the system, and again when it is killed",
     "remove": "stop the service and take it away; the device's identity stays",
     "state": "say how the service is",
 }

@@ -70,6 +70,8 @@ class Limits:
     """How long an action waits for its device."""
     approval_s: float = 7 * 86_400
     """How long it waits for a second person."""
+    approved_s: float = 60 * 60
+    """How long a yes to shell or exec waits for its person to type it again."""
     renewals_per_hour: int = 10
     """Certificates of one device that the enrolment port renews."""
     logins: int = 64

@@ -52,7 +52,7 @@ GROUPS: dict[str, tuple[Program, ...]] = {
         Program("nft", "nftables", "isolation; cut connections"),
         Program("openssl", "openssl", "wrong certificates at the device door"),
         Program("unshare", "util-linux", "mounts of a test's own"),
-        Program("systemd-analyze", "systemd", "the unit of the shim as a service"),
+        Program("systemd-analyze", "systemd", "the shim as a service, started for real"),
         Program("git", "git", "the look at the commits"),
         Program(
             "/usr/share/i18n/locales/de_DE", "locales", "a device with another language's locale"

@@ -139,6 +139,11 @@ class Spec:
         return (self.word,) if self.under is None else (self.word, self.under)
 
     @property
+    def answerable(self) -> bool:
+        """Whether a second person can be wanted for it: an action, a change, a file taken."""
+        return self.queued or self.changes or self.most is not None
+
+    @property
     def bound(self) -> bool:
         """Bound to a device by its hidden `device`; that one need not be online."""
         return self.queued or self.of_device
@@ -221,6 +226,10 @@ class Command(msgspec.Struct, metaclass=CommandMeta, abstract=True):
 
     async def prepare(self, desk: "Desk") -> "Command":
         """The value with names made definite (a script's digest), before it is judged."""
+        return self
+
+    def as_typed(self) -> "Command":
+        """The prepared value as who reads it in a list should type it: with its version."""
         return self
 
     def has_rows(self) -> bool:

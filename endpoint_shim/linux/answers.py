@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TypeVar
 
 from endpoint_shim.linux.cold import Cold
 from endpoint_shim.linux.fanotify import Group, Question, path_of
@@ -19,18 +20,28 @@ from endpoint_shim.linux.verdicts import Judge, Key, Verdict, key_of
 
 LIMIT_S = 1.0
 MOST_KNOWN = 8192
-MOST_AT_ONCE = 256
+MOST_AT_ONCE = 2048
+PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.032
+CROWDED = "too many programs asked at once to look what this interpreter was given"
+Result = TypeVar("Result")
 
 
 class Waiting:
     """Questions that wait for the same look at something."""
 
-    def __init__(self, question: Question, late: Callable[[], Verdict]) -> None:
+    def __init__(
+        self,
+        question: Question,
+        late: Callable[[], Verdict],
+        end: Callable[[Question, Verdict], None],
+    ) -> None:
         self.questions = [question]
-        self.late = late
+        self.late, self.end = late, end
         self.let_go = False
         """Some of them were let start, for it took too long."""
         self.until = time.monotonic() + LIMIT_S
+        self.pause = PAUSE_S
+        """Before the next look at what could not be told yet."""
 
 
 class Answers:
@@ -55,6 +66,8 @@ class Answers:
         self._reports = reports
         self._known: dict[Key, Verdict] = {}
         self._waiting: dict[object, Waiting] = {}
+        self._again: list[tuple[float, Callable[[], None]]] = []
+        """What is looked at once more, and when."""
 
     def forget(self) -> None:
         """Packages have changed: everything is looked at anew."""
@@ -62,7 +75,8 @@ class Answers:
 
     def soonest(self) -> Iterator[float]:
         """When `end_late` is due, on the monotonic clock."""
-        return (one.until for one in self._waiting.values() if one.questions)
+        yield from (one.until for one in self._waiting.values() if one.questions)
+        yield from (at for at, _ in self._again)
 
     def ask(self, question: Question) -> None:
         """Answers now, or when what has to be looked at is."""
@@ -84,15 +98,19 @@ class Answers:
                 self._file_is(question, verdict)
 
     def end_late(self) -> None:
-        """Answers what has waited long enough."""
+        """Answers what has waited long enough, and looks again at what could not be told yet."""
         now = time.monotonic()
+        due = [look for at, look in self._again if at <= now]
+        self._again = [(at, look) for at, look in self._again if at > now]
+        for look in due:
+            look()
         for waiting in list(self._waiting.values()):
             if waiting.until <= now and waiting.questions:
                 verdict = waiting.late()
                 waiting.let_go = verdict.may
                 questions, waiting.questions = waiting.questions, []
                 for question in questions:
-                    self._answer(question, self._asked_for(question, verdict))
+                    waiting.end(question, verdict)
 
     def _look_at(self, key: Key, path: bytes, facts: os.stat_result, question: Question) -> None:
         def done(verdict: Verdict) -> None:
@@ -106,9 +124,9 @@ class Answers:
         handle = os.dup(question.handle)
         late = partial(self._judge.if_too_late, path, facts)
         look = partial(_by_content, self._judge, path, handle)
-        if not self._wait(self._cold, key, question, look, done, late):
+        if not self._waits(key, Waiting(question, late, self._file_is), self._cold, look, done):
             os.close(handle)
-            self._answer(question, self._asked_for(question, late()))
+            self._file_is(question, late())
 
     def _file_is(self, question: Question, verdict: Verdict) -> None:
         """What asks, and what an interpreter is given, counts too."""
@@ -119,36 +137,52 @@ class Answers:
 
         key = object()
 
-        def done(found: Verdict) -> None:
-            waiting = self._waiting.pop(key)
+        def done(found: Verdict | None) -> None:
+            waiting = self._waiting[key]
+            if found is None and waiting.questions:
+                # It still has to get as far as to wait for the answer: the time begins then.
+                now = time.monotonic()
+                waiting.until = now + LIMIT_S
+                self._again.append((now + waiting.pause, again))
+                waiting.pause = min(2 * waiting.pause, LONGEST_PAUSE_S)
+                return
+            del self._waiting[key]
             for one in waiting.questions:
-                self._answer(one, found)
-            if waiting.let_go and not found.may:
+                self._answer(one, found or unread)
+            if waiting.let_go and found is not None and not found.may:
                 self._reports.started(path, found.why)
+
+        def again() -> None:
+            if not self._quick.take(look, done):
+                done(self._crowded(question, verdict))
 
         path = path_of(question)
         facts = os.fstat(question.handle)
         interpreter = facts.st_dev, facts.st_ino
         look = partial(self._scripts.judge, question.thread, interpreter, verdict)
         unread = verdict._replace(why=UNSEEN)
-        if not self._wait(self._quick, key, question, look, done, lambda: unread):
-            self._answer(question, unread)
+        waiting = Waiting(question, lambda: unread, self._answer)
+        if not self._waits(key, waiting, self._quick, look, done):
+            self._answer(question, self._crowded(question, verdict))
 
-    def _wait(
+    def _waits(
         self,
-        threads: Cold,
         key: object,
-        question: Question,
-        look: Callable[[], Verdict],
-        done: Callable[[Verdict], None],
-        late: Callable[[], Verdict],
+        waiting: Waiting,
+        threads: Cold,
+        look: Callable[[], Result],
+        done: Callable[[Result], None],
     ) -> bool:
         if len(self._waiting) >= MOST_AT_ONCE or key in self._waiting:
             return False
         if not threads.take(look, done):
             return False
-        self._waiting[key] = Waiting(question, late)
+        self._waiting[key] = waiting
         return True
+
+    def _crowded(self, question: Question, verdict: Verdict) -> Verdict:
+        """Whoever makes a crowd gets nothing by it; the system's own goes on, and is told of."""
+        return verdict._replace(may=_is_root(question.thread), why=CROWDED)
 
     def _asked_for(self, question: Question, verdict: Verdict) -> Verdict:
         return self._starters.may_start(question.thread, verdict) if verdict.may else verdict
@@ -177,3 +211,12 @@ def _by_content(judge: Judge, path: bytes, handle: int) -> Verdict:
         return Verdict(False, f"its content could not be read ({error.strerror})")
     finally:
         os.close(handle)
+
+
+def _is_root(thread: int) -> bool:
+    """By its own ids: the owner of its folder is root's too where a program hides its memory."""
+    try:
+        with open(f"/proc/{thread}/status", "rb") as status:
+            return any(line.split()[1:5] == [b"0"] * 4 for line in status if line[:4] == b"Uid:")
+    except OSError:
+        return False

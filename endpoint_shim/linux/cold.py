@@ -15,7 +15,7 @@ from typing import TypeVar
 from endpoint_shim.linux.priority import run_first
 
 THREADS = 3
-MOST_WAITING = 256
+MOST_WAITING = 2048
 Result = TypeVar("Result")
 
 

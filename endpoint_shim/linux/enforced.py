@@ -121,7 +121,12 @@ class FanotifyRestrictor:
         return proof
 
     def stop(self) -> None:
+        process = self._process
         self.leave()
+        if not claim.end(self._state / CLAIM, END_S) and process is not None:
+            process.kill()
+        if process is not None:
+            _reap(process)
         before = self._before()
         was = before.memfd if before is not None else None
         if was is not None and not memfd.restore(was):
@@ -131,15 +136,13 @@ class FanotifyRestrictor:
             (self._state / name).unlink(missing_ok=True)
 
     def leave(self) -> None:
-        process, end = self._process, self._end
+        """It goes on for a few seconds: of a shim that is killed, or started anew, the next guard
+        takes it over without a gap."""
+        end = self._end
         self._process = self._end = None
         if end is not None:
             self._note_moment()
             end.close()
-        if not claim.end(self._state / CLAIM, END_S) and process is not None:
-            process.kill()
-        if process is not None:
-            _reap(process)
 
     def alive(self) -> bool:
         if self._process is None:

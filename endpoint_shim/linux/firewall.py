@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from commands.language import wire_contain
@@ -39,11 +40,12 @@ class LinuxFirewall:
         }
         groups |= self._programs.begin(plan.rules)
         # A bridge made later is noticed with the next plan; forwarding by routes always is dropped.
-        rules = isolation_table.text(plan, groups, bridges=_bridges())
+        bridges = _bridges()
+        rules = isolation_table.text(plan, groups, bridges=bridges)
         for _ in range(TRIES):
             nft.put(rules)
             if (now := self.read()) is not None:
-                return now
+                return replace(now, again=isolation_table.text(plan, {}, bridges=bridges))
         raise Failed(f"the rules were gone {TRIES} times as soon as they were there")
 
     def cut(self, plan: Plan) -> int:

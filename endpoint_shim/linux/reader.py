@@ -21,7 +21,7 @@ from endpoint_shim.linux.script_words import STANDARD, scripts_of
 PATIENCE_S = 0.5
 MOST_WORDS, LONGEST_WORD, LONGEST = 64, 4096, 65_536
 _QUESTION, _ONE = struct.Struct("=iQQ"), struct.Struct("=QQH")
-_READ = b"read "
+_READ, _RUNS, _UNREAD = b"read ", b"runs", b"?"
 Identity = tuple[int, int]
 # Of execve: where the file name and the words stand; of execveat: one later. 32-bit callers too.
 _CALLS = {
@@ -33,6 +33,10 @@ _OF_CALLER = ((b"/dev/fd/", b"fd/"), (b"/proc/self/", b""), (b"/proc/thread-self
 
 class Unread(Exception):
     """It cannot be told what an interpreter is given."""
+
+
+class NotYet(Exception):
+    """Who asks has not gone to sleep over its question: what it called is told from then on."""
 
 
 class Script(NamedTuple):
@@ -64,12 +68,13 @@ class Reader:
         self._end.settimeout(PATIENCE_S)
         self.lost = False
 
-    def scripts(self, thread: int, interpreter: Identity) -> list[Script]:
-        """What the interpreter is given; raises Unread, and after `lost` always."""
+    def scripts(self, thread: int, interpreter: Identity, name: bytes) -> list[Script]:
+        """What the interpreter of that name is given; raises NotYet, or Unread (after `lost`
+        always)."""
         if self.lost:
             raise Unread
         try:
-            self._end.send(_QUESTION.pack(thread, *interpreter))
+            self._end.send(_QUESTION.pack(thread, *interpreter) + name)
             answer = self._end.recv(LONGEST)
         except OSError:
             answer = b""
@@ -77,6 +82,8 @@ class Reader:
             # It hangs or has ended; an answer that came late would be another's.
             self.lost = True
             os.kill(self.pid, signal.SIGKILL)
+        if answer == _RUNS:
+            raise NotYet
         if not answer.startswith(_READ):
             raise Unread
         return list(_unpacked(answer[len(_READ) :]))
@@ -97,12 +104,15 @@ def _unpacked(data: bytes) -> Iterator[Script]:
 def _serve(end: socket.socket) -> None:
     with contextlib.suppress(OSError):
         run_first()
-    while question := end.recv(_QUESTION.size):
-        thread, device, number = _QUESTION.unpack(question)
+    while question := end.recv(LONGEST):
+        thread, device, number = _QUESTION.unpack_from(question)
+        known = question[_QUESTION.size :]
         try:
-            end.send(_READ + _packed(_scripts(thread, (device, number))))
+            end.send(_READ + _packed(_scripts(thread, (device, number), known)))
+        except NotYet:
+            end.send(_RUNS)
         except (OSError, ValueError, IndexError, KeyError, OverflowError, struct.error):
-            end.send(b"?")
+            end.send(_UNREAD)
 
 
 class _Asked(NamedTuple):
@@ -116,7 +126,8 @@ class _Found(NamedTuple):
     mode: int
 
 
-def _scripts(thread: int, interpreter: Identity) -> list[Script]:
+def _scripts(thread: int, interpreter: Identity, known: bytes) -> list[Script]:
+    """`known`: its own name; that by which it is called may be another (a bind mount)."""
     asked = _asked(thread)
     named = _looked_at(thread, asked.name)
     if named is None:
@@ -124,7 +135,7 @@ def _scripts(thread: int, interpreter: Identity) -> list[Script]:
     if named.identity != interpreter:
         return [Script(named.path, named.identity)]  # its first line names this interpreter
     found = []
-    for script in scripts_of(named.path, asked.words):
+    for script in scripts_of(known, asked.words):
         file = _looked_at(thread, script)
         if file is None:
             # Not where it was said to be; some look along PATH.
@@ -138,6 +149,8 @@ def _asked(thread: int) -> _Asked:
     """The call that the thread is held in."""
     with open(f"/proc/{thread}/syscall", "rb") as call:
         fields = call.read().split()
+    if fields == [b"running"]:
+        raise NotYet
     at, size = _CALLS[int(fields[0])]
     name, words = int(fields[1 + at], 16), int(fields[2 + at], 16)
     with open(f"/proc/{thread}/mem", "rb", buffering=0) as memory:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from endpoint_shim.linux.cold import THREADS
 from endpoint_shim.linux.enforcement import line
-from endpoint_shim.linux.reader import Identity, Reader, Script, Unread
+from endpoint_shim.linux.reader import Identity, NotYet, Reader, Script, Unread
 from endpoint_shim.linux.verdicts import Judge, Key, Verdict, key_of
 
 MOST_KNOWN = 4096
@@ -25,11 +25,14 @@ class Scripts:
         for reader in readers:
             self._free.put_nowait(reader)
 
-    def judge(self, thread: int, interpreter: Identity, verdict: Verdict) -> Verdict:
-        """`verdict`, that on the interpreter, unless it is given what is not known."""
+    def judge(self, thread: int, interpreter: Identity, verdict: Verdict) -> Verdict | None:
+        """`verdict`, that on the interpreter, unless it is given what is not known; None where that
+        cannot be told yet."""
         try:
             with self._reader() as reader:
-                scripts = reader.scripts(thread, interpreter)
+                scripts = reader.scripts(thread, interpreter, verdict.interprets)
+        except NotYet:
+            return None
         except Unread:
             return verdict._replace(why=UNSEEN)
         for script in scripts:

@@ -5,13 +5,18 @@ import sys
 from pathlib import Path
 
 from commands.language.errors import Failed, Refused
+from endpoint_shim import guard_state
 from endpoint_shim.children import own_words
-from endpoint_shim.linux import tools
+from endpoint_shim.linux import nft, tools
 
 NAME = "fireline-endpoint"
 UNIT = f"{NAME}.service"
 CONTAIN = "fireline-contain.service"
 """Isolates a device that was isolated when it went down, before its network is up."""
+AGAIN = "fireline-contain-again.service"
+"""And at once again, where the administrator's rules took those away."""
+FLUSHES = "nftables.service"
+"""The one that takes away what is not its own, as it starts and as it ends."""
 UNITS = Path("/etc/systemd/system")
 RUNNING = Path("/run/systemd/system")
 """It is there while systemd is the host's first process (sd_booted(3))."""
@@ -23,20 +28,33 @@ def unit(state: Path, name: str = UNIT) -> str:
     """A unit's text for this program and a state folder."""
     text = Path(__file__).with_name(name).read_text("utf-8")
     words = [sys.executable, *own_words("contain" if name == CONTAIN else "run", state)]
-    place = str(state).replace("%", "%%").replace('"', '\\"')
-    return text.replace("@PROGRAM@", " ".join(map(_quoted, words))).replace("@STATE@", place)
+    rules = str(state / guard_state.RULES)
+    again = [tools.first(nft.PLACES) or nft.PLACES[0], "-f", rules]
+    filled = {
+        "@PROGRAM@": " ".join(map(_quoted, words)),
+        "@AGAIN@": " ".join(map(_quoted, again)),
+        "@STATE@": str(state).replace("%", "%%").replace('"', '\\"'),
+        "@RULES@": rules.replace("%", "%%"),
+        "@FLUSHES@": FLUSHES,
+        "@EARLY@": " sysinit.target" if name == AGAIN and _flushes_early() else "",
+    }
+    for mark, filling in filled.items():
+        text = text.replace(mark, filling)
+    return text
 
 
 def install(state: Path, units: Path = UNITS) -> str:
     """Writes the units, and has the shim start now and with the system; says what was done."""
     _need_root(units)
-    for name in (CONTAIN, UNIT):
+    for name in (CONTAIN, AGAIN, UNIT):
         _write(units / name, unit(state, name))
     place = units / UNIT
     if not _systemd():
         return f"{place} is written; systemd does not run here, so nothing was started"
     _systemctl("daemon-reload")
-    _systemctl("enable", CONTAIN)
+    _systemctl("enable", AGAIN)
+    # Now as well: what is up is what goes down in its turn, and puts the rules back then.
+    _systemctl("enable", "--now", CONTAIN)
     _systemctl("enable", "--now", UNIT)
     return f"{place} is written; it runs, and starts with the system"
 
@@ -46,7 +64,7 @@ def remove(units: Path = UNITS) -> str:
     place = units / UNIT
     if not place.exists():
         raise Failed(f"{place} is not there; nothing to remove")
-    there = [name for name in (UNIT, CONTAIN) if (units / name).exists()]
+    there = [name for name in (UNIT, AGAIN, CONTAIN) if (units / name).exists()]
     if _systemd():
         for name in there:
             _systemctl("disable", "--now", name)
@@ -96,6 +114,15 @@ def _need_root(units: Path) -> None:
 
 def _systemd() -> bool:
     return RUNNING.is_dir()
+
+
+def _flushes_early() -> bool:
+    """Whether that unit may start before sysinit.target, as its own dependencies have it."""
+    if not _systemd():
+        return False
+    wanted = ("LoadState", "DefaultDependencies")
+    said = _systemctl("show", FLUSHES, f"--property={','.join(wanted)}")
+    return set(said.splitlines()) == {"LoadState=loaded", "DefaultDependencies=no"}
 
 
 def _systemctl(*words: str) -> str:

@@ -6,13 +6,15 @@
 2. A program that is loaded was asked about just before, by the same thread. A loader that comes
    alone loads something that nobody was asked about: a program in memory or of a hidden file
    system, or one that was given to the loader by name.
+3. Nor is a loader let start as a program because the same thread asked for another before, which
+   then did not start: the kernel's own calls, as /proc shows them, say what a loader is opened for.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
-from endpoint_shim.linux import kernel, proc
+from endpoint_shim.linux import kernel, proc, stacks
 from endpoint_shim.linux.mounts import mount_of, read_mounts
 from endpoint_shim.linux.verdicts import DELETED, Judge, Verdict
 
@@ -51,7 +53,7 @@ class Starters:
         if not (verdict.own or self._is_known(thread)):
             return UNKNOWN_STARTER
         if verdict.loads:
-            asked = self._loading.pop(thread, False)
+            asked = self._loading.pop(thread, False) and stacks.loads_program(thread)
             return verdict if asked or self._on_namespace is None else LOADED_UNASKED
         _keep(self._loading, thread)
         return verdict

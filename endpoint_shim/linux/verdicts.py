@@ -34,12 +34,14 @@ class Verdict(NamedTuple):
     """The shim's, its Python, or what a responder brought."""
     loads: bool = False
     """It is the loader: it maps whatever program it is given."""
-    interprets: bool = False
-    """It runs whatever script it is given."""
+    interprets: bytes = b""
+    """The name under which it is known, where it runs whatever script it is given."""
 
 
 OWN, PACKAGED = Verdict(True, own=True), Verdict(True)
-_LOADER = re.compile(rb"/ld(-linux[^/]*|-musl[^/]*|64)?(\.so\.[0-9]+|-[0-9.]+\.so)$")
+_LOADER = re.compile(
+    rb"/(ld(-linux[^/]*|-musl[^/]*|-uClibc|64)?(\.so\.[0-9]+|-[0-9.]+\.so)|[^/]*-musl[^/]*/libc\.so)$"
+)
 
 
 Identity = tuple[int, int]
@@ -129,7 +131,8 @@ class Judge:
 
 
 def _as_it_is(verdict: Verdict, path: bytes) -> Verdict:
-    return verdict._replace(loads=bool(_LOADER.search(path)), interprets=is_interpreter(path))
+    interprets = path if is_interpreter(path) else b""
+    return verdict._replace(loads=bool(_LOADER.search(path)), interprets=interprets)
 
 
 def _shorter(path: bytes) -> Iterator[bytes]:

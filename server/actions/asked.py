@@ -22,5 +22,7 @@ class Asked:
     """A rule wants a second person for it."""
     opens: bool = False
     """It was judged as a release too, for it would end or open an isolation that holds."""
+    folder: str = ""
+    """From where its relative paths are seen, where it is no action by itself."""
     second_to_open: bool = False
     """A rule wants a second person for that: it waits for one where it comes to open one."""

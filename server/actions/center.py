@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from commands.language.errors import Failed, NotUnderstood, Refused
-from server.actions.action import Action, State
+from server.actions.action import Action
 from server.actions.asked import Asked
 from server.actions.containment import Containment, Opens
 from server.actions.desired import WHAT
-from server.actions.joining import joined
+from server.actions.joining import joined, repeated
 from server.actions.ledger import Ledger, ended
 from server.actions.queue import Queue
 from server.audit import clock
@@ -83,7 +83,12 @@ class Center:
             )
         if word not in WHAT:
             run_there = [a for a in self.ledger.opened(asked.device.id) if a.word not in WHAT]
-            if (one := joined(run_there, asked.command, second=asked.second)) is not None:
+            one = (
+                joined(run_there, asked.command, second=asked.second)
+                if asked.command.spec.queued
+                else repeated(run_there, asked)
+            )
+            if one is not None:
                 return one, False
         else:
             # What cannot be has no row.
@@ -113,6 +118,7 @@ class Center:
             comment=asked.comment,
             door=asked.door,
             asked_in=asked.where,
+            folder=asked.folder,
             submitted_ms=clock.now_ms(),
             expires_ms=_in(lasts_s),
             nonce=secrets.token_hex(16),
@@ -133,6 +139,14 @@ class Center:
         self.queue.wake(device)
         return action
 
+    async def begin_by_hand(self, action: Action, session: str) -> Action:
+        """Its person types an approved line again: the yes is used up. Follow it by the queue."""
+        begun = msgspec.structs.replace(
+            action, state="InProgress", started_ms=clock.now_ms(), ran_in=session
+        )
+        await self.ledger.save([begun])
+        return begun
+
     async def approve(self, action: Action, by: str, comment: str, *, opens: bool) -> Action:
         """The second person's yes: it begins, and has its full time to wait for its device.
 
@@ -149,7 +163,10 @@ class Center:
             return await self._approve(action, by, comment, opens)
 
     async def _approve(self, action: Action, by: str, comment: str, opens: bool) -> Action:
-        lasts_s = None if action.word in WHAT else self._broker.config.limits.queue_s
+        limits = self._broker.config.limits
+        lasts_s: float | None = limits.approved_s if action.by_hand else limits.queue_s
+        if action.word in WHAT:
+            lasts_s = None
         yes = msgspec.structs.replace(
             action, approval="given", by=by, by_comment=comment,
             expires_ms=_in(lasts_s), lapsing_ms=action.expires_ms,
@@ -227,6 +244,8 @@ class Center:
         """Why it has not begun; empty where nothing keeps it."""
         if action.approval == "needed":
             return f"a second person: approve {action.label}, or deny {action.label}"
+        if action.by_hand:
+            return f"{action.person}, who types the same line again"
         device = self._broker.inventory.by_id(action.device)
         if device is not None and not device.online:
             return f"{device.name} is offline{since(device)}"
@@ -237,7 +256,10 @@ class Center:
         if action.state != "Pending" or action.word in WHAT:
             return None
         others = self.ledger.opened(action.device)
-        running = (a for a in others if a.state == "InProgress" and a.word not in WHAT)
+        running = (
+            a for a in others
+            if a.state == "InProgress" and a.word not in WHAT and a.beside == action.beside
+        )  # fmt: skip
         return next(running, None)
 
     # Time.
@@ -277,8 +299,9 @@ def _expired(action: Action) -> Action:
     if action.approval == "needed":
         words = "rejected: nobody approved it in time"
         return msgspec.structs.replace(ended(action, "Cancelled", error=words), approval="lapsed")
-    state: State = "TimeOut"
-    return ended(action, state, error=f"{action.name} did not come in time; nothing was run")
+    whose = f"{action.person} did not type it again" if action.by_hand else action.name
+    whose += "" if action.by_hand else " did not come"
+    return ended(action, "TimeOut", error=f"{whose} in time; nothing was run")
 
 
 def _interrupted(action: Action) -> str:

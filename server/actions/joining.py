@@ -15,6 +15,8 @@ from commands.language.errors import Failed, Refused
 from commands.language.line import quoted
 from commands.language.visible import visible
 from server.actions.action import Action
+from server.actions.asked import Asked
+from server.live.device_job import command_value
 
 MOST_WAITING = 50
 """Of what one device is to run: it is not asked for more."""
@@ -37,13 +39,33 @@ def joined(opened: Sequence[Action], command: Command, *, second: bool) -> Actio
                 f"is another one than yours: {'; '.join(differences(one, command))}; cancel "
                 f"{one.label}, or ask again when it has ended"
             )
+    _check_room(opened)
+    return None
+
+
+def repeated(opened: Sequence[Action], asked: Asked) -> Action | None:
+    """The same line of the same person, which waits for its second person already.
+
+    Of what is no action by itself (run, shell): two of them are two.
+    """
+    command = asked.command
+    for one in opened:
+        mine = (one.word, one.person, one.folder) == (
+            command.spec.word, asked.person, asked.folder,
+        )  # fmt: skip
+        if mine and one.approval == "needed" and one.value == command_value(command):
+            return one
+    _check_room(opened)
+    return None
+
+
+def _check_room(opened: Sequence[Action]) -> None:
     if len(opened) >= MOST_WAITING:
         first = opened[0]
         raise Refused(
             f"{len(opened)} actions wait for {first.name} already; cancel one, such as "
             f"{first.label}, or ask again later"
         )
-    return None
 
 
 def differences(one: Action, command: Command) -> list[str]:

@@ -15,7 +15,7 @@ def moment() -> datetime:
 
 def stamp(moment: datetime) -> str:
     """A moment in the records' form."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def now_ms() -> int:

@@ -60,20 +60,6 @@ def make_name(path: Path) -> bool:
     return True
 
 
-class NewFolder:
-    """A folder's name that is still to be made durable, by whoever needs it first."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._durable = False
-
-    def make_durable(self) -> None:
-        """Blocks; a second call does nothing."""
-        if not self._durable:
-            sync_folder(self._folder.parent)
-            self._durable = True
-
-
 def create(path: Path) -> int:
     """A new file for appending; never one that is there already."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -74,6 +74,7 @@ class Journal:
         self.store = store
         self.folders = Folders(folder)
         self._recordings = FolderSync(folder / "recordings")
+        self._results = FolderSync(folder / "results")
         self._look: asyncio.Task[int] | None = None
         self._looked = 0.0
         self.strict = strict
@@ -145,6 +146,7 @@ class Journal:
             self.folders,
             recording,
             Budget(self._results_budget),
+            self._results,
             self._pool,
         )
         queued = False

@@ -133,25 +133,34 @@ class Recording:
         self.write(Kind.MASKED_INPUT, terminal, COUNT.pack(count))
 
     def commit(self) -> None:
-        """Ask for an fsync now and a commit chunk after it; does not wait."""
+        """Ask for an fsync soon and a commit chunk after it; does not wait."""
         self._commit_due = True
         if self._sync.durable.offset >= self._data_end:
             self._synced()
-        self._sync.now()
+        self._sync.soon()
 
     async def close(self) -> Position:
         """Sync, append the last commit chunk, sync; the file's length and head."""
         if not self._closed:
-            await self._sync.wait()
-            self._commit_due = True
-            self._synced()
-            await self._sync.wait()
             self._closed = True
             if self._later is not None:
                 self._later.cancel()
+            if self._covered < self._data_end:
+                await self._last_commit()
+            await self._sync.wait()
             await self._sync.stop()
             os.close(self._descriptor)
         return self.position
+
+    async def _last_commit(self) -> None:
+        at = COMMIT.pack(*self.position)
+        chunk, head = pack(Kind.COMMIT, 0, self.ms, at, self.position.head)
+        end = Position(self.position.offset + len(chunk), head)
+        await self._sync.end_with(chunk, end)
+        if self._sync.durable == end:
+            self.position = end
+            for told in self.on_growth:
+                told()
 
     def _append(self, kind: Kind, terminal: int, data: bytes) -> None:
         self._check()

@@ -14,7 +14,8 @@ from typing import Final, NamedTuple, Self
 
 from server.audit.chunks import Chunk, Kind, Reader, genesis, name_of, pack
 from server.audit.errors import RecordingBroken, RecordingFull
-from server.audit.folders import NewFolder, create, sync_folder
+from server.audit.folder_sync import NewName
+from server.audit.folders import create, sync_folder
 
 __all__ = ["Budget", "Chunk", "Kind", "ResultDigest", "ResultFile", "read"]
 
@@ -55,7 +56,7 @@ class ResultFile:
         descriptor: int,
         budget: Budget,
         pool: Executor | None = None,
-        folder: NewFolder | None = None,
+        folder: NewName | None = None,
     ) -> None:
         self.path = path
         self._folder = folder
@@ -77,9 +78,9 @@ class ResultFile:
         path: Path,
         budget: Budget,
         pool: Executor | None = None,
-        folder: NewFolder | None = None,
+        folder: NewName | None = None,
     ) -> Self:
-        """A new file; a command has one. A new folder's name is made durable with the file's."""
+        """A new file; a command has one. It is durable when its folder's name is, too."""
         return cls(path, create(path), budget, pool, folder)
 
     def write(self, kind: Kind, data: bytes) -> None:
@@ -104,6 +105,8 @@ class ResultFile:
                 self._failed = self._syncing.exception()
             try:
                 await asyncio.get_running_loop().run_in_executor(self._pool, self._finish)
+                if self._folder is not None:
+                    await self._folder.durable()
             except OSError as error:
                 self._failed = self._failed or error
         if self._failed is not None:
@@ -138,8 +141,6 @@ class ResultFile:
         finally:
             os.close(self._descriptor)
         sync_folder(self.path.parent)
-        if self._folder is not None:
-            self._folder.make_durable()
 
 
 def read(path: Path) -> Iterator[Chunk]:

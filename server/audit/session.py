@@ -6,7 +6,8 @@ from pathlib import Path
 from time import monotonic
 
 from server.audit.errors import RecordingBroken
-from server.audit.folders import Folders, NewFolder, make_folder, make_name
+from server.audit.folder_sync import FolderSync, NewName
+from server.audit.folders import Folders, make_folder, make_name
 from server.audit.recording import Recording
 from server.audit.records import Body, Ended, SessionEnded, SessionSealed, Started
 from server.audit.results import Budget, ResultFile
@@ -25,6 +26,7 @@ class SessionJournal(JournalWriter):
         folders: Folders,
         recording: Recording,
         results: Budget,
+        names: FolderSync,
         pool: Executor,
     ) -> None:
         super().__init__(store, session)
@@ -33,7 +35,8 @@ class SessionJournal(JournalWriter):
         self._broker = broker
         self._folders = folders
         self._results = results
-        self._results_name: NewFolder | None = None
+        self._names = names
+        self._results_name: NewName | None = None
         self._pool = pool
         self._began = monotonic()
         self._ending: asyncio.Task[None] | None = None
@@ -64,7 +67,7 @@ class SessionJournal(JournalWriter):
         path = self._folders.result(self.id, number)
         try:
             if make_name(path.parent):
-                self._results_name = NewFolder(path.parent)
+                self._results_name = NewName(self._names)
             return ResultFile.create(path, self._results, self._pool, self._results_name)
         except OSError as error:
             raise RecordingBroken(f"the result cannot be kept: {error.strerror}") from error

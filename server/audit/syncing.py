@@ -1,7 +1,8 @@
 """When a recording is fsynced: soon after the first unsynced byte, one at a time, in a thread.
 
-An fsync starts `after` seconds or `size` bytes after the first unsynced byte. Unsynced for `stall`
-seconds is told (and told again when over), for `lost` seconds is final; so is a failed fsync.
+An fsync starts `after` seconds or `size` bytes after the first unsynced byte, `soon` seconds after
+it is asked for. Unsynced for `stall` seconds is told (and told again when over), for `lost` seconds
+is final; so is a failed fsync.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ class Timing(NamedTuple):
     """The settings of design.md section 1."""
 
     after: float = 0.05
+    soon: float = 0.01
     size: int = 256 << 10
     stall: float = 2.0
     lost: float = 30.0
@@ -54,7 +56,7 @@ class Syncer:
         self._timing = timing
         self._loop = asyncio.get_running_loop()
         self._oldest = 0.0  # when the first byte that the next fsync will cover was written
-        self._under_way: asyncio.Future[None] | None = None
+        self._under_way: asyncio.Future[bool | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._stalled = False
@@ -78,13 +80,45 @@ class Syncer:
             return
         if self._written.offset == self.durable.offset:
             return
+        self._disarm()
+        self._oldest = 0.0
+        self._begin(self._written, os.fdatasync, self._descriptor)
+
+    def soon(self) -> None:
+        """The same, but for what may follow at once: a session ends with its command, often."""
+        if self._under_way is None and self._written.offset > self.durable.offset:
+            due = self._loop.time() + self._timing.soon
+            if self._timer is None or self._timer.when() > due:
+                self._disarm()
+                self._timer = self._loop.call_at(due, self._due)
+
+    async def end_with(self, chunk: bytes, end: Position) -> None:
+        """Sync, append the chunk that says so, sync again, in one visit to a thread.
+
+        The caller writes nothing any more. A chunk that finds no space is left out: `durable` is
+        then where it would have begun.
+        """
+        while self._under_way is not None:
+            await asyncio.wait([self._under_way])
+        if self.failure:
+            return
+        self._disarm()
+        if self._watch is None:
+            self._arm_watch(monotonic())
+        ending = self._begin(end, _ended_with, self._descriptor, chunk, self._written.offset)
+        await asyncio.wait([ending])
+
+    def _begin(
+        self, target: Position, work: Callable[..., bool | None], *values: object
+    ) -> asyncio.Future[bool | None]:
+        self._under_way = begun = self._loop.run_in_executor(self._pool, work, *values)
+        begun.add_done_callback(lambda done: self._synced(target, done))
+        return begun
+
+    def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._oldest = 0.0
-        target = self._written
-        self._under_way = self._loop.run_in_executor(self._pool, os.fdatasync, self._descriptor)
-        self._under_way.add_done_callback(lambda done: self._synced(target, done))
 
     async def wait(self) -> None:
         """Until all that is written now is durable, or the file is lost (see `failure`)."""
@@ -105,12 +139,14 @@ class Syncer:
         if self._under_way is not None:
             await asyncio.wait([self._under_way])
 
-    def _synced(self, target: Position, done: asyncio.Future[None]) -> None:
+    def _synced(self, target: Position, done: asyncio.Future[bool | None]) -> None:
         self._under_way = None
         if done.cancelled() or (error := done.exception()) is not None:
             reason = "cancelled" if done.cancelled() else str(error)
             self._lose(f"its fsync failed: {reason}")
             return
+        if done.result() is False:  # without its last chunk
+            target = self._written
         self.durable = target
         if self._watch is not None:
             self._watch.cancel()
@@ -162,3 +198,16 @@ class Syncer:
         for waiter in ready:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def _ended_with(descriptor: int, chunk: bytes, at: int) -> bool:
+    """In a thread: whether the chunk found space."""
+    os.fdatasync(descriptor)
+    try:
+        whole = os.write(descriptor, chunk) == len(chunk)
+    except OSError:
+        whole = False
+    if not whole:
+        os.ftruncate(descriptor, at)
+    os.fdatasync(descriptor)
+    return whole

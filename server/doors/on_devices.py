@@ -15,6 +15,7 @@ from server.doors.asked import refuse_behind
 from server.doors.questions import of_device
 from server.doors.several import Several
 from server.identity.access import comment_needed
+from server.live import second_person
 from server.live.inventory import Device
 from server.live.selectors import Selector, parse, select
 from server.live.staging import ALL_AT_ONCE, Staging, staging
@@ -160,7 +161,9 @@ async def _asked(station: "Station", inner: TypedLine, devices: list[Device]) ->
         raise NotUnderstood(
             f"{word} on {many} needs -devices {len(devices)} where none can be asked"
         )
-    if inner.command.spec.queued and not (options.comment or station.here.comment):
+    spec, person = inner.command.spec, station.responder.person
+    waiting = second_person.waiting(station.broker, person, spec, devices)
+    if (spec.queued or waiting) and not (options.comment or station.here.comment):
         comment = await station.action_comment(word, many)
         if comment is None:
             raise Refused(f"{word} on {many} needs a comment; add -comment 'case and reason'")
@@ -174,7 +177,7 @@ async def _asked(station: "Station", inner: TypedLine, devices: list[Device]) ->
     if question is not None and not station.asks:
         raise question
     if station.asks:
-        station.say(_plan(inner, devices, told=question is not None))
+        station.say(_plan(inner, devices, waiting, told=question is not None))
         if question is not None:
             station.say(question.question)
     if options.devices is None and not options.yes:
@@ -184,7 +187,7 @@ async def _asked(station: "Station", inner: TypedLine, devices: list[Device]) ->
     return _with(inner, yes=True)
 
 
-def _plan(inner: TypedLine, devices: list[Device], *, told: bool) -> str:
+def _plan(inner: TypedLine, devices: list[Device], waiting: int, *, told: bool) -> str:
     names = " ".join(device.name for device in devices[:MOST_SHOWN])
     left = len(devices) - MOST_SHOWN
     if left > 0:
@@ -192,6 +195,8 @@ def _plan(inner: TypedLine, devices: list[Device], *, told: bool) -> str:
     offline = sum(not device.online for device in devices)
     parts = [f"{visible(inner.text)} on {_many(devices)}: {names}"]
     parts += [f"{offline:,} of them offline"] if offline else []
+    verb = "waits" if waiting == 1 else "wait"
+    parts += [f"{waiting:,} of them {verb} for a second person"] if waiting else []
     if inner.options.comment and not told and inner.options.comment not in inner.text:
         parts.append(f"comment: {visible(inner.options.comment)}")
     return "; ".join(parts)

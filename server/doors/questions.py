@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from commands.language.errors import NeedsAnswer
 from commands.language.line import TypedLine
+from server.live import second_person
 
 if TYPE_CHECKING:
     from server.doors.station import Station
@@ -23,7 +24,9 @@ def of_device(typed: TypedLine, device: str) -> TypedLine:
 async def reasoned(station: "Station", typed: TypedLine) -> TypedLine:
     """An action has a comment: its line's, its session's, or the one that is asked for."""
     command = typed.command
-    if not command.spec.queued or typed.options.comment or station.here.comment:
+    if typed.options.comment or station.here.comment:
+        return typed
+    if not (command.spec.queued or second_person.waits(station.here, command)):
         return typed
     sessions = station.here.sessions
     if sessions.permitted(station.here, command, "to be asked").error is not None:

@@ -138,38 +138,39 @@ class Several:
     async def _one(self, device: str) -> Outcome:
         offline = not self._devices[device].online
         try:
-            await self._on(device)
+            waits = await self._on(device)
         except FirelineError as error:
             await self._put(self._renderer.said(device, error, self._target(device)))
             return _outcome(error)
-        return "queued" if offline and self._typed.command.spec.queued else "answered"
+        queued = waits or (offline and self._typed.command.spec.queued)
+        return "queued" if queued else "answered"
 
-    async def _on(self, device: str) -> None:
+    async def _on(self, device: str) -> bool:
+        """Whether it waits now, as an action."""
         station, typed = self._station, self._typed
         if typed.command.spec.bound:
             desk = station.desk_session
             assert desk is not None
             options = dataclasses.replace(typed.options, follow=False)
             bound = dataclasses.replace(of_device(typed, device), options=options)
-            await self._run(desk, device, bound)
-            return
+            return await self._run(desk, device, bound)
         async with self._turns:
-            await self._in_session(device)
+            return await self._in_session(device)
 
-    async def _in_session(self, device: str) -> None:
+    async def _in_session(self, device: str) -> bool:
         station, typed = self._station, self._typed
         part_of = f"{self._here.id}#{self._number}"
         responder = dataclasses.replace(station.responder, of=part_of)
         session = await station.opened(device, typed.options.comment, responder)
         self._sessions[device] = session.id
         try:
-            await self._run(session, device, typed)
+            return await self._run(session, device, typed)
         finally:
             why = station.client.login.cut_for or "its command ended"
             await whole(session.end(why), station.broker.own)
 
-    async def _run(self, session: Session, device: str, typed: TypedLine) -> None:
-        """The command, shown to its end; raises what it ended with."""
+    async def _run(self, session: Session, device: str, typed: TypedLine) -> bool:
+        """The command, shown to its end, and whether it waits now; raises what it ended with."""
         if self._stopping:
             raise Cancelled(f"{self._word} had not started; nothing ran")
         job = await whole(session.execute(typed), self._station.broker.own)
@@ -183,6 +184,7 @@ class Several:
             del self._jobs[device]
         if job.error is not None:
             raise job.error
+        return job.waits
 
     async def _shown(self, session: Session, device: str, job: Job) -> None:
         part = self._renderer.part(device, session.id)

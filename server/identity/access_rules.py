@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from commands.language.command import Role
+from commands.language.command import Role, find
 from server.identity.rules import DEVICE, DOORS, RIGHTS, ROLES, Person, Rule, Scope
 from server.identity.yaml_lines import Value, texts_of
 
@@ -56,7 +56,7 @@ def _rule(entry: Value, people: dict[str, Person], words: Mapping[str, str]) -> 
         deny=_words(fields, "deny", words) or frozenset(),
         rights=_rights(fields.get("rights")),
         comment=_comment(fields.get("comment")),
-        second_person=_words(fields, "second_person", words) or frozenset(),
+        second_person=_second_person(fields, words),
     )
 
 
@@ -105,6 +105,18 @@ def _words(fields: Mapping[str, Value], key: str, words: Mapping[str, str]) -> f
         if text not in words:
             raise place.fault(f"{text} is no command")
     return frozenset(words[text] for _, text in texts)
+
+
+def _second_person(fields: Mapping[str, Value], words: Mapping[str, str]) -> frozenset[str]:
+    """What cannot wait must not look as if it did."""
+    for place, text in texts_of(fields, "second_person"):
+        kind = find(words.get(text, ""))
+        if kind is not None and not kind.spec.answerable:
+            raise place.fault(
+                f"{text} cannot wait for a second person; actions, what changes a device, and "
+                "getfile can"
+            )
+    return _words(fields, "second_person", words)
 
 
 def _rights(value: Value | None) -> frozenset[str]:

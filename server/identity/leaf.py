@@ -1,6 +1,7 @@
 """What a leaf certificate says: a device's id in its one URI, or a door's names."""
 
 import datetime
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from commands.language.errors import Refused
 
 URI = "fireline:device:"
+READ_LATELY = 4096
+"""A device shows the certificate of its line at each of its streams."""
 _DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*")
 
@@ -51,6 +54,7 @@ def device_uri(device_id: str) -> str:
     return URI + device_id
 
 
+@functools.lru_cache(READ_LATELY)
 def read_leaf(der: bytes | None) -> DeviceLeaf:
     """The device of a peer's certificate, already verified by TLS against the device CA."""
     if not der:

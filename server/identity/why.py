@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from server.identity.decision import Ask, Decision, decide
+from server.identity.decision import Ask, Decision, decide, rule_on
 from server.identity.rules import Rule, Rules
 
 MOST = 5
@@ -15,9 +15,18 @@ def explain(rules: Rules, ask: Ask) -> list[str]:
         return [decision.sentence]
     verdict = "allowed" if decision.allowed else "refused"
     lines = [f"{verdict}: {decision.reason}"]
+    if decision.allowed and (rule := _second(rules, ask)) is not None:
+        where = f"rule {rule.name}, {rules.file} line {rule.line}"
+        lines.append(f"it begins when a second person has approved it ({where})")
     if decision.allowed or ask.person not in rules.people:
         return lines
     return lines + _way(rules, ask, decision)
+
+
+def _second(rules: Rules, ask: Ask) -> Rule | None:
+    """The rule that wants a second person for it there."""
+    rule = rule_on(rules, ask.person, ask.device) if ask.device is not None else None
+    return None if rule is None or rule.second_person.isdisjoint(ask.words) else rule
 
 
 def _way(rules: Rules, ask: Ask, decision: Decision) -> list[str]:

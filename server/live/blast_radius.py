@@ -1,13 +1,14 @@
 """How many devices one person changes: so many a day alone, so many a minute at all.
 
 1. A device counts once a day, from the first change on it; durable before that. Who has changed
-   so many changes no other one alone: an action waits for a second person, all else is refused.
+   so many changes no other one alone: it waits for a second person (second_person.py), or is
+   refused where it cannot wait (sftp, scp).
 2. A selector that is no list of names never takes a person over that number.
 3. The day ends when both clocks say so: a clock that was set ends none (security.md, section 12).
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from commands.language.command import Spec
@@ -49,11 +50,22 @@ class BlastRadius:
             radius._day.setdefault(one.person, {})[one.device] = changed
         return radius
 
+    @property
+    def most(self) -> str:
+        """How many a person may change alone, as a sentence has it."""
+        return _many(self._limits.changed_devices_per_day)
+
     # What may be.
     def over(self, person: str, device: Device) -> bool:
         """Whether this device would be one too many for the person alone."""
         day = self._of_day(person)
         return device.id not in day and len(day) >= self._limits.changed_devices_per_day
+
+    def beyond(self, person: str, devices: Sequence[Device]) -> int:
+        """How many of these are more than the person may change alone."""
+        day = self._of_day(person)
+        new = sum(device.id not in day for device in devices)
+        return max(0, min(new, len(day) + new - self._limits.changed_devices_per_day))
 
     def check_several(
         self, person: str, spec: Spec, devices: Iterable[Device], *, explicit: bool
@@ -69,10 +81,6 @@ class BlastRadius:
         )
         if not explicit:
             raise Refused(f"{said}; that needs them by name, by commas, and a second person")
-        if not spec.queued:
-            raise Refused(
-                f"{said}; another person can do some, or an operator raises changed_devices_per_day"
-            )
 
     # What is.
     async def changes(self, person: str, spec: Spec, device: Device) -> None:
@@ -92,9 +100,8 @@ class BlastRadius:
         limits, where = self._limits, f"{spec.word} on {device.name}"
         if self.over(person, device) and not spec.queued:
             raise Refused(
-                f"{where}: you have changed {_many(limits.changed_devices_per_day)} within "
-                "24 h; another person can change more, or an operator raises "
-                "changed_devices_per_day"
+                f"{where}: you have changed {self.most} within 24 h; {spec.word} typed in a "
+                "session waits for a second person"
             )
         if self._wait_s(person, device) > 0:
             most = limits.changed_devices_per_minute

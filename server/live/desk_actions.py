@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from commands.isolate import Isolate
 from commands.language import items
-from commands.language.command import HIDDEN, Command, find
+from commands.language.command import Command, Spec, find
 from commands.language.desk.actions import ActionRow, TimelineRow
 from commands.language.errors import (
     Cancelled,
@@ -18,15 +18,17 @@ from commands.language.errors import (
 )
 from commands.language.host.foresight import EffectRow
 from commands.language.items import Item, Note, Time
-from commands.language.line import quoted
+from commands.language.names import Name
+from commands.language.names import shown as shown_name
 from commands.language.visible import visible
 from commands.release import Release
-from server.actions.action import Action, number_of
+from server.actions.action import Action, number_of, said
 from server.actions.asked import Asked
 from server.actions.desired import WHAT
 from server.actions.timeline import timeline
 from server.audit import clock
-from server.identity.access import Ask, decide, may_see, rule_on
+from server.identity.access import Ask, decide, may_see
+from server.live import second_person
 from server.live.foresight import foreseen
 from server.live.inventory import Device
 from server.live.job import Job
@@ -54,12 +56,9 @@ class DeskActions:
     # Asking.
     async def carry_out(self, command: Command) -> AsyncIterator[Item]:
         device = self._device(command)
-        rule = rule_on(self._broker.access.rules, self._session.person, device.ref)
-        needs = {command.spec.word}
         opens = await self._center.containment.loosens(device, command)
         if opens:
             # A time to live, or wider rules, over one that holds is no way round `release`.
-            needs.add("release")
             judged = self._session.sessions.decide(self._session, Release.spec, device)
             if judged.error is not None:
                 raise judged.error
@@ -74,10 +73,10 @@ class DeskActions:
                 comment=self._comment,
                 door=self._session.responder.door,
                 where=self._where,
-                second=(rule is not None and not needs.isdisjoint(rule.second_person))
-                or self._broker.radius.over(self._session.person, device),
+                second=self._second(command, device, opens=opens),
                 opens=opens,
-                second_to_open=rule is not None and "release" in rule.second_person,
+                second_to_open=bool(self._by_rule(Release.spec, device)),
+                folder="" if command.spec.bound else self._session.folder,
             )
         )
         if not new:
@@ -87,6 +86,17 @@ class DeskActions:
             )
         async for item in self._followed(action, new):
             yield item
+
+    def _second(self, command: Command, device: Device, *, opens: bool) -> bool:
+        """Whether somebody else has to approve it; what is no action by itself is here for that."""
+        if not command.spec.queued or self._by_rule(command.spec, device):
+            return True
+        if opens and self._by_rule(Release.spec, device):
+            return True
+        return self._broker.radius.over(self._session.person, device)
+
+    def _by_rule(self, spec: Spec, device: Device) -> str:
+        return second_person.by_rule(self._broker, self._session.person, spec, device)
 
     async def _followed(self, action: Action, new: bool) -> AsyncIterator[Item]:
         """What it gives while it runs, then what became of it; or what it waits for."""
@@ -171,6 +181,8 @@ class DeskActions:
         return await foreseen(self._session, device, command.spec.word, self._comment)
 
     def _device(self, command: Command) -> Device:
+        if not command.spec.bound and self._session.device is not None:
+            return self._session.device
         return self._session.sessions.visible_device(
             self._session.person, str(getattr(command, "device", ""))
         )
@@ -221,7 +233,20 @@ class DeskActions:
         opens = await self._still_may(found)
         by, comment = self._session.person, visible(self._comment)
         over = await self._center.approve(found, by, comment, opens=opens)
-        return f"{over.label} approved: {visible(over.text)} on {over.name}, for {over.person}"
+        again = ""
+        if over.by_hand and over.open:
+            minutes = self._broker.config.limits.approved_s / 60
+            again = f", who types it again within {minutes:g} m"
+        self._tell(over, f"approved by {by}{again.replace(', who types', '; type')}")
+        what = f"{visible(over.text)} on {over.name}"
+        return f"{over.label} approved: {what}, for {over.person}{again}"
+
+    def _tell(self, action: Action, what: str) -> None:
+        """Its requester, wherever he stands."""
+        for session in self._broker.sessions.live.values():
+            if session.person == action.person and session.device is not None:
+                about = f"{visible(action.text)} on {action.name}"
+                session.notify(f"{action.label} {what} ({about})")
 
     async def _still_may(self, action: Action) -> bool:
         """Days may have gone by: who asked must be allowed to ask now, as a release too where it
@@ -235,7 +260,9 @@ class DeskActions:
         if opens:
             specs.append(Release.spec)
         for spec in specs:
-            ask = Ask(action.person, spec.word, spec.role, None, device.ref, "queue", True)
+            ask = Ask(
+                action.person, spec.word, spec.role, None, device.ref, "queue", True, spec.under
+            )
             if not (decision := decide(self._broker.access.rules, ask)).allowed:
                 raise Refused(f"{action.person} may not ask it any more: {decision.sentence}")
         return opens
@@ -244,6 +271,7 @@ class DeskActions:
         found = await self._waiting(action, "deny")
         by, comment = self._session.person, visible(self._comment)
         over = await self._center.deny(found, by, visible(reason)[:500], comment)
+        self._tell(over, over.error)
         return f"{over.label} denied: {visible(over.text)} on {over.name}, for {over.person}"
 
     async def _waiting(self, name: str, word: str) -> Action:
@@ -301,6 +329,7 @@ class DeskActions:
             approval=action.approval,
             by=action.by,
             by_comment=action.by_comment,
+            folder=shown_name(Name(action.folder)),
             asked_in=action.asked_in,
             ran_in=action.ran_in,
             generation=action.generation,
@@ -332,22 +361,6 @@ async def _shown(job: Job) -> AsyncIterator[Item]:
     finally:
         if coming is not None:
             coming.cancel()
-
-
-def said(command: Command) -> str:
-    """The command as a person types it, without its device."""
-    spec, words = command.spec, [command.spec.word]
-    for parameter in spec.parameters:
-        value = getattr(command, parameter.name)
-        if parameter.mark is HIDDEN or value in (parameter.default, None, ()):
-            continue
-        if parameter.flag:
-            words.append(f"-{parameter.name}")
-        elif parameter.positional:
-            words.append(quoted(value))
-        else:
-            words.append(f"-{parameter.name} {quoted(value)}")
-    return " ".join(words)
 
 
 def _fits(action: Action, person: str, word: str, state: str) -> bool:

@@ -20,6 +20,7 @@ from commands.language.command import find
 from commands.language.errors import Failed, FirelineError, NotUnderstood, Refused, Unreachable
 from commands.language.names import Name, is_whole
 from commands.putfile import PutFile
+from server.live import second_person
 from server.live.change_record import ChangeRecord
 from server.live.device_upload import DeviceUpload
 from server.live.device_words import not_here
@@ -170,6 +171,8 @@ class DeviceFiles:
             raise judged.error
         if reason := not_here(self.device, spec.spec):
             raise Refused(reason)
+        broker, person = self._sessions.broker, self._responder.person
+        second_person.refuse_alone(broker, person, spec.spec, self.device)
         session.touch()
         return judged.rule_text
 

@@ -1,7 +1,7 @@
 """A command that runs or ran: its number, state, kept result, and how it ended.
 
-The result file is the one copy of what a command gave. Whoever shows it reads that file and
-follows it, so a slow reader costs no memory and loses nothing.
+What a command gave is its result file. Whoever shows it reads that file and follows it, so a slow
+reader costs no memory and loses nothing; little of it is remembered as well, and not read again.
 """
 
 import asyncio
@@ -28,6 +28,7 @@ State = Literal[
     "pending", "running", "completed", "failed", "cancelled", "expired", "rejected", "interrupted"
 ]
 READ_AHEAD = 256
+LITTLE = 4 << 10
 MOMENT_S, LOOK_S = 0.1, 2.0
 """How long ends are waited for that no device can tell of, and how often it is looked whether one
 can; a line that was cut for a moment is back by then."""
@@ -63,11 +64,15 @@ class Job:
         self.ran_first = ""
         """A sentence about what -auto ran before it."""
         self.message = ""
+        self.waits = False
+        """It made an action that waits for a second person, and no more."""
         self.ended = asyncio.Event()
         self._grew = asyncio.Event()
         self._growth = 0
         self._target = Kind.STDOUT
         self._result: ResultFile | None = None
+        self._little: list[tuple[Kind, bytes]] | None = []
+        """All that is in the result file; None once that is more than a little."""
         self._closed = False
         self._finishing: asyncio.Task[None] | None = None
         row = self.command.row_type()
@@ -192,10 +197,25 @@ class Job:
             f"{self.amount}, complete, #{self.number}"
         )
 
+    def ended_notice(self) -> str:
+        """Its end, for who did not look at it."""
+        took = f"{self.took or 0:.1f} s"
+        if self.error is None:
+            kept = f"{self.rows:,} rows, " if self.spec.rows else ""
+            return (
+                f"job {self.number} completed: {self.spec.word} on {self.device}, {kept}{took}; "
+                f"status {self.number} shows {'them' if kept and self.rows != 1 else 'it'}"
+            )
+        return f"job {self.number} {self.state}: {self.error}"
+
     # Viewers read it.
     async def items(self, follow: bool = True) -> AsyncIterator[Item]:
         """Everything it gave and gives, from its beginning to its end; else what is there now."""
         reader: Reader | None = None
+        if self._little is not None and self.ended.is_set():
+            for kind, data in self._little:
+                yield self._item(kind, data)
+            return
         while True:
             ended, growth = self.ended.is_set() or not follow, self._growth
             if reader is None and self.result_path.exists():
@@ -206,7 +226,7 @@ class Job:
                 while more:
                     batch, more = await asyncio.to_thread(_some, chunks)
                     for chunk in batch:
-                        yield self._item(chunk)
+                        yield self._item(chunk.kind, chunk.data)
             if ended:
                 return
             # Viewers share the event: who clears it has seen all, so nobody misses a word.
@@ -214,12 +234,12 @@ class Job:
                 self._grew.clear()
                 await self._grew.wait()
 
-    def _item(self, chunk: Chunk) -> Item:
-        if chunk.kind is Kind.ROW and self._row_decoder is not None:
-            return self._row_decoder.decode(chunk.data)
-        if chunk.kind is Kind.NOTE:
-            return cast(Item, items.decode(chunk.data))
-        return chunk.data
+    def _item(self, kind: Kind, data: bytes) -> Item:
+        if kind is Kind.ROW and self._row_decoder is not None:
+            return self._row_decoder.decode(data)
+        if kind is Kind.NOTE:
+            return cast(Item, items.decode(data))
+        return data
 
     def _write(self, kind: Kind, data: bytes) -> None:
         if self._closed:
@@ -227,6 +247,10 @@ class Job:
         if self._result is None:
             self._result = self.journal.result(self.number)
         self._result.write(kind, data)
+        if self._little is not None:
+            self._little.append((kind, data))
+            if self._result.bytes > LITTLE:
+                self._little = None
         self._tell_viewers()
 
     def _tell_viewers(self) -> None:

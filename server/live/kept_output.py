@@ -22,26 +22,42 @@ async def keep(journal: SessionJournal, job: Job) -> str:
     name = job.options.keep or ""
     if not NAME.fullmatch(name) or name.endswith(".partial"):
         raise NotUnderstood("> takes a plain NAME: letters, digits, . _ - and blanks, no folders")
-    file = _File(journal, job, name)
-    renderer = Renderer.of(job.command, job.options, Style(terminal=False), job.number, job.device)
+    taken, left_out = await _kept(journal, job, name)
     beside = ""
-    async for item in job.items():
-        shown = renderer.item(item)
-        await file.add(shown.out)
-        if isinstance(item, bytes) and shown.err:
-            beside = (
-                f"\nits standard error is not in there: status {job.number} has both while the "
-                "session lasts"
-            )
-    await job.wait()
-    if job.error is not None and file.incoming is None:
+    if left_out:
+        beside = (
+            f"\nits standard error is not in there: status {job.number} has both while the "
+            "session lasts"
+        )
+    if taken is None:
         return f"nothing is kept as {name}: {job.spec.word} gave nothing, #{job.number}{beside}"
-    await file.add(renderer.end(job.error, job.took).out)
-    taken = await file.take()
     return (
         f"{names.shown(Name(taken.name))} kept: {taken.bytes:,} bytes, sha256 {taken.sha256}, "
         f"#{job.number}\nsftp   /evidence/{journal.id}/{taken.name}{beside}"
     )
+
+
+async def keep_taken(journal: SessionJournal, job: Job) -> FileTaken | None:
+    """The same, as a file; None where it gave nothing."""
+    return (await _kept(journal, job, job.options.keep or ""))[0]
+
+
+async def _kept(journal: SessionJournal, job: Job, name: str) -> tuple[FileTaken | None, bool]:
+    """The file, and whether something of the output is not in it."""
+    file = _File(journal, job, name)
+    renderer = Renderer.of(job.command, job.options, Style(terminal=False), job.number, job.device)
+    left_out = False
+    async for item in job.items():
+        shown = renderer.item(item)
+        await file.add(shown.out)
+        left_out = left_out or (isinstance(item, bytes) and bool(shown.err))
+    await job.wait()
+    last = renderer.end(job.error, job.took, exit_code=job.exit_code).out
+    gave = file.incoming is not None or bool(last and (job.rows or job.bytes))
+    if job.error is not None and not gave:
+        return None, left_out
+    await file.add(last)
+    return await file.take(), left_out
 
 
 class _File:

@@ -25,6 +25,7 @@ from commands.run import Run
 from server.audit.chunks import Kind
 from server.audit.records import Attached, Body, CommandTyped, Decided, Detached, Started
 from server.audit.session import SessionJournal
+from server.live import second_person
 from server.live.away import Away
 from server.live.company import Company
 from server.live.contained import flags
@@ -38,6 +39,7 @@ from server.live.job import Job
 from server.live.judged import recorded
 from server.live.kept_output import keep
 from server.live.responder import Responder
+from server.live.second_person import Admitted
 from server.live.terminal_job import TerminalJob
 from server.live.trace import Trace
 from server.live.warm_stream import WarmStream
@@ -106,13 +108,17 @@ class Session:
             raise TypeError("a console command acts on its door; judge it")
         ran_first = await self._run_first(typed)
         trace = Trace()
-        number, command, trace.stream, trace.rule = await self._judged(typed, unfit)
+        number, command, admitted, trace.stream, trace.rule = await self._judged(typed, unfit)
         trace.step("durable")
-        if isinstance(command, DeskCommand) or not to_device(self, command):
+        if isinstance(command, DeskCommand) or admitted.waits or not to_device(self, command):
             self.standard_input = data
             job: Job = self._desk_job(number, typed, command, trace)
+            job.waits = admitted.waits
         else:
             job = await self._device_job(number, typed, command, trace)
+        if admitted.approved is not None:
+            queue = self.sessions.broker.actions.queue
+            self.sessions.soon(queue.by_hand(admitted.approved, job))
         job.ran_first = ran_first
         self.touch()
         return job
@@ -139,14 +145,15 @@ class Session:
 
     async def _judged(
         self, typed: TypedLine, unfit: FirelineError | None = None
-    ) -> tuple[int, Command, str, str]:
-        """Number, prepared value, stream and rule of what may run; its records durable."""
+    ) -> tuple[int, Command, Admitted, str, str]:
+        """Number, prepared value, how it begins, stream and rule of what may run; its records
+        durable."""
         if self.sealing:
             raise self._over()
         self._numbers += 1
         number, word = self._numbers, type(typed.command).spec.word
         self.touch()
-        command, refusal, rule = typed.command, None, ""
+        command, refusal, rule, admitted = typed.command, None, "", Admitted()
         try:
             if self._ending:
                 raise self._over()
@@ -161,7 +168,7 @@ class Session:
             question = None if typed.options.yes else await command.question(desk)
             if question is not None:
                 raise question
-            await self.sessions.about_to_change(self, command)
+            admitted = await second_person.admitted(self, command, number, desk.comment)
         except FirelineError as error:
             refusal = error
         typed_record = CommandTyped(
@@ -178,7 +185,8 @@ class Session:
             reason="" if refusal is None else recorded(refusal)[:2000],
         )
         stream = self.streams.id
-        changes = command.spec.changes and not command.spec.queued  # that is its action's
+        queued = command.spec.queued or admitted.waits  # the change is its action's
+        changes = command.spec.changes and not queued
         bodies: list[Body] = [typed_record, decided]
         if refusal is None and not isinstance(command, ConsoleCommand):  # those have no end
             bodies.append(Started(number=number, stream=stream, device_change=changes))
@@ -190,7 +198,7 @@ class Session:
             line = self.door_lines[number] = DoorLine(number, typed)
             line.end(refusal)
             raise refusal
-        return number, command, stream, rule
+        return number, command, admitted, stream, rule
 
     def _over(self) -> Failed:
         return Failed(f"{self.id} has ended; connect opens another")
@@ -268,7 +276,7 @@ class Session:
         self.touch()
         self.away.job_ended(job)
         if (job.behind and not job.answered) or self.detached:  # one may start as its person goes
-            self.notify(_ended_notice(job))
+            self.notify(job.ended_notice())
         if job.stream is not None:
             self.streams.give_back(job.stream)
 
@@ -387,14 +395,3 @@ class Session:
 
     def _went(self, path: str) -> None:
         self.folder = Name(path)
-
-
-def _ended_notice(job: Job) -> str:
-    took = f"{job.took or 0:.1f} s"
-    if job.error is None:
-        kept = f"{job.rows:,} rows, " if job.spec.rows else ""
-        return (
-            f"job {job.number} completed: {job.spec.word} on {job.device}, {kept}{took}; "
-            f"status {job.number} shows {'them' if kept and job.rows != 1 else 'it'}"
-        )
-    return f"job {job.number} {job.state}: {job.error}"

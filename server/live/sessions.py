@@ -213,12 +213,6 @@ class Sessions:
         if isinstance(command, PutFile) and command.path is not None:
             refuse_start_up(session, device, command.path)
 
-    async def about_to_change(self, session: Session, command: Command) -> None:
-        """Counts the device among those that the person changed; Refused where it is too many."""
-        device = self.target(session, command)
-        if command.spec.changes and device is not None and session.responder.door != "queue":
-            await self.broker.radius.changes(session.person, command.spec, device)
-
     # What sessions need for their jobs.
     def incoming(self, session: Session) -> Callable[[DeviceJob, items.Into], Incoming]:
         room, journal = self.broker.evidence, session.journal

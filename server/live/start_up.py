@@ -1,7 +1,8 @@
 """Where a file would be started by the system or at a login: closed to who may start nothing.
 
 1. `shell` and `run` denied must also mean no file put where something else starts it. Who has one
-   of the words that start programs may put a file anywhere; who has none, only outside these.
+   of the words that start programs may put a file anywhere; who has none, or needs a second
+   person for each, only outside these.
 2. It is a list of places, wide on purpose, and judged by the path's letters: nothing is written
    through a link, so a path leads where it says. Hidden names count everywhere: homes, and what
    starts from them, are too many to name.
@@ -16,6 +17,7 @@ from commands.language.command import find
 from commands.language.errors import Refused
 from commands.language.names import Name, shown, to_units
 from server.live.inventory import Device
+from server.live.second_person import may_alone
 
 if TYPE_CHECKING:
     from server.live.session import Session
@@ -35,14 +37,13 @@ def refuse_start_up(session: "Session", device: Device, path: Name) -> None:
         return
     raise Refused(
         f"{shown(path)} on {device.name} is where the system or a login starts files, and you may "
-        f"start nothing there ({', '.join(STARTERS)} are denied); put it elsewhere"
+        f"start nothing there by yourself ({', '.join(STARTERS)}); put it elsewhere"
     )
 
 
 def _may_start(session: "Session", device: Device) -> bool:
     kinds = [kind for kind in map(find, STARTERS) if kind is not None]
-    decide = session.sessions.decide
-    return any(decide(session, kind.spec, device).error is None for kind in kinds)
+    return any(may_alone(session, kind.spec, device) for kind in kinds)
 
 
 def starts(folder: Name, path: Name, platform: str) -> bool:

@@ -17,6 +17,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
@@ -28,7 +29,9 @@ from server.store.schema import MIGRATIONS
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-INSERT_RECORD: Final = "INSERT INTO records (journal, seq, kind, line, hash) VALUES (?, ?, ?, ?, ?)"
+INSERT_RECORDS: Final = "INSERT INTO records (journal, seq, kind, line, hash) VALUES "
+ROWS_AT_ONCE: Final = (32, 8, 2, 1)
+"""Each step of a statement gives up the interpreter and waits to have it back."""
 WAITING_LIMIT: Final = 8192
 FULL_AGAIN_S: Final = 0.5
 CALLERS_FAULT: Final = (
@@ -223,9 +226,13 @@ class _Raised(NamedTuple):
 
 
 def _insert(connection: sqlite3.Connection, rows: list[RecordRow]) -> None:
-    if rows:
-        connection.executemany(INSERT_RECORD, rows)
-        rows.clear()
+    at = 0
+    for many in ROWS_AT_ONCE:
+        while len(rows) - at >= many:
+            values = list(chain.from_iterable(rows[at : at + many]))
+            connection.execute(INSERT_RECORDS + ", ".join(["(?, ?, ?, ?, ?)"] * many), values)
+            at += many
+    rows.clear()
 
 
 class _Apart:

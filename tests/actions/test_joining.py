@@ -9,9 +9,8 @@ from commands.language.command import Command
 from commands.language.errors import Failed, Refused
 from commands.language.names import Name
 from commands.scan import Scan
-from server.actions.action import Action
+from server.actions.action import Action, said
 from server.actions.joining import MOST_WAITING, joined
-from server.live.desk_actions import said
 from server.live.device_job import command_value
 
 QUICK, PATH = Scan(device="web-01"), Scan(device="web-01", path=Name("/tmp/x y"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.audit import folder_sync, folders
-from server.audit.folder_sync import FolderSync
+from server.audit.folder_sync import FolderSync, NewName
 
 
 class Disk:
@@ -62,3 +62,24 @@ async def test_who_gives_up_waiting_stops_nobody_else(tmp_path: Path) -> None:
     impatient.cancel()
     await patient
     assert impatient.cancelled()
+
+
+async def test_a_new_name_is_on_its_way_to_the_disk_before_it_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, folder = Disk(monkeypatch), FolderSync(tmp_path)
+    names = [NewName(folder) for _ in range(5)]
+    await asyncio.to_thread(disk.begun.wait, 10)
+    disk.may.set()
+    for name in [*names, *names]:
+        await name.durable()
+    assert disk.count == 1
+
+
+async def test_a_new_name_that_was_not_made_durable_is_tried_again(tmp_path: Path) -> None:
+    name = NewName(FolderSync(tmp_path / "gone"))
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            await name.durable()
+    (tmp_path / "gone").mkdir()
+    await name.durable()

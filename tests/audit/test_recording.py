@@ -6,8 +6,10 @@ import resource
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,18 @@ def chunks(recording: Recording) -> list[Chunk]:
     found = list(reader)
     assert reader.tail.what == ""
     return found
+
+
+class Counted(ThreadPoolExecutor):
+    """Threads that say how often they were given something to do."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.visits = 0
+
+    def submit(self, *values: Any, **named: Any) -> "Future[Any]":
+        self.visits += 1
+        return super().submit(*values, **named)
 
 
 async def test_bytes_are_in_the_file_when_write_returns(recording: Recording) -> None:
@@ -74,6 +88,33 @@ async def test_an_idle_recording_gets_no_more_commits(recording: Recording) -> N
     assert [chunk.kind for chunk in chunks(recording)] == [Kind.OPENED, Kind.OUTPUT, Kind.COMMIT]
     assert (end, recording.durable) == (recording.position, recording.position)
     assert await recording.close() == end
+
+
+async def test_a_command_that_ends_with_its_session_is_on_the_disk_in_one_visit(
+    tmp_path: Path,
+) -> None:
+    with Counted() as pool:
+        recording = make(tmp_path, pool=pool)
+        recording.marker(0, "#1 processes")
+        recording.commit()
+        end = await recording.close()
+        assert pool.visits == 1
+    kinds = [chunk.kind for chunk in chunks(recording)]
+    assert kinds == [Kind.OPENED, Kind.MARKER, Kind.COMMIT]
+    assert (end.offset, end) == (recording.path.stat().st_size, recording.durable)
+
+
+async def test_a_last_commit_that_finds_no_space_is_left_out_and_all_else_is_durable(
+    tmp_path: Path,
+) -> None:
+    recording = make(tmp_path)
+    recording.write(Kind.OUTPUT, 1, b"the last words")
+    whole = recording.position
+    with file_limit(whole.offset + 20):
+        end = await recording.close()
+    assert (end, recording.durable) == (whole, whole)
+    assert recording.path.stat().st_size == whole.offset
+    assert chunks(recording)[-1].data == b"the last words"
 
 
 async def test_strict_writes_return_durable(recording: Recording) -> None:

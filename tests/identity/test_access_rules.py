@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from server.identity.access_file import AccessFileError
+from commands.language.command import discover
+from server.identity.access_file import AccessFileError, parse_access_file
 from server.identity.rules import Rules
 
 Parse = Callable[[str], Rules]
@@ -88,3 +89,17 @@ def test_an_operator_may_also_be_auditor_or_responder(rules_of: Parse) -> None:
     )
     assert [r.name for r in rules.of("alice")] == ["o", "a"]
     assert [r.name for r in rules.of("bob")] == ["o", "b"]
+
+
+def test_a_word_that_cannot_wait_for_a_second_person_is_a_fault() -> None:
+    """Else the rule would look as if it held."""
+    words = {word: word for word in discover()}
+
+    def read(second: str) -> Rules:
+        text = PEOPLE + rule(second_person=f"[isolate, {second}]")
+        return parse_access_file("access.yaml", text.encode(), words)
+
+    assert "exec" in read("run, putfile, getfile, shell, exec").rules[0].second_person
+    for word in ("dir", "devices", "tag", "connect"):
+        with pytest.raises(AccessFileError, match=f"{word} cannot wait for a second person"):
+            read(word)

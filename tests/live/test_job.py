@@ -56,6 +56,26 @@ async def test_every_viewer_gets_all_whoever_of_them_waits(job: Job) -> None:
         assert b"".join(item for item in result if isinstance(item, bytes)) == text
 
 
+async def test_little_that_a_command_gave_is_not_read_from_the_disk_again(job: Job) -> None:
+    job.feed(Into("stderr"))
+    job.feed_bytes(b"one\n")
+    job.feed_bytes(b"two\n")
+    growing = [item async for item in job.items(follow=False)]
+    await job.finish(None)
+    job.result_path.unlink()
+    assert await whole(job) == growing == [Into("stderr"), b"one\n", b"two\n"]
+
+
+async def test_much_that_a_command_gave_is_on_the_disk_alone(job: Job) -> None:
+    line = bytes(1000)
+    for _ in range(10):
+        job.feed_bytes(line)
+    await job.finish(None)
+    assert await whole(job) == [line] * 10
+    job.result_path.unlink()
+    assert await whole(job) == []
+
+
 async def test_how_far_it_was_before_a_file_came_is_not_said_of_the_file(job: Job) -> None:
     job.feed(Progress(0, None, "looking through /tmp"))
     assert job.progress is not None

@@ -52,6 +52,19 @@ async def test_writes_that_wait_share_one_commit(store: Store) -> None:
     assert len(await records.page(store, "broker", 0)) == 500
 
 
+async def test_many_records_take_few_steps_and_keep_their_order(store: Store) -> None:
+    steps: list[str] = []
+
+    def watch(connection: sqlite3.Connection) -> None:
+        connection.set_trace_callback(steps.append)
+
+    await store.write(watch)
+    seqs = range(1, 78)
+    await asyncio.gather(*(store.append(row(seq)) for seq in seqs))
+    assert len([text for text in steps if text.startswith("INSERT")]) <= 8
+    assert [found.seq for found in await records.page(store, "broker", 0)] == [*seqs]
+
+
 async def test_one_bad_write_undoes_only_itself(store: Store) -> None:
     def bad(connection: sqlite3.Connection) -> None:
         connection.execute("INSERT INTO history (person, line) VALUES ('alice', 'lost')")

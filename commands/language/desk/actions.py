@@ -33,6 +33,8 @@ class ActionRow(Row):
     """Who cancelled, approved or denied it."""
     by_comment: Annotated[str, Column(wide=True)] = ""
     """What that person said with it."""
+    folder: Annotated[str, Column(wide=True)] = ""
+    """Where who asked it stood on the device, for a word that is no action by itself."""
     asked_in: Annotated[str, Column(wide=True)] = ""
     ran_in: Annotated[str, Column(wide=True)] = ""
     generation: Annotated[Integer, Column(wide=True)] = 0

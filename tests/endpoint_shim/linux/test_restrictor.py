@@ -18,6 +18,7 @@ pytestmark = [
 ]
 STATIC = "/usr/sbin/ldconfig"
 """A program that no loader loads."""
+LOADER = os.path.realpath("/lib64/ld-linux-x86-64.so.2")
 DENIED = [f"errno {errno.EPERM}", ""]
 
 MAKE_PACKAGE = r"""set -eu
@@ -34,6 +35,19 @@ chmod 755 "$root"/usr/bin/* "$root"/DEBIAN/p*
 dpkg-deb --root-owner-group --build "$root" "/tmp/$1.deb" > /dev/null
 """
 """With every script that dpkg runs; its last one starts the program."""
+
+
+CROWD = """import os, time
+for _ in range(30):
+    if os.fork() == 0:
+        end = time.monotonic() + 0.2
+        while time.monotonic() < end:
+            pass
+        os.execv("/usr/bin/bash", ["bash", "/place/crowd.sh"])
+for _ in range(30):
+    os.wait()
+"""
+"""Programs that all ask at once, with no processor left to go to sleep over it."""
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +98,17 @@ def test_an_interpreter_given_a_new_script_does_not(box: Box) -> None:
     assert box.run("sh", "-c", f"bash < {path}")[0] == 126
     assert box.run("sh", "-c", f"PATH={PLACE}:$PATH; bash given.sh")[0] == 126, "along PATH"
     assert box.run("perl", path) == DENIED and box.run("awk", "-f", path) == DENIED
+    assert box.run("perl", "-Ie", path) == DENIED and box.run("bash", "-norc", path) == DENIED
     box.wait_for("blocked", "it was given /place/given.sh")
+    mounts = "mount -t tmpfs own /mnt; touch /mnt/other; mount --bind /usr/bin/bash /mnt/other;"
+    renamed = f"{mounts} /mnt/other {path} 2> /dev/null; test $? = 126"
+    assert box.run("unshare", "--mount", "sh", "-c", renamed) == [0, ""], "by another name"
+
+
+def test_a_crowd_that_leaves_no_processor_gets_no_script_through(box: Box) -> None:
+    script(box, PLACE / "crowd.sh", "echo ran >> /tmp/crowd\n")
+    assert "Operation not permitted" in box.run("/usr/bin/python3", "-c", CROWD)[1]
+    assert box.run("cat", "/tmp/crowd")[0] == 1, "none ran"
 
 
 def test_an_interpreter_given_its_program_in_words_or_by_a_package_does(box: Box) -> None:
@@ -102,10 +126,15 @@ def test_a_script_that_a_package_installed_does(box: Box) -> None:
 
 
 def test_the_loader_does_not_load_what_it_is_given_by_name(box: Box) -> None:
-    loader = os.path.realpath("/lib64/ld-linux-x86-64.so.2")
-    assert box.run(loader, PLACE / "copied") == DENIED
-    assert box.run(loader, "/usr/bin/true") == DENIED
+    assert box.run(LOADER, PLACE / "copied") == DENIED
+    assert box.run(LOADER, "/usr/bin/true") == DENIED
     box.wait_for("blocked", "nobody was asked about")
+
+
+def test_nor_for_a_program_that_was_asked_for_before_and_did_not_start(box: Box) -> None:
+    too_long = "exec {'/usr/bin/true'} 'true', 'a' x 200_000;"
+    words = f"{too_long} exec {{'{LOADER}'}} 'ld', '{PLACE}/copied'; exit $! + 100"
+    assert box.run("perl", "-e", words) == [100 + errno.EPERM, ""]
 
 
 def test_a_program_that_lies_in_memory_does_not(box: Box) -> None:
@@ -231,7 +260,11 @@ def test_a_guard_that_dies_leaves_it_in_force_for_the_next_one(box: Box) -> None
 
 
 def test_what_started_between_two_guards_is_told_by_the_second(box: Box) -> None:
+    enforcer = box.ask("enforcer")
     box.ask("leave")
+    assert box.run(PLACE / "copied") == DENIED, "a guard that is started anew finds no gap"
+    box.run("kill", "-KILL", enforcer)
+    box.until_gone(enforcer)
     assert box.run(PLACE / "copied") == [0, ""], "nobody watches"
     box.run("cp", "/usr/bin/bash", PLACE / "between")
     pid = box.ask("begin", str(PLACE / "between"), "-c", "read x")

@@ -34,6 +34,10 @@ from endpoint_shim.linux.script_words import STANDARD, is_interpreter, scripts_o
         ("awk -f x.awk -v a=b -f y.awk data", "x.awk+y.awk"),
         ("mawk -F : -f x.awk data", "x.awk"),
         ("busybox sh x.sh", "x.sh"),
+        ("busybox env -i nice sh -eu x.sh", "x.sh"),
+        ("csh -f x.csh", "x.csh"),
+        ("fish -C cd x.fish", "x.fish"),
+        ("perl5.36-x86_64-linux-gnu x.pl", "x.pl"),
     ],
 )
 def test_the_first_word_that_is_no_option_is_the_script(line: str, script: str) -> None:
@@ -42,9 +46,50 @@ def test_the_first_word_that_is_no_option_is_the_script(line: str, script: str) 
 
 
 @pytest.mark.parametrize(
+    ("line", "script"),
+    [
+        ("bash -norc x.sh", "x.sh"),
+        ("bash -rcfile r x.sh", "x.sh"),
+        ("bash - x.sh", "x.sh"),
+        ("bash -- -", "-"),
+        ("dash - x.sh", "x.sh"),
+        ("python3 -Wc x.py", "x.py"),
+        ("python3 -BXm x.py", "x.py"),
+        ("perl -Ie x.pl", "x.pl"),
+        ("perl -Mfeature=say x.pl", "x.pl"),
+        ("perl -pie x.pl", "x.pl"),
+        ("perl -d:Trace x.pl", "x.pl"),
+        ("perl -0xe x.pl", "x.pl"),
+        ("ruby -W:no-experimental x.rb", "x.rb"),
+        ("lua -ee=1 x.lua", "x.lua"),
+        ("lua -eone x.lua", "x.lua"),
+        ("php -dr=1 x.php", "x.php"),
+        ("php -B 1 -F x.php", "x.php"),
+        ("expect -c 1 x.exp", "x.exp"),
+        ("gawk -E x.awk", "x.awk"),
+        ("gawk -i x.awk 1", "x.awk"),
+        ("gawk --exe=x.awk", "x.awk"),
+        ("gawk -W exec=x.awk", "x.awk"),
+        ("mawk -We x.awk", "x.awk"),
+        ("mawk -W exec x.awk", "x.awk"),
+    ],
+)
+def test_a_value_passes_for_no_option(line: str, script: str) -> None:
+    """Each of these runs the script; a letter of a value must not hide it."""
+    words = line.encode().split()
+    assert scripts_of(b"/usr/bin/" + words[0], words) == [script.encode()]
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "bash -c x.sh",
+        "bash -oc pipefail x.sh",
+        "perl -0777ne x.pl",
+        "perl -lde x.pl",
+        "mawk -W interactive x.awk",
+        "gawk -F e x.awk",
+        "busybox env ls x.sh",
         "bash -lc x.sh",
         "sh -ec x.sh y",
         "python3 -m x.py",
@@ -67,7 +112,7 @@ def test_a_program_in_the_words_or_by_name_is_no_file(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["bash", "bash -", "bash -i", "sh -s x", "sh -es - x", "python3 -I"]
+    "line", ["bash", "bash -", "python3 -", "bash -i", "sh -s x", "sh -es - x", "python3 -I"]
 )
 def test_without_one_it_is_standard_input(line: str) -> None:
     words = line.encode().split()

@@ -39,7 +39,7 @@ def read(text: str) -> configparser.ConfigParser:
 
 
 @needs_analyze
-@pytest.mark.parametrize("name", [service.UNIT, service.CONTAIN])
+@pytest.mark.parametrize("name", [service.UNIT, service.CONTAIN, service.AGAIN])
 def test_systemd_finds_nothing_wrong_with_the_unit(name: str, tmp_path: Path) -> None:
     place = tmp_path / name
     place.write_text(service.unit(tmp_path / "a state %h $HOME", name))
@@ -77,16 +77,22 @@ def test_the_unit_starts_this_program_isolated_and_delegates_its_cgroup() -> Non
     found = read(service.unit(Path("/srv/a b%c")))["Service"]
     words = f'"{sys.executable}" "-I" "-m" "endpoint_shim" "--state" "/srv/a b%%c" "run"'
     assert found["ExecStart"] == words
-    assert (found["Delegate"], found["Restart"], found["RestartSec"]) == ("yes", "always", "5")
+    assert (found["Delegate"], found["Restart"], found["RestartSec"]) == ("yes", "always", "2")
 
 
 def test_an_isolated_device_is_isolated_before_its_network_is_up() -> None:
     found = read(service.unit(Path("/srv/a b"), service.CONTAIN))
     assert found["Service"]["ExecStart"].endswith('"--state" "/srv/a b" "contain"')
     unit = found["Unit"]
-    assert "network-pre.target" in unit["Before"] and unit["DefaultDependencies"] == "no"
-    # That one begins with `flush ruleset`.
-    assert "nftables.service" in unit["After"]
+    assert unit["DefaultDependencies"] == "no"
+    first = {"sysinit.target", "network-pre.target", "cloud-init-local.service"}
+    assert first <= set(unit["Before"].split())
+    again = read(service.unit(Path("/srv/a b"), service.AGAIN))
+    assert again["Service"]["ExecStart"].endswith('nft" "-f" "/srv/a b/isolation.nft"')
+    assert again["Unit"]["ConditionFileNotEmpty"] == "/srv/a b/isolation.nft"
+    # That one begins with `flush ruleset`, and its unit may be early or late.
+    assert "nftables.service" in again["Unit"]["After"]
+    assert again["Unit"]["Before"] == "network-pre.target shutdown.target"
 
 
 def test_install_writes_the_unit_whole_and_remove_takes_it_away(
@@ -103,7 +109,7 @@ def test_install_writes_the_unit_whole_and_remove_takes_it_away(
     assert service.state_of(tmp_path)[1].endswith("but systemd does not run here")
     service.remove(tmp_path)
     assert not (tmp_path / service.UNIT).exists() and (state / "key.pem").exists()
-    assert not (tmp_path / service.CONTAIN).exists()
+    assert list(tmp_path.glob("*.service")) == []
     with pytest.raises(Failed, match="nothing to remove"):
         service.remove(tmp_path)
 
@@ -142,7 +148,7 @@ def test_a_systemctl_that_refuses_is_told_with_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "RUNNING", tmp_path)
-    with pytest.raises(Failed, match=r"systemctl (daemon-reload|enable) ended with \d+: "):
+    with pytest.raises(Failed, match=r"systemctl (show|daemon-reload|enable) ended with \d+: "):
         service.install(tmp_path, tmp_path)
 
 
