@@ -68,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
         "--token", metavar="FILE", default="-", help="file that holds the token; - is stdin"
     )
     release.set_defaults(run=_release)
+    unrestrict = words.add_parser(
+        "unrestrict", help="end the restriction of a device that its broker cannot reach"
+    )
+    unrestrict.set_defaults(run=_unrestrict)
     service = words.add_parser(
         "service",
         help="run as a service of the system: " + ", ".join(SERVICE),
@@ -81,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         help="install although others could change its files, remove although it is contained",
     )
     service.set_defaults(run=_service)
-    for word in (enroll, run, check, service, renew, contain, release):
+    for word in (enroll, run, check, service, renew, contain, release, unrestrict):
         # Before or after the word; SUPPRESS keeps the one from overwriting the other.
         word.add_argument("--state", type=_folder, default=argparse.SUPPRESS, help="its folder")
     return parser
@@ -131,6 +135,13 @@ def _release(arguments: argparse.Namespace) -> int:
     from endpoint_shim import contain, release_token
 
     print(contain.release(arguments.state, release_token.read(arguments.token)))
+    return 0
+
+
+def _unrestrict(arguments: argparse.Namespace) -> int:
+    from endpoint_shim import contain
+
+    print(contain.unrestrict(arguments.state))
     return 0
 
 

@@ -70,6 +70,7 @@ async def lines(state: Path, program: list[Path] | None = None) -> AsyncIterator
     yield _room(state)
     yield service.state_of()
     yield _isolated(found)
+    yield _restricted(found)
     if found.proxy is not None:
         yield True, f"it dials through the proxy {found.proxy}, {_login(found.proxy)}"
     for place in found.identity.dial:
@@ -174,6 +175,15 @@ def _isolated(found: config.Config) -> Line:
         left = kept.force.countdown.left(boot_clock.seconds())
         ends = f"it ends by itself in {math.ceil(left / 60):,} min"
     return True, f"this device is isolated ({kept.force.scope}): only the broker is reached; {ends}"
+
+
+def _restricted(found: config.Config) -> Line:
+    if not guard_state.load(found.state).restriction.on:
+        return True, "this device is not restricted"
+    return True, (
+        "this device is restricted: only known programs start; the broker's unrestrict ends it, "
+        "or fireline-endpoint unrestrict where the service is stopped"
+    )
 
 
 def _login(found: proxy.Proxy) -> str:

@@ -1,6 +1,7 @@
-"""What contains this device when no guard runs: before the network is up, and by a release token.
+"""What contains this device, or ends that, when no guard runs: before the network is up, by a
+release token, and by who administers the device.
 
-Both take the guard's lock: of guard, `contain` and `release` only one at a time changes anything.
+All take the guard's lock: of guard and these words only one at a time changes anything.
 """
 
 import asyncio
@@ -11,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from commands.language.errors import Failed, FirelineError, Refused
-from endpoint_shim import children, config, durable, guard_state, policy, release_token
-from endpoint_shim.edges import firewall
+from commands.language.wire_contain import Restricted
+from endpoint_shim import children, config, durable, edges, guard_state, policy, release_token
 from endpoint_shim.guard_state import Record
 from endpoint_shim.isolation import Isolation
 from endpoint_shim.reach import Reach
@@ -55,6 +56,27 @@ def release(state: Path, text: str) -> str:
     return f"{name} is released; the broker hears of it when it is reached"
 
 
+def unrestrict(state: Path) -> str:
+    """Ends the restriction where no guard keeps it: on Windows the kernel goes on with it without
+    the shim, and everywhere the next start would put it in force again."""
+    name = config.load(state).identity.name
+    with _lock(state) as ours:
+        if not ours:
+            raise Refused(
+                f"the shim of {name} runs, and keeps what its broker wants: unrestrict it from "
+                "there, or stop the service first"
+            )
+        record = Record(state)
+        now = record.kept.restriction
+        if not now.on:
+            return f"{name} is not restricted"
+        edges.restrictor(state).stop()
+        record.kept.restriction = Restricted(generation=now.generation)
+        record.saw("unguarded", "its restriction was ended on the device, by who administers it")
+        record.save()
+    return f"{name} is not restricted any more, until its broker restricts it anew"
+
+
 async def take_token(state: Path) -> bool:
     """Handles the token that lies in the state folder; False where a guard runs, which will."""
     settings = config.load(state)
@@ -86,7 +108,7 @@ async def handle_token(settings: config.Config, record: Record, on: Isolation) -
 def isolation(settings: config.Config, record: Record) -> Isolation:
     """The isolation of this device, as the guard has it."""
     reach = Reach(settings, record.kept.brokers)
-    return Isolation(record, firewall(), reach, checked(settings))
+    return Isolation(record, edges.firewall(), reach, checked(settings))
 
 
 def checked(settings: config.Config) -> Callable[[str], None]:

@@ -56,7 +56,8 @@ def refuse_while_contained(state: Path) -> None:
     if so := " and ".join(word for word, on in held.items() if on):
         raise Refused(
             f"this device is {so}, which nothing could end without its service: have it released "
-            "first (isolated, offline: fireline-endpoint release); or --anyway"
+            "first (offline: fireline-endpoint release, or with its service stopped, "
+            "fireline-endpoint unrestrict); or --anyway"
         )
 
 

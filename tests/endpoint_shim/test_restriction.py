@@ -4,6 +4,7 @@ The double stands for the system's own means (fanotify, App Control), which have
 with the real thing; here is when they are asked, and what the broker hears.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import pytest
 
 from commands.language.errors import Failed, Refused
 from commands.language.wire_contain import Restrict, Restricted, Seen
-from endpoint_shim import edges, restriction
+from endpoint_shim import children, contain, edges, guard_state, restriction
 from endpoint_shim.guard_state import Record
 from endpoint_shim.restriction import Restriction
 from endpoint_shim.restrictor import Known, Proof
+from tests.endpoint_shim.authority import Authority
 
 
 class Double:
@@ -169,6 +171,28 @@ async def test_a_guard_that_ends_in_order_leaves_nothing_held_back(
     await held.restriction.turn(ON)
     await held.restriction.close()
     assert not double.on
+
+
+async def test_who_administers_the_device_ends_it_where_no_shim_runs(
+    tmp_path: Path, double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = Authority().enrol(tmp_path / "state", "127.0.0.1:1")
+    monkeypatch.setattr(edges, "restrictor", lambda _: double)
+    held = Held(state, double)
+    await held.restriction.turn(ON)
+    guard = children.hold(state, guard_state.LOCK)
+    with pytest.raises(Refused, match="the shim of web-01 runs"):
+        contain.unrestrict(state)
+    os.close(guard)
+    assert double.on
+    assert "until its broker restricts it anew" in contain.unrestrict(state)
+    assert not double.on
+    assert contain.unrestrict(state) == "web-01 is not restricted"
+    # The next shim does not begin again what it had answered, and tells what became of it.
+    after = Held(state, double)
+    await after.restriction.start()
+    await after.restriction.turn(ON)
+    assert not double.on and "its restriction was ended on the device" in after.texts[-1]
 
 
 @pytest.mark.parametrize("notice", ["Only known programs start.", ""])

@@ -143,6 +143,11 @@ async def test_a_shim_that_is_killed_leaves_no_gap_and_one_that_is_stopped_keeps
     assert status == 3 and "this device is isolated and restricted" in said
     await asyncio.to_thread(device.run, "systemctl", "stop", service.UNIT)
     assert TABLE in device.run("nft", "list", "ruleset")
+    assert device.tries("/etc/copied")[1] != 0, "for some seconds yet"
+    said, status = await asyncio.to_thread(device.endpoint, "unrestrict")
+    assert status == 0, said
+    assert device.tries("/etc/copied") == ("", 0)
     device.run("systemctl", "start", service.UNIT)
     again = await settled(await line_of(door), 1)
     assert (again.table_sha256, again.mended) == (isolated.table_sha256, 0)
+    assert device.tries("/etc/copied") == ("", 0), "not put in force again"
