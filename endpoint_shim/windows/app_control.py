@@ -1,4 +1,4 @@
-"""App Control's own tools: CiTool where Windows has it (11 22H2, Server 2022), else PowerShell.
+"""App Control's own tools: CiTool where Windows has it (11 22H2, Server 2025), else PowerShell.
 
 1. With CiTool a device has many policies, and all of them have to allow a program: ours only ever
    takes away from what others allow. Without it there is one, and another's is not replaced.
