@@ -23,7 +23,7 @@ advapi32 = ctypes.WinDLL("advapi32", use_last_error=True)
 NAME = "fireline-endpoint"
 TITLE = "Fireline endpoint shim"
 ABOUT = "Live response on this device, from its owner's own broker."
-AGAIN_MS = 5000
+AGAIN_MS = 2000
 FORGET_FAILURES_S = 86_400
 
 # SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE; SERVICE_ALL_ACCESS; SERVICE_QUERY_*.

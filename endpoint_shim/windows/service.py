@@ -78,7 +78,7 @@ def install(state: Path) -> str:
     if not _comes_to(scm.RUNNING, START_S):
         raise Failed(f"the service {scm.NAME} is installed but does not start; see {state / LOG}")
     lacks = f"; this system does not take: {', '.join(left_out)}" if left_out else ""
-    return f"the service {scm.NAME} runs, starts with the system and 5 s after it is killed{lacks}"
+    return f"the service {scm.NAME} runs, starts with the system, and again if killed{lacks}"
 
 
 def remove() -> str:

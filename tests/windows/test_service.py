@@ -1,6 +1,6 @@
 """The shim as a real service: installed, started, stopped and removed through the rig's SCM.
 
-That Windows starts it again 5 s after it is killed is for the script of docs/windows.md: Wine keeps
+That Windows starts it again 2 s after it is killed is for the script of docs/windows.md: Wine keeps
 the recovery actions and does nothing with them.
 """
 
