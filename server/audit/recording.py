@@ -26,6 +26,8 @@ COMMIT_EVERY: Final = 1.0
 PIECE: Final = 1 << 20
 # Kept free within the budget, so that the end can still be written.
 RESERVED: Final = 4096
+# The records hold the same, durable before the effect, or it only tells of an fsync.
+PATIENT: Final = frozenset({Kind.OPENED, Kind.MARKER, Kind.COMMIT})
 ALWAYS: Final = frozenset({Kind.COMMIT, Kind.MARKER, Kind.GAP, Kind.AWAY, Kind.BACK})
 
 
@@ -57,7 +59,7 @@ class Recording:
         self._sync = Syncer(descriptor, self.position, pool, timing)
         self._sync.on_synced = self._synced
         self._commit_due = False
-        self._committed_at = 0.0
+        self._committed_at = self._began
         self._data_end = 0  # the offset after the last chunk that is no commit
         self._covered = 0  # how far the last commit chunk reaches
         self._later: asyncio.TimerHandle | None = None
@@ -183,7 +185,7 @@ class Recording:
         self.position = Position(end, head)
         if kind is not Kind.COMMIT:
             self._data_end = end
-        self._sync.wrote(self.position)
+        self._sync.wrote(self.position, patient=kind in PATIENT and terminal == 0)
         for told in self.on_growth:
             told()
 

@@ -1,8 +1,9 @@
 """When a recording is fsynced: soon after the first unsynced byte, one at a time, in a thread.
 
 An fsync starts `after` seconds or `size` bytes after the first unsynced byte, `soon` seconds after
-it is asked for. Unsynced for `stall` seconds is told (and told again when over), for `lost` seconds
-is final; so is a failed fsync.
+it is asked for; what the records hold as well waits `patient` seconds for more to follow. Unsynced
+for `stall` seconds is told (and told again when over), for `lost` seconds is final; so is a failed
+fsync.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ class Timing(NamedTuple):
 
     after: float = 0.05
     soon: float = 0.01
+    patient: float = 1.0
     size: int = 256 << 10
     stall: float = 2.0
     lost: float = 30.0
@@ -62,15 +64,15 @@ class Syncer:
         self._stalled = False
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
 
-    def wrote(self, position: Position) -> None:
+    def wrote(self, position: Position, *, patient: bool = False) -> None:
         """Bytes were written up to here; see that they become durable."""
-        if self._written.offset == self.durable.offset:
-            self._arm_watch(monotonic())
-        if self._under_way is None and self._timer is None:
-            self._arm()
-        if self._under_way is not None and self._oldest == 0.0:
-            self._oldest = monotonic()
         self._written = position
+        if not patient and self._watch is None:
+            self._arm_watch(monotonic())
+        if self._under_way is None:
+            self._due_within(self._timing.patient if patient else self._timing.after)
+        elif not patient and self._oldest == 0.0:
+            self._oldest = monotonic()
         if position.offset - self.durable.offset >= self._timing.size:
             self.now()
 
@@ -80,17 +82,13 @@ class Syncer:
             return
         if self._written.offset == self.durable.offset:
             return
-        self._disarm()
         self._oldest = 0.0
         self._begin(self._written, os.fdatasync, self._descriptor)
 
     def soon(self) -> None:
         """The same, but for what may follow at once: a session ends with its command, often."""
         if self._under_way is None and self._written.offset > self.durable.offset:
-            due = self._loop.time() + self._timing.soon
-            if self._timer is None or self._timer.when() > due:
-                self._disarm()
-                self._timer = self._loop.call_at(due, self._due)
+            self._due_within(self._timing.soon)
 
     async def end_with(self, chunk: bytes, end: Position) -> None:
         """Sync, append the chunk that says so, sync again, in one visit to a thread.
@@ -102,15 +100,15 @@ class Syncer:
             await asyncio.wait([self._under_way])
         if self.failure:
             return
-        self._disarm()
-        if self._watch is None:
-            self._arm_watch(monotonic())
         ending = self._begin(end, _ended_with, self._descriptor, chunk, self._written.offset)
         await asyncio.wait([ending])
 
     def _begin(
         self, target: Position, work: Callable[..., bool | None], *values: object
     ) -> asyncio.Future[bool | None]:
+        self._disarm()
+        if self._watch is None:
+            self._arm_watch(monotonic())
         self._under_way = begun = self._loop.run_in_executor(self._pool, work, *values)
         begun.add_done_callback(lambda done: self._synced(target, done))
         return begun
@@ -155,17 +153,22 @@ class Syncer:
             self._stalled = False
             self.on_stall(False)
         if self._written.offset > target.offset:
-            self._arm_watch(self._oldest)
+            if self._oldest:
+                self._arm_watch(self._oldest)
             if self._waiters or self._written.offset - target.offset >= self._timing.size:
                 self.now()
             else:
-                self._arm()
+                waited = monotonic() - self._oldest
+                after = self._timing.after - waited if self._oldest else self._timing.patient
+                self._due_within(max(0.0, after))
         self._wake(target.offset)
         self.on_synced()
 
-    def _arm(self) -> None:
-        waited = monotonic() - self._oldest if self._oldest else 0.0
-        self._timer = self._loop.call_later(max(0.0, self._timing.after - waited), self._due)
+    def _due_within(self, seconds: float) -> None:
+        due = self._loop.time() + seconds
+        if self._timer is None or self._timer.when() > due:
+            self._disarm()
+            self._timer = self._loop.call_at(due, self._due)
 
     def _due(self) -> None:
         self._timer = None

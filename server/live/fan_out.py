@@ -98,6 +98,9 @@ class FanOut:
 
     def _look(self) -> None:
         stop = self._staging.stop
-        failed = sum(self.counts[outcome] for outcome in FAILURES)
-        if stop is not None and self._waiting and stop.reached(failed, len(self._devices)):
+        if stop is None or not self._waiting:
+            return
+        counts = self.counts
+        failed = sum(counts[outcome] for outcome in FAILURES)
+        if stop.reached(failed, len(self._devices)):
             self.stop(f"{failed} of {len(self._devices):,} failed (-stop {stop.text})")

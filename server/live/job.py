@@ -6,6 +6,7 @@ reader costs no memory and loses nothing; little of it is remembered as well, an
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Literal, cast
 
@@ -212,17 +213,18 @@ class Job:
     async def items(self, follow: bool = True) -> AsyncIterator[Item]:
         """Everything it gave and gives, from its beginning to its end; else what is there now."""
         reader: Reader | None = None
-        if self._little is not None and self.ended.is_set():
-            for kind, data in self._little:
-                yield self._item(kind, data)
-            return
+        given = 0
         while True:
             ended, growth = self.ended.is_set() or not follow, self._growth
-            if reader is None and self.result_path.exists():
+            if self._little is not None:
+                for kind, data in self._little[given:]:
+                    given += 1
+                    yield self._item(kind, data)
+            elif reader is None and self.result_path.exists():
                 reader = Reader(self.result_path)
             if reader is not None:
-                chunks = iter(reader)
-                more = True
+                chunks = islice(reader, given, None)
+                given, more = 0, True
                 while more:
                     batch, more = await asyncio.to_thread(_some, chunks)
                     for chunk in batch:

@@ -24,6 +24,13 @@ def make(tmp_path: Path, **settings: object) -> Recording:
     return Recording.create(tmp_path / "S1.rec", started="2026-11-24T14:02:51.000Z", **values)  # type: ignore[arg-type]
 
 
+async def synced(recording: Recording) -> None:
+    """Until an fsync that it waits for by itself has come."""
+    told = asyncio.Event()
+    recording._sync.on_synced = told.set
+    await asyncio.wait_for(told.wait(), 5)
+
+
 @pytest.fixture
 async def recording(tmp_path: Path) -> AsyncIterator[Recording]:
     recording = make(tmp_path)
@@ -125,9 +132,7 @@ async def test_strict_writes_return_durable(recording: Recording) -> None:
 
 async def test_an_fsync_comes_by_itself(recording: Recording) -> None:
     recording.write(Kind.OUTPUT, 1, b"x")
-    told = asyncio.Event()
-    recording._sync.on_synced = told.set
-    await asyncio.wait_for(told.wait(), 2)
+    await synced(recording)
     assert recording.durable == recording.position
 
 
@@ -232,4 +237,58 @@ async def test_a_failed_fsync_is_final(tmp_path: Path, monkeypatch: pytest.Monke
     await asyncio.wait_for(lost.wait(), 5)
     with pytest.raises(RecordingBroken, match="fsync failed"):
         recording.write(Kind.OUTPUT, 1, b"y")
+    await recording.close()
+
+
+async def test_what_only_tells_of_an_fsync_waits_for_more_to_follow(tmp_path: Path) -> None:
+    with Counted() as pool:
+        recording = make(tmp_path, pool=pool, timing=Timing(after=0.01, patient=30))
+        await recording._sync.wait()
+        recording.commit()
+        assert chunks(recording)[-1].kind is Kind.COMMIT
+        before = recording.durable
+        recording.write(Kind.OUTPUT, 1, b"x")
+        await synced(recording)
+        assert before < recording.durable == recording.position
+        assert pool.visits == 2
+        await recording.close()
+
+
+async def test_what_the_records_hold_too_waits_for_what_was_typed_or_shown(
+    tmp_path: Path,
+) -> None:
+    timing = Timing(after=0.01, patient=30)
+    (tmp_path / "shown").mkdir()
+    with Counted() as pool:
+        recording = make(tmp_path, pool=pool, timing=timing)
+        recording.marker(0, "#1 shell")
+        shown = make(tmp_path / "shown", timing=timing)
+        shown.write(Kind.OUTPUT, 1, b"x")
+        await synced(shown)
+        assert pool.visits == 0
+        recording.marker(1, "#1 signal INT")
+        await synced(recording)
+        assert (pool.visits, recording.durable) == (1, recording.position)
+        await recording.close()
+    await shown.close()
+
+
+async def test_what_tells_of_an_fsync_is_durable_by_itself(tmp_path: Path) -> None:
+    recording = make(tmp_path, timing=Timing(after=0.01, patient=0.02))
+    await recording._sync.wait()
+    recording.commit()
+    assert recording.durable < recording.position
+    await synced(recording)
+    assert recording.durable == recording.position
+    await recording.close()
+
+
+async def test_a_recording_that_waited_is_not_taken_for_a_disk_that_does(tmp_path: Path) -> None:
+    recording = make(tmp_path, timing=Timing(after=0.0, patient=0.15, stall=0.1))
+    told: list[bool] = []
+    recording.on_stall(told.append)
+    await recording._sync.wait()
+    recording.commit()
+    await synced(recording)
+    assert told == []
     await recording.close()

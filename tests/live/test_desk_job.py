@@ -12,7 +12,7 @@ from server.live.responder import Responder
 from server.live.session import Session
 from tests.doors.rig import Rig
 
-CAROL = Responder("carol", "key", "here", "ssh", "exec")
+CAROL = Responder("carol", "key", "here", "ssh", "console")
 
 
 @pytest.fixture

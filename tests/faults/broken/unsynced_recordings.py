@@ -10,6 +10,8 @@ from server.audit import syncing
 class _Os:
     """`os` as the recordings' syncing sees it."""
 
+    write, ftruncate = staticmethod(os.write), staticmethod(os.ftruncate)
+
     @staticmethod
     def fdatasync(descriptor: int) -> None:
         os.fstat(descriptor)
