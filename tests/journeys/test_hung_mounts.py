@@ -104,7 +104,7 @@ def test_a_silent_far_side_costs_one_worker_and_is_not_asked_again(
         for word in ("cat", "getfile", "findfile f -path", "fileinfo"):
             began = time.monotonic()
             s.enter(f"{word} {place}{'' if word.startswith('findfile') else '/f'}")
-            s.until(rf"^refused: .*: pid {held} hangs in {place}, which does not answer$")
+            s.until(rf"^refused: .*: pid {held} hangs in {place}, which does not answer\b")
             assert time.monotonic() - began < 2, word
             s.type("cls\r")
             s.until(lambda s: "refused" not in s.text and at_prompt(s))

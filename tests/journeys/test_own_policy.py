@@ -46,7 +46,7 @@ def test_the_first_screen_and_help_name_what_it_forbids(house: House) -> None:
         s.until(rf"^refused: shell on {DEVICE} by its own policy {line(3)}; run is allowed$")
         s.enter("dir /srv/payroll/x")
         s.until(rf"^refused: /srv/payroll/x on {DEVICE} by its own policy {line(5)}; only the")
-        s.until(r"device's owner can change that$")
+        s.until(r"device's owner can change that\b")
         s.enter("exit")
         s.status(30)
 
