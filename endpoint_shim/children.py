@@ -33,9 +33,39 @@ class Child(Protocol):
         ...
 
 
-async def start_worker(pipe: Pipe) -> Child:
-    """Starts a worker whose other end of the pipe is `pipe`."""
-    return await _started(("worker",) if FROZEN else WORKER, pipe)
+class Starter(Protocol):
+    """Starts workers, as many as are wanted."""
+
+    async def start(self, pipe: Pipe) -> Child:
+        """One whose other end of the pipe is `pipe`."""
+        ...
+
+    async def closed(self) -> None:
+        """No more are wanted; what there is for starting them has ended."""
+        ...
+
+
+class Anew:
+    """Each worker is the start of a program of its own."""
+
+    async def start(self, pipe: Pipe) -> Child:
+        return await _started(_worker(), pipe)
+
+    async def closed(self) -> None:
+        """There is nothing."""
+
+
+def worker_starter() -> Starter:
+    """The quickest way that this system has."""
+    if sys.platform != "win32":
+        from endpoint_shim.linux.seed import Seed
+
+        return Seed([sys.executable, *_worker()])
+    return Anew()
+
+
+def _worker() -> tuple[str, ...]:
+    return ("worker",) if FROZEN else WORKER
 
 
 async def start_guard(pipe: Pipe) -> Child:

@@ -100,7 +100,7 @@ class Supervisor:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await self._workers.all_ended()
-        self._workers.stop_asking()
+        await self._workers.stop()
         self._groups.close()
         if self._line is not None:
             self._line.close("the shim stops")

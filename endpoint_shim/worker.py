@@ -300,8 +300,8 @@ async def work(arguments: list[str]) -> None:
         os._exit(status)
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Serves as this process's one purpose."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with asyncio.Runner(loop_factory=faster_loop()) as runner:
-        runner.run(work(sys.argv[1:]))
+        runner.run(work(arguments))

@@ -13,7 +13,7 @@ import msgspec
 
 from commands.language import wire
 from endpoint_shim import stuck
-from endpoint_shim.children import Child, start_worker
+from endpoint_shim.children import Child, Starter
 from endpoint_shim.groups import Group
 from endpoint_shim.pipe import Found, Hung, Pipe, Placed, Waiting, from_worker
 
@@ -42,7 +42,9 @@ class WorkerProcess:
         group: Group,
         on_gone: "Callable[[WorkerProcess, wire.Gone], None]",
         on_found: Callable[[Found], None],
+        starter: Starter,
     ) -> None:
+        self._starter = starter
         self.session = opening.session
         self.stream = opening.stream
         self.held: Held | None = None
@@ -101,7 +103,7 @@ class WorkerProcess:
 
     async def _live(self) -> None:
         try:
-            self._child = await start_worker(self._pipe)
+            self._child = await self._starter.start(self._pipe)
         except OSError as error:
             self._tell(wire.Gone(stream=self.stream, how="never", message=str(error)[:4096]))
             return

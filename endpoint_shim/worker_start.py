@@ -8,10 +8,25 @@ a person waits meanwhile.
 
 import contextlib
 import gc
+import importlib
 import sys
+import sysconfig
 import types
 from collections.abc import Iterator
 from typing import Any
+
+MORE = (
+    "commands.language.desk",
+    "encodings.idna",  # a TLS connection asks for it
+    "endpoint_shim.files_service",
+    "endpoint_shim.linux.connections",
+    "endpoint_shim.linux.files",
+    "endpoint_shim.linux.groups",
+    "endpoint_shim.linux.processes",
+    "endpoint_shim.linux.programs",
+    "endpoint_shim.linux.signed_in",
+    "endpoint_shim.terminal.posix",
+)
 
 
 class Metadata(types.ModuleType):
@@ -44,9 +59,25 @@ def load() -> types.ModuleType:
     return worker
 
 
+def load_more() -> None:
+    """What a worker on Linux loads only when a command asks for it, and most commands do."""
+    with loading():
+        for name in MORE:
+            importlib.import_module(name)
+        sysconfig.get_path("stdlib")  # its first answer is the work of a program's life
+
+
 def main() -> None:
-    """The worker as a program."""
-    load().main()
+    """The worker as a program, or on Linux the seed that workers are forked off."""
+    worker, words = load(), sys.argv[1:]
+    if sys.platform != "win32" and words[0] == "seed":
+        with loading():
+            from endpoint_shim.children import faster_loop
+            from endpoint_shim.linux import seed
+
+            faster_loop()
+        seed.serve(int(words[1]), lambda handle: worker.main([str(handle)]), load_more)
+    worker.main(words)
 
 
 if __name__ == "__main__":

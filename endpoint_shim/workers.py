@@ -12,6 +12,7 @@ from pathlib import Path
 
 from commands.language import wire
 from endpoint_shim import sessions
+from endpoint_shim.children import worker_starter
 from endpoint_shim.groups import Groups
 from endpoint_shim.hung import HungMounts
 from endpoint_shim.pipe import Found, Hung, Placed
@@ -47,6 +48,7 @@ class Workers:
         self._groups = groups
         self._tell = tell
         self._on_found = on_found
+        self._starter = worker_starter()
         self._number = 0
         self._streams: dict[str, WorkerProcess] = {}
         self._held: set[WorkerProcess] = set()
@@ -84,7 +86,7 @@ class Workers:
             device=self._device,
             hung=self._hung(),
         )
-        worker = WorkerProcess(message, placed, group, self._gone, self._on_found)
+        worker = WorkerProcess(message, placed, group, self._gone, self._on_found, self._starter)
         self._streams[message.stream] = worker
         session.workers.add(worker)
 
@@ -123,9 +125,10 @@ class Workers:
         for session in list(self._sessions):
             self.end(session)
 
-    def stop_asking(self) -> None:
-        """The shim ends: no process of it goes on asking a mount."""
+    async def stop(self) -> None:
+        """The shim ends: no process of it goes on asking a mount, and none waits to be asked."""
         self._mounts.stop()
+        await self._starter.closed()
 
     async def all_ended(self) -> None:
         """Waits for the ends that were asked for; never for what the kernel holds."""

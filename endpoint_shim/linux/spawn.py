@@ -17,7 +17,6 @@ async def spawn(argv: list[str], pipe: Pipe) -> Child:
     """The child knows its end by the one argument that is added here."""
     ours, theirs = socket.socketpair()
     with theirs:
-        ours.setblocking(False)
         process = subprocess.Popen(  # noqa: ASYNC220 (waits for the exec of our own interpreter)
             [*argv, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
@@ -27,13 +26,18 @@ async def spawn(argv: list[str], pipe: Pipe) -> Child:
             cwd="/",
         )
     child = Child(process.pid, process.poll)
-    await asyncio.get_running_loop().create_unix_connection(lambda: pipe, sock=ours)
+    await connect(pipe, ours)
     return child
+
+
+async def connect(pipe: Pipe, end: socket.socket) -> None:
+    """Makes this end of a socketpair the pipe's."""
+    end.setblocking(False)
+    await asyncio.get_running_loop().create_unix_connection(lambda: pipe, sock=end)
 
 
 async def join(pipe: Pipe, arguments: list[str]) -> None:
     """In the worker: its end of the socketpair; no child of it may inherit that."""
     end = socket.socket(fileno=int(arguments[0]))
     end.set_inheritable(False)
-    end.setblocking(False)
-    await asyncio.get_running_loop().create_unix_connection(lambda: pipe, sock=end)
+    await connect(pipe, end)

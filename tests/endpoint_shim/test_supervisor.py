@@ -31,8 +31,12 @@ async def opened(door: Door, line: Peer, stream: str = "S1.w1") -> Peer:
 
 
 def workers_of(shim: Shim) -> list[int]:
-    text = Path(f"/proc/{shim.pid}/task/{shim.pid}/children").read_text()
-    return [int(word) for word in text.split()]
+    """What its seed forked off."""
+    return [worker for seed in children_of(shim.pid) for worker in children_of(seed)]
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 async def test_hello_says_who_and_what_this_device_is(door: Door, shim: Shim) -> None:

@@ -53,6 +53,12 @@ rules:
 """
 
 
+def workers_of(supervisor: int) -> list[psutil.Process]:
+    """The workers of a shim: the children of its seed (endpoint_shim/linux/seed.py)."""
+    seeds = [one for one in psutil.Process(supervisor).children() if "seed" in one.cmdline()]
+    return [worker for seed in seeds for worker in seed.children()]
+
+
 def until(
     what: str, ready: Callable[[], object], seconds: float = UP_S, *, every: float = 0.02
 ) -> None:
@@ -78,9 +84,9 @@ class Shim:
         return psutil.Process(self.process.pid)
 
     def workers(self) -> list[psutil.Process]:
-        """Its workers now."""
+        """Its workers now: what grew from its seed."""
         try:
-            return self.supervisor.children()
+            return workers_of(self.supervisor.pid)
         except psutil.NoSuchProcess:
             return []
 
@@ -90,7 +96,7 @@ class Shim:
         found = [f"session folder {p.name}" for p in folder.iterdir()] if folder.exists() else []
         group = _group_name(self.state)
         for pid in filter(str.isdecimal, os.listdir("/proc")):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, psutil.NoSuchProcess):  # it ends meanwhile
                 if f"{group}/" in Path(f"/proc/{pid}/cgroup").read_text():
                     found.append(f"process {pid} {psutil.Process(int(pid)).status()}")
         return found

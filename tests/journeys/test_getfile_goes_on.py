@@ -8,12 +8,12 @@ import subprocess
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from commands.language import items
 from server.audit.chunks import Kind, Reader
 from tests.journeys.files_demo import Demo, demo
+from tests.journeys.rig import workers_of
 
 __all__ = ["demo"]  # the fixture
 
@@ -24,9 +24,7 @@ SOME = 16 << 20
 
 def worker_of(demo: Demo) -> int:
     """The shim's busiest worker."""
-    children = psutil.Process(demo.pid(1)).children(recursive=True)
-    workers = [c for c in children if "endpoint_shim.worker" in " ".join(c.cmdline())]
-    return int(max(workers, key=lambda c: sum(c.cpu_times()[:2])).pid)
+    return int(max(workers_of(demo.pid(1)), key=lambda c: sum(c.cpu_times()[:2])).pid)
 
 
 def wait_for_bytes(folder: Path, ssh: subprocess.Popen[bytes]) -> None:

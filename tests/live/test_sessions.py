@@ -159,7 +159,7 @@ async def test_a_session_that_ends_waits_for_no_word_of_a_device_that_is_lost(
     state = str(tmp_path / f"device-{DEVICE}")
     supervisor = next(p for p in psutil.Process().children() if state in p.cmdline())
     await until(lambda: job.state == "running" and bool(supervisor.children()))
-    silent = [supervisor, *supervisor.children()]
+    silent = [supervisor, *supervisor.children(recursive=True)]
     for process in silent:
         process.suspend()
     try:

@@ -12,10 +12,10 @@ def _lossy(data: bytes) -> names.Name:
 if __name__ == "__main__":
     vars(names)["from_bytes"] = _lossy  # before anything of the shim takes it from there
     from endpoint_shim import __main__ as shim
-    from endpoint_shim import children, worker
+    from endpoint_shim import children, worker_start
 
     if sys.argv[1:2] == ["worker"]:
         del sys.argv[1]
-        worker.main()
+        worker_start.main()
     children.WORKER = ("-I", __file__, "worker")
     shim.main()

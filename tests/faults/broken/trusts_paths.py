@@ -4,7 +4,7 @@ import os
 import sys
 
 from endpoint_shim import __main__ as shim
-from endpoint_shim import children, worker
+from endpoint_shim import children, worker_start
 from endpoint_shim.linux import files, kernel, reading, writing
 from endpoint_shim.linux.paths import PathPolicy, in_words
 
@@ -28,6 +28,6 @@ if __name__ == "__main__":
         vars(files)["open_plain"] = _by_path
         vars(writing)["open_folder_of"] = _following
         del sys.argv[1]
-        worker.main()
+        worker_start.main()
     children.WORKER = ("-I", __file__, "worker")
     shim.main()

@@ -5,7 +5,7 @@ import sys
 import time
 
 from endpoint_shim import __main__ as shim
-from endpoint_shim import children, worker
+from endpoint_shim import children, worker_start
 from endpoint_shim.linux.writing import Draft, Place, Unplaced
 
 _write = Draft.write
@@ -26,6 +26,6 @@ if __name__ == "__main__":
         Unplaced.__init__ = _begun_there  # type: ignore[method-assign, assignment]
         Draft.write = _write_slowly  # type: ignore[method-assign, assignment]
         del sys.argv[1]
-        worker.main()
+        worker_start.main()
     children.WORKER = ("-I", __file__, "worker")
     shim.main()
