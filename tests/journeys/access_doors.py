@@ -143,16 +143,25 @@ class Doors:
     # Words.
     def exec(self, person: str) -> None:
         """Each word by an exec of its own, at the desk and on a device."""
-        for number, word in enumerate(WORDS):
+        for word in WORDS:
             line = line_of(WORDS[word])
-            if word != "connect":  # by exec it is a session of lines
+            if word != "connect" and self._sent(person, word, DESK):  # it is a session of lines
                 self._told(Typed(person, "exec", DESK, word), self.ssh(person, line))
-            if person in RESPONDERS or number % FEW == PEOPLE.index(person) % FEW:
-                ran = self.ssh(person, f"on {SHUT} {line}")
-                self._told(Typed(person, "exec", SHUT, word), ran)
-            if number % FEW == PEOPLE.index(person) % FEW:
-                ran = self.ssh(person, f"on {OTHER} {line}")
-                self._told(Typed(person, "exec", OTHER, word), ran)
+            for device in (SHUT, OTHER):
+                if self._sent(person, word, device):
+                    ran = self.ssh(person, f"on {device} {line}")
+                    self._told(Typed(person, "exec", device, word), ran)
+
+    @staticmethod
+    def _sent(person: str, word: str, device: str) -> bool:
+        """Whether a word is one of few, or where each word gets its own answer: at the desk those
+        that need no device, on one those of who may have a session there, or that need none."""
+        kind = WORDS[word]
+        own = person in RESPONDERS or kind.spec.bound
+        if device == DESK:
+            own = not needs_device(kind)
+        few = list(WORDS).index(word) % FEW == PEOPLE.index(person) % FEW
+        return few or (own and device != OTHER)
 
     def shells(self, person: str) -> None:
         """The words that give a terminal over, through the doors that are theirs."""
@@ -193,7 +202,12 @@ class Doors:
     def admin(self, person: str) -> None:
         """By this account, which is this person now."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            cells = [Typed(person, "admin", where, w) for w in WORDS for where in (DESK, SHUT)]
+            cells = [
+                Typed(person, "admin", where, word)
+                for word in WORDS
+                for where in (DESK, SHUT)
+                if self._sent(person, word, where)
+            ]
             for cell, ran in zip(cells, pool.map(self._by_admin, cells), strict=True):
                 self._told(cell, ran)
 
