@@ -90,8 +90,12 @@ def following(entry: Entry) -> bytes:
 
 def central(entries: list[Entry], at: int) -> bytes:
     """The end of the file: its directory, which begins at `at`."""
-    directory = b"".join(map(_listed, entries))
-    count, size = len(entries), len(directory)
+    directory = b"".join(map(listed, entries))
+    return directory + end(len(entries), len(directory), at)
+
+
+def end(count: int, size: int, at: int) -> bytes:
+    """What stands after the directory: so many members, so many bytes, from there on."""
     end = b""
     if count >= FULL_COUNT or at >= FULL or size >= FULL:
         end += struct.pack(
@@ -99,11 +103,10 @@ def central(entries: list[Entry], at: int) -> bytes:
         )
         end += struct.pack("<4sIQI", LOCATOR_64, 0, at + size, 1)
     few = min(count, FULL_COUNT)
-    end += struct.pack("<4sHHHHIIH", END, 0, 0, few, few, min(size, FULL), min(at, FULL), 0)
-    return directory + end
+    return end + struct.pack("<4sHHHHIIH", END, 0, 0, few, few, min(size, FULL), min(at, FULL), 0)
 
 
-def _listed(entry: Entry) -> bytes:
+def listed(entry: Entry) -> bytes:
     """A member in the directory; numbers too large for their field stand in its extra field."""
     large = [n for n in (entry.size, entry.packed, entry.at) if n >= FULL]
     extra = _extra(entry)

@@ -43,8 +43,9 @@ def _side(place: "Place", group: Group) -> Side:
         from endpoint_shim.windows.programs import WindowsPrograms
 
         return WindowsSide(WindowsFiles(folder, policy), WindowsPrograms(folder, group))
-    from endpoint_shim.linux.collecting import LinuxSide
+    from endpoint_shim.linux.collecting import LinuxSide, few_heaps
     from endpoint_shim.linux.files import LinuxFiles
     from endpoint_shim.linux.programs import LinuxPrograms
 
+    few_heaps()
     return LinuxSide(LinuxFiles(folder, policy), LinuxPrograms(folder, group))

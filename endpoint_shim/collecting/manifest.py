@@ -5,12 +5,11 @@ MANIFEST.json too, which says the rest. Member names hold neither backslash nor 
 line of it needs an escape.
 """
 
-import hashlib
 import json
 import platform
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from commands.language.names import Name, shown
 from commands.language.zipped import Entry
 from endpoint_shim import VERSION
+from endpoint_shim.collecting.kept import Kept
 from endpoint_shim.facts import clock_ms
 
 LAST_MS = 253_402_300_799_000
@@ -68,14 +68,16 @@ class Manifest:
     clock: Clock
     system: dict[str, str]
     recipes: dict[str, str]
+    members: Kept
+    sums: Kept
     tools: list[dict[str, Any]] = field(default_factory=list)
-    members: list[Member] = field(default_factory=list)
 
     def add(self, member: Member) -> None:
-        self.members.append(member)
+        self.members.add(json.dumps(_told(member)).encode("ascii") + b"\n")
+        self.sums.add(f"{member.sha256}  {member.entry.name}\n".encode())
 
-    def json(self, points: Iterable[dict[str, Any]]) -> bytes:
-        """MANIFEST.json; `points` are the lines of the summary."""
+    def json(self, points: Kept) -> Iterator[bytes]:
+        """MANIFEST.json; `points` are the lines of the summary, as JSON."""
         ended = Clock.read(0).began_ms
         told = {
             "device": self.device,
@@ -88,15 +90,20 @@ class Manifest:
             },
             "recipes": self.recipes,
             "tools": self.tools,
-            "members": [_told(member) for member in self.members],
-            "data_points": list(points),
         }
-        return (json.dumps(told, ensure_ascii=True, indent=1) + "\n").encode("ascii")
+        yield json.dumps(told, ensure_ascii=True, indent=1).removesuffix("\n}").encode("ascii")
+        for name, lines in (("members", self.members), ("data_points", points)):
+            yield f',\n "{name}": [\n'.encode("ascii")
+            before = b"  "
+            for line in lines.lines():
+                yield before + line
+                before = b"  ,"
+            yield b" ]"
+        yield b"\n}\n"
 
     def digests(self) -> bytes:
         """MANIFEST.sha256."""
-        lines = [f"{one.sha256}  {one.entry.name}\n" for one in self.members]
-        return "".join(lines).encode("utf-8")
+        return b"".join(self.sums.lines())
 
 
 def _told(member: Member) -> dict[str, Any]:
@@ -129,7 +136,3 @@ def in_name(milliseconds: int) -> str:
     """The same in a file's name; of a clock that is in no calendar, the calendar's next end."""
     there = max(0, min(milliseconds, LAST_MS))
     return stamp(there).replace("-", "").replace(":", "")
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -31,6 +31,8 @@ class MemberNames:
     def __init__(self, taken: Sequence[str]) -> None:
         self._used = {_key(name) for name in taken}
         self._folders: dict[tuple[str, ...], str] = {}
+        self._turns: dict[str, int] = {}
+        """The next number for names that are one, so that the many are not looked through."""
 
     def of(self, parts: Sequence[str]) -> str:
         """A new member's name, as like its wanted parts as it may be."""
@@ -55,9 +57,11 @@ class MemberNames:
         plain = safe(part)
         before, dot, after = plain.rpartition(".")
         stem, ending = (before, dot + after) if before and len(after) < 16 else (plain, "")
-        whole, turn = _below(folder, plain), 2
+        whole = first = _below(folder, plain)
+        turn = self._turns.get(_key(first), 2)
         while _key(whole) in self._used:
             whole, turn = _below(folder, f"{stem}~{turn}{ending}"), turn + 1
+            self._turns[_key(first)] = turn
         return whole
 
 

@@ -6,8 +6,10 @@
 """
 
 import asyncio
+import contextlib
 import errno
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import cast
@@ -21,6 +23,7 @@ from commands.language.names import Name, from_text, shown
 from commands.language.visible import visible
 from commands.language.zipped import DIGESTS, MANIFEST, PLAN, RESERVED, SIGNATURE, SUMMARY, Entry
 from endpoint_shim.collecting import manifest, sshsig, tables, tools
+from endpoint_shim.collecting.kept import Kept
 from endpoint_shim.collecting.manifest import Clock, Manifest, Member
 from endpoint_shim.collecting.member_names import MemberNames
 from endpoint_shim.collecting.points import Made, Points
@@ -52,15 +55,26 @@ class PackageMaker:
         self._device, self._key, self._folder = policy.device, key, folder
         self._side, self._recipes = side, recipes
         self._points = Points(side, folder, policy.check_word)
-        self._manifest = Manifest(policy.device, clock, dict(side.facts()), recipes.read)
-        self._rows: list[DataPointRow] = []
+        self._records, self._lines, members, sums = (Kept(folder) for _ in range(4))
+        self._manifest = Manifest(
+            policy.device, clock, dict(side.facts()), recipes.read, members, sums
+        )
+        self._records.add(tables.record(tables.titles(DataPointRow)))
 
     async def collected(self, only: Sequence[str], most: int) -> AsyncIterator[Item]:
+        with contextlib.ExitStack() as kept:
+            for one in (self._records, self._lines, self._manifest.members, self._manifest.sums):
+                kept.callback(one.close)
+            async for item in self._collected(only, most):
+                yield item
+
+    async def _collected(self, only: Sequence[str], most: int) -> AsyncIterator[Item]:
         points = self._chosen(only)
         zipped = Writer(MemberNames(RESERVED), most - CLOSING)
         began = manifest.in_name(self._manifest.clock.began_ms)
         yield Into("file", from_text(f"{self._device}-{began}.zip"))
-        yield self._own(zipped, PLAN, _plan(points))
+        async for piece in self._own(zipped, PLAN, [_plan(points)]):
+            yield piece
         for name, why in self._recipes.unusable.items():
             for item in self._told(_row("", name, "failed", why)):
                 yield item
@@ -128,6 +142,7 @@ class PackageMaker:
                 self._manifest.add(
                     Member(entry, spool.sha256, made.command, row.status, made.source, made.page)
                 )
+        made.last = zipped.full and not entry.name
         made.outcome = row.error or f"{row.status}, {spool.size:,} bytes"
         for item in self._told(row):
             yield item
@@ -148,7 +163,8 @@ class PackageMaker:
         return row
 
     def _told(self, row: DataPointRow) -> Iterator[Item]:
-        self._rows.append(row)
+        self._records.add(tables.record(tables.cells(row)))
+        self._lines.add(tables.exact(row))
         yield row
         if row.status not in QUIET:
             where = "/".join(part for part in (row.folder, shown(row.file)) if part)
@@ -159,25 +175,36 @@ class PackageMaker:
         self._manifest.tools = await tools.told(
             self._side, self._points.programs, self._recipes.versions
         )
-        lines = [tables.titles(DataPointRow), *(tables.cells(row) for row in self._rows)]
-        summary = b"".join(map(tables.record, lines))
-        yield self._own(zipped, f"{SUMMARY}.csv", summary)
-        sheet = await asyncio.to_thread(tables.spreadsheet, SUMMARY, lines)
-        yield self._own(zipped, f"{SUMMARY}.xls", sheet)
-        told = self._manifest.json([msgspec.to_builtins(row) for row in self._rows])
-        yield self._own(zipped, MANIFEST, told)
+        for name, pieces in (
+            (f"{SUMMARY}.csv", self._records.lines()),
+            (f"{SUMMARY}.xls", self._sheet()),
+            (MANIFEST, self._manifest.json(self._lines)),
+        ):
+            async for piece in self._own(zipped, name, pieces):
+                yield piece
         digests = self._manifest.digests()
-        yield self._own(zipped, DIGESTS, digests)
         signature = await asyncio.to_thread(sshsig.sign, self._key, digests)
-        yield self._own(zipped, SIGNATURE, signature)
-        yield zipped.end()
+        for name, data in ((DIGESTS, digests), (SIGNATURE, signature)):
+            async for piece in self._own(zipped, name, [data]):
+                yield piece
+        for piece in zipped.end():
+            yield piece
 
-    def _own(self, zipped: Writer, name: str, data: bytes) -> bytes:
-        """A member of the package's own."""
+    def _sheet(self) -> Iterator[bytes]:
+        rows = (msgspec.json.decode(line, type=DataPointRow) for line in self._lines.lines())
+        lines = itertools.chain([tables.titles(DataPointRow)], map(tables.cells, rows))
+        yield tables.spreadsheet(SUMMARY, lines)
+
+    async def _own(
+        self, zipped: Writer, name: str, pieces: Iterable[bytes]
+    ) -> AsyncIterator[bytes]:
+        """A member of the package's own; its bytes are made and packed in a thread."""
         entry = Entry(name, 0, modified=self._manifest.clock.began_ms // 1000)
-        made = zipped.whole(entry, data)
-        self._manifest.add(Member(entry, manifest.digest(data), "the package's own", "done"))
-        return made
+        with Spool(self._folder) as spool:
+            await asyncio.to_thread(spool.fill, pieces)
+            for piece in zipped.whole(entry, spool):
+                yield piece
+        self._manifest.add(Member(entry, spool.sha256, "the package's own", "done"))
 
 
 def _plan(points: Sequence[Point]) -> bytes:

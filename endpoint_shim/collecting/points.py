@@ -39,6 +39,8 @@ class Made:
     page: str = "utf-8"
     outcome: str = ""
     """Filled in once its bytes have been taken."""
+    last: bool = False
+    """Filled in as well: the package takes no more, so there is no sense in looking for more."""
 
 
 class Points:
@@ -141,25 +143,23 @@ class Points:
 
     # Copies.
     async def _copied(self, point: Point) -> AsyncIterator[Made]:
-        lines, count = [], 0
+        lines, anything = [], False
         for pattern in point.copy:
             any_of_it = False
             async with aclosing(self._copies.found(point, pattern)) as places:  # type: ignore[type-var]
                 async for found in places:
-                    any_of_it = True
-                    if count == point.most_files:
-                        lines.append(f"and more than the {count:,} files that are taken")
-                        break
-                    count += 1
+                    any_of_it = anything = True
                     made = self._copy(point, found.path, found.missed)
                     made.modified = found.modified
                     yield made
                     lines.append(f"{shown(found.path)}: {made.outcome}")
+                    if made.last:
+                        break
             if not any_of_it:
                 lines.append(f"{pattern}: {point.missing or 'nothing is there'}")
         if point.file:
             yield Made((point.file,), _text("".join(f"{line}\r\n" for line in lines)), point.what)
-        elif not count:
+        elif not anything:
             raise Missed("empty", point.missing or "nothing is there")
 
     def _copy(self, point: Point, path: Name, missed: FirelineError | None) -> Made:

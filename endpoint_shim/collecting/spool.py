@@ -7,7 +7,7 @@ What is small stays in memory; the rest lies in a nameless file of the session's
 import hashlib
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -72,6 +72,12 @@ class Spool(Deflated):
     def close(self) -> None:
         """All of it has come."""
         self._file.write(self.finish())
+
+    def fill(self, pieces: Iterable[bytes]) -> None:
+        """Keeps all that there is."""
+        for data in pieces:
+            self.hold(data)
+        self.close()
 
     def pieces(self) -> Iterator[bytes]:
         """What is held, from its beginning."""

@@ -20,7 +20,8 @@ from commands.language.visible import visible
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 LONGEST_CELL = 32_767
-MOST_ROWS = 65_536
+MOST_ROWS = 2_000
+"""Of a spreadsheet, which is made in memory."""
 CUT = " … cut"
 _WIDE = re.compile("[\U00010000-\U0010ffff]")
 
@@ -89,7 +90,7 @@ def spreadsheet(name: str, lines: Iterable[Sequence[str]]) -> bytes:
     sheet = book.add_sheet(name[:31])
     for number, values in enumerate(lines):
         if number == MOST_ROWS - 1:
-            sheet.write(number, 0, "more rows than a sheet holds; the .csv has all of them")
+            sheet.write(number, 0, "more rows than this sheet takes; the .csv has all of them")
             break
         for column, value in enumerate(values):
             sheet.write(number, column, _fitted(plain(value)))

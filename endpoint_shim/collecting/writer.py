@@ -7,12 +7,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import cast
 
 from commands.language.errors import FirelineError
-from commands.language.zipped import Entry, central, following, header
+from commands.language.zipped import Entry, end, following, header, listed
 from endpoint_shim.collecting.member_names import MemberNames
 from endpoint_shim.collecting.side import Missed
 from endpoint_shim.collecting.spool import HELD, Deflated, Spool
@@ -20,7 +20,7 @@ from endpoint_shim.collecting.spool import HELD, Deflated, Spool
 GATHERED = 262_144
 AT_ONCE = 65_536
 """So much is packed on the loop; more goes to a thread."""
-MOST_MEMBERS = 20_000
+MOST_MEMBERS = 8_000
 
 
 class Writer:
@@ -28,13 +28,18 @@ class Writer:
 
     def __init__(self, names: MemberNames, most: int) -> None:
         self._names, self._most = names, most
-        self._entries: list[Entry] = []
+        self._directory, self._count = bytearray(), 0
         self._digest = hashlib.sha256()
         self.at = 0
 
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()
+
+    @property
+    def full(self) -> bool:
+        """Whether it has as many members as it takes."""
+        return self._count >= MOST_MEMBERS
 
     async def member(
         self, entry: Entry, parts: Sequence[str], spool: Spool, pieces: AsyncIterator[bytes]
@@ -62,31 +67,38 @@ class Writer:
             yield self._sent(spool.finish())
             _known(entry, spool)
             yield self._sent(following(entry))
+            self._directory += listed(entry)
         elif missed is None or (spool.size and not _left_out(missed)):
             spool.close()
             _known(entry, spool)
             yield self._begun(entry, parts)
+            self._directory += listed(entry)
             for piece in spool.pieces():
                 yield self._sent(piece)
         if missed is not None:
             raise missed
 
-    def whole(self, entry: Entry, data: bytes) -> bytes:
-        """A member of the package's own, whatever room is left."""
-        deflated = Deflated()
-        packed = deflated.add(data) + deflated.finish()
-        _known(entry, deflated)
-        entry.at = self.at
-        self._entries.append(entry)
-        return self._sent(header(entry) + packed)
+    def whole(self, entry: Entry, spool: Spool) -> Iterator[bytes]:
+        """A member of the package's own, whatever room is left; the spool has all of it."""
+        _known(entry, spool)
+        yield self._headed(entry)
+        self._directory += listed(entry)
+        for piece in spool.pieces():
+            yield self._sent(piece)
 
-    def end(self) -> bytes:
-        return self._sent(central(self._entries, self.at))
+    def end(self) -> Iterator[bytes]:
+        at, size = self.at, len(self._directory)
+        for piece in range(0, size, GATHERED):
+            yield self._sent(bytes(self._directory[piece : piece + GATHERED]))
+        yield self._sent(end(self._count, size, at))
 
     def _begun(self, entry: Entry, parts: Sequence[str]) -> bytes:
         entry.name = self._names.of(parts)
+        return self._headed(entry)
+
+    def _headed(self, entry: Entry) -> bytes:
         entry.at = self.at
-        self._entries.append(entry)
+        self._count += 1
         return self._sent(header(entry))
 
     def _sent(self, data: bytes) -> bytes:
@@ -95,7 +107,7 @@ class Writer:
         return data
 
     def _check_count(self) -> None:
-        if len(self._entries) >= MOST_MEMBERS:
+        if self.full:
             raise Missed("left out", f"the package has {MOST_MEMBERS:,} files, and takes no more")
 
     def _check_room(self, spool: Spool, entry: Entry) -> None:

@@ -1,8 +1,11 @@
 """Linux's side of a collection."""
 
+import contextlib
+import ctypes
 import fnmatch
+import itertools
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from commands.language.errors import FirelineError
@@ -21,10 +24,20 @@ from endpoint_shim.linux.processes import LinuxProcesses
 from endpoint_shim.linux.programs import LinuxPrograms
 
 ACCOUNTS = "/etc/passwd"
+HOMES = "/home"
 MOST_HOMES = 2000
 SHARED = frozenset({"/", "/bin", "/dev", "/etc", "/nonexistent", "/proc", "/sbin", "/usr/sbin"})
 """Homes of accounts that have none."""
 RELEASE = "/etc/os-release"
+M_ARENA_MAX = -8
+"""mallopt(3)."""
+
+
+def few_heaps() -> None:
+    """Has threads share their heaps: pieces go from one thread to the next, and each of many heaps
+    would keep what passed through it."""
+    with contextlib.suppress(AttributeError):  # musl has one heap anyway
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 class LinuxSide:
@@ -57,20 +70,27 @@ class LinuxSide:
 
     @cached_property
     def _homes(self) -> list[str]:
-        """Of every account that the device itself has; a directory service is not asked."""
+        """Of every account that the device itself has, and whatever lies in /home: a directory
+        service, whose accounts have their homes there too, is not asked."""
         found = {"/root": None}
-        with open(ACCOUNTS, "rb") as lines:
-            for line in lines:
-                fields = os.fsdecode(line.rstrip(b"\r\n")).split(":")
-                if len(fields) >= 7 and fields[5].startswith("/") and len(found) < MOST_HOMES:
-                    found[os.path.normpath(fields[5])] = None
+        for home in itertools.chain(_of_accounts(), self._in_home()):
+            if len(found) < MOST_HOMES:
+                found[os.path.normpath(home)] = None
         return [home for home in found if home not in SHARED and "\0" not in home]
+
+    def _in_home(self) -> Iterator[str]:
+        try:
+            self.check(Name(HOMES))
+            with os.scandir(HOMES) as entries:
+                yield from (one.path for one in entries if one.is_dir(follow_symlinks=False))
+        except (OSError, Missed):
+            return  # there is none, or it may hang
 
     def joined(self, folder: Name, part: str) -> Name:
         return from_bytes(to_bytes(folder).rstrip(b"/") + b"/" + os.fsencode(part))
 
     def divided(self, path: str) -> tuple[Name, list[str]]:
-        return Name("/"), [part for part in path.split("/") if part] or [""]
+        return Name("/"), [part for part in os.path.normpath(path).split("/") if part] or [""]
 
     def target(self, link: Name, target: Name) -> Name:
         return from_bytes(
@@ -119,6 +139,18 @@ class LinuxSide:
             "architecture": system.machine,
             "time_zone_file": _time_zone(),
         }
+
+
+def _of_accounts() -> Iterator[str]:
+    """Their homes; a line that is none of an account's is passed over."""
+    try:
+        with open(ACCOUNTS, "rb") as lines:
+            for line in lines:
+                fields = os.fsdecode(line.rstrip(b"\r\n")).split(":")
+                if len(fields) >= 7 and fields[5].startswith("/"):
+                    yield fields[5]
+    except OSError:
+        return  # the homes that lie where homes do are left
 
 
 async def _processes() -> AsyncIterator[Row]:

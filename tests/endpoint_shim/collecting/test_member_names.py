@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from endpoint_shim.collecting import member_names
 from endpoint_shim.collecting.member_names import LONGEST_PART, MemberNames, safe
 
 BAD = '<>:"\\|?*'
@@ -86,3 +87,19 @@ def test_no_two_members_are_one_file_anywhere(paths: list[list[str]]) -> None:
             assert part not in ("", ".", "..") and not set(part) & set(BAD)
             assert part == part.rstrip(". ") and part.isprintable()
             assert len(part.encode()) <= LONGEST_PART
+
+
+def test_thousands_of_names_that_are_one_cost_a_look_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may make them: all of `a?`, `a*`, `a<` and so on are `a_`."""
+    looks = 0
+    real = member_names._key
+
+    def key(name: str) -> str:
+        nonlocal looks
+        looks += 1
+        return real(name)
+
+    monkeypatch.setattr(member_names, "_key", key)
+    paths = ["".join(one) for one in itertools.islice(itertools.product(BAD, repeat=4), 1000)]
+    assert len(set(names(*paths))) == 1000
+    assert looks < 10_000

@@ -12,7 +12,7 @@ import pytest
 import xlrd
 
 from commands.language.errors import NotUnderstood
-from endpoint_shim.collecting import copies, writer
+from endpoint_shim.collecting import copies, kept, tables, writer
 from tests.endpoint_shim.collecting.maker import Maker
 
 pytestmark = pytest.mark.needs("unzip", "sha256sum")
@@ -75,6 +75,23 @@ async def test_the_summary_says_command_status_and_error_code(maker: Maker) -> N
     sheet = book.sheet_by_index(0)
     assert sheet.nrows == len(package.rows) + 1
     assert sheet.row_values(2)[:3] == ["A", "fails.txt", "failed"]
+
+
+async def test_what_is_told_at_the_end_lies_in_files_and_a_short_sheet_cuts_nothing_else(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "IN_MEMORY", 10)
+    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    package = await maker.make(MIXED)
+    assert [row["file"] for row in package.manifest["data_points"]] == [
+        row["file"] for row in package.summary
+    ]
+    assert len(package.summary) == 13
+    told = {one["name"] for one in package.manifest["members"]}
+    manifests = {"MANIFEST.json", "MANIFEST.sha256", "MANIFEST.sha256.sig"}
+    assert told == set(package.zip.namelist()) - manifests
+    book = xlrd.open_workbook(file_contents=package.read("CollectionSummaryReport.xls"))
+    assert book.sheet_by_index(0).nrows == 3
 
 
 async def test_progress_names_the_data_point_of_so_many(maker: Maker) -> None:
