@@ -10,7 +10,7 @@ from commands.language import actions
 from commands.language.command import ADVANCED, HIDDEN, NAMED, Command, DeviceCommand
 from commands.language.desk import Desk
 from commands.language.host import Host
-from commands.language.host.scanning import DetectionRow
+from commands.language.host.scanning import DetectionRow, Unseen
 from commands.language.items import Item, Note
 from commands.language.names import Name
 
@@ -40,13 +40,16 @@ class Scan(
 
     async def run(self, host: Host) -> AsyncIterator[Item]:
         yield Note(await host.scanner.engine())
-        found = 0
+        found, rest = 0, ""
         async with aclosing(host.scanner.scan(self.type, self.path)) as seen:  # type: ignore[type-var]
             async for one in seen:
                 if isinstance(one, str):
                     yield Note(one)
                     continue
+                if isinstance(one, Unseen):
+                    rest = f"; {one.files:,} not looked into, by {one.first}"
+                    continue
                 found += isinstance(one, DetectionRow)
                 yield one
         count = "1 detection" if found == 1 else f"{found:,} detections"
-        yield Note(count if found else "nothing was found")
+        yield Note((count if found else "nothing was found") + rest)

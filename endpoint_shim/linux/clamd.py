@@ -7,37 +7,58 @@ a way that is easily taken for clean (Cisco-Talos/clamav #441); an open handle i
 import array
 import re
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from commands.language.errors import Failed
 
-SETTINGS = Path("/etc/clamav/clamd.conf")
+SETTINGS = tuple(map(Path, ("/etc/clamav/clamd.conf", "/etc/clamd.d/scan.conf", "/etc/clamd.conf")))
 USUAL = ("/var/run/clamav/clamd.ctl", "/run/clamd.scan/clamd.sock", "/run/clamav/clamd.sock")
 ANSWER_S = 300.0
 """One file: an archive in it may be large."""
+BACK_S, AGAIN_S = 120.0, 0.5
+"""So long a daemon that went away may take to load its signatures again."""
+LARGEST, LARGEST_BEFORE_1 = 100 << 20, 25 << 20
+"""clamd.conf(5), MaxFileSize: what is larger is skipped, and told as clean."""
+LIMITS = "Heuristics.Limits.Exceeded"
 LONGEST = 4096
 _SOCKET = re.compile(r"^\s*LocalSocket\s+(\S+)", re.MULTILINE)
+_MOST = re.compile(r"^\s*MaxFileSize\s+(\d+)([KkMmGg]?)\s*$", re.MULTILINE)
+_UNITS = {"": 0, "k": 10, "m": 20, "g": 30}
 _ANSWER = re.compile(r"(?:fd\[\d+\]: |[^:]*: )?(.*?)\s*(OK|FOUND|ERROR)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What it says of one file: a threat's name, or why it could not be scanned, or neither."""
+    """What it says of one file: a threat's name, why it could not be scanned, why it was not looked
+    at (whole), or nothing of these."""
 
     threat: str = ""
     error: str = ""
+    unseen: str = ""
+
+
+def judged(words: str) -> Verdict:
+    """Of what was found: a limit that was reached is no threat, and no clean bill."""
+    if words.startswith(LIMITS):
+        return Verdict(unseen=f"ClamAV's limits ({words.removeprefix(LIMITS).strip('.')})")
+    return Verdict(threat=words or "unnamed")
 
 
 def found(setting: str) -> str | None:
     """Where a daemon listens: as set for this shim, as it is configured, where it usually is."""
     told = [setting] if setting else []
-    if not told and SETTINGS.exists():
-        told += _SOCKET.findall(SETTINGS.read_text("utf-8", "replace"))
+    if not told:
+        told += [place for text in _settings() for place in _SOCKET.findall(text)]
     for place in told or USUAL:
         if Path(place).is_socket():
             return place
     return None
+
+
+def _settings() -> list[str]:
+    return [one.read_text("utf-8", "replace") for one in SETTINGS if one.is_file()]
 
 
 class Clamd:
@@ -46,9 +67,28 @@ class Clamd:
     def __init__(self, place: str) -> None:
         self._place = place
 
+    def back(self) -> bool:
+        """Whether it answers, or does again: one that crashed at a file loads its signatures."""
+        until = time.monotonic() + BACK_S
+        while True:
+            try:
+                self.version()
+                return True
+            except Failed:
+                if time.monotonic() > until:
+                    return False
+                time.sleep(AGAIN_S)
+
     def version(self) -> str:
         """As it says it: `ClamAV 1.4.3/27900/Sun Nov 29 08:00:00 2026`; raises Failed."""
         return self._ask(b"zVERSION\0", None)
+
+    def largest(self) -> int:
+        """So many bytes of a file it looks at; what is larger it calls clean."""
+        for text in _settings():
+            if self._place in _SOCKET.findall(text) and (found := _MOST.search(text)) is not None:
+                return int(found[1]) << _UNITS[found[2].lower()] or 1 << 31
+        return LARGEST_BEFORE_1 if self.version().startswith("ClamAV 0.") else LARGEST
 
     def scan(self, handle: int) -> Verdict:
         """Blocks while the daemon looks at the file; raises Failed where it does not answer."""
@@ -58,7 +98,7 @@ class Clamd:
             return Verdict(error=f"an answer that is none: {said[:200]}")
         words, kind = answer.groups()
         if kind == "FOUND":
-            return Verdict(threat=words or "unnamed")
+            return judged(words)
         return Verdict(error=words or "no reason given") if kind == "ERROR" else Verdict()
 
     def _ask(self, question: bytes, handle: int | None) -> str:
@@ -75,4 +115,6 @@ class Clamd:
                     said += more
         except OSError as error:
             raise Failed(f"clamd at {self._place} does not answer: {error}") from None
+        if not said:
+            raise Failed(f"clamd at {self._place} closed the line without an answer")
         return said.rstrip(b"\0\n").decode("utf-8", "replace")

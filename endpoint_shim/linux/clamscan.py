@@ -16,7 +16,7 @@ from typing import IO
 
 from commands.language.errors import Failed
 from endpoint_shim.groups import Group
-from endpoint_shim.linux.clamd import Verdict
+from endpoint_shim.linux.clamd import Verdict, judged
 
 PLACES = os.pathsep.join(("/usr/local/bin", "/usr/bin", "/bin"))
 ERROR = b"LibClamAV Error: "
@@ -41,18 +41,16 @@ def version(program: str) -> str:
 def scan(
     program: str, folder: Path, paths: list[bytes], group: Group, database: str = ""
 ) -> Generator[tuple[bytes, Verdict], None, None]:
-    """A verdict for each path; a name with a line break is an error: no list holds it."""
-    odd = [path for path in paths if b"\n" in path or b"\r" in path]
-    for path in odd:
-        yield path, Verdict(error="a name with a line break, which clamscan's list cannot hold")
-    plain = [path for path in paths if path not in odd]
+    """A verdict for each path that is still there; none holds a line break, as no list could."""
+    plain = list(dict.fromkeys(paths))
     if not plain:
         return
     handle, name = tempfile.mkstemp(dir=folder, prefix="scan-")
     try:
         with os.fdopen(handle, "wb") as listed:
             listed.write(b"\n".join(plain) + b"\n")
-        argv = [program, "--stdout", "--no-summary", f"--file-list={name}"]
+        argv = [program, "--stdout", "--no-summary", "--alert-exceeds-max=yes"]
+        argv.append(f"--file-list={name}")
         argv += [f"--database={database}"] if database else []
         yield from _answers(argv, plain, group)
     finally:
@@ -74,17 +72,14 @@ def _answers(
     # Beside its answers, never between them: a line of one must not break one of the other.
     listening = threading.Thread(target=_hear, args=(process.stderr, why), daemon=True)
     listening.start()
-    at = 0
+    at, number = 0, {path: number for number, path in enumerate(paths)}
     try:
         for line in process.stdout:
-            while at < len(paths) and not line.startswith(paths[at] + b": "):
-                if not any(line.startswith(path + b": ") for path in paths[at + 1 : at + 100]):
-                    break  # a line of its own, about its signatures
-                yield paths[at], Verdict(error="clamscan said nothing of it")
-                at += 1
-            if at < len(paths) and line.startswith(paths[at] + b": "):
-                yield paths[at], _verdict(line[len(paths[at]) + 2 :].rstrip(b"\n"))
-                at += 1
+            if (of := _of(line, number, at)) is None:
+                continue  # a line of its own, about its signatures
+            yield from _unsaid(paths[at:of])
+            yield paths[of], _verdict(line[len(paths[of]) + 2 :].rstrip(b"\n"))
+            at = of + 1
         status = process.wait()
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -98,6 +93,24 @@ def _answers(
             f"clamscan ended with status {status} after {at:,} of {len(paths):,} files"
             + "".join(f": {line.decode('utf-8', 'replace')}" for line in why)
         )
+    yield from _unsaid(paths[at:])
+
+
+def _of(line: bytes, number: dict[bytes, int], at: int) -> int | None:
+    """Which path a line is of: the next one that is to come, of those that it begins with."""
+    found, end = [], line.find(b": ")
+    while end >= 0:
+        if (one := number.get(line[:end], -1)) >= at:
+            found.append(one)
+        end = line.find(b": ", end + 1)
+    return min(found, default=None)
+
+
+def _unsaid(paths: list[bytes]) -> Generator[tuple[bytes, Verdict], None, None]:
+    """Of files that have gone meanwhile nothing is to be said."""
+    for path in paths:
+        if os.path.lexists(path):
+            yield path, Verdict(error="clamscan said nothing of it")
 
 
 def _hear(stream: IO[bytes], why: list[bytes]) -> None:
@@ -110,9 +123,8 @@ def _hear(stream: IO[bytes], why: list[bytes]) -> None:
 def _verdict(words: bytes) -> Verdict:
     said = words.decode("utf-8", "replace")
     if said.endswith(" FOUND"):
-        return Verdict(threat=said.removesuffix(" FOUND"))
-    return (
-        Verdict()
-        if said in ("OK", "Empty file", "Excluded", "Symbolic link")
-        else Verdict(error=said.removesuffix(" ERROR"))
-    )
+        return judged(said.removesuffix(" FOUND"))
+    if said.startswith("Excluded"):
+        return Verdict(unseen="ClamAV's own settings (excluded)")
+    known = said in ("OK", "Empty file", "Symbolic link")
+    return Verdict() if known else Verdict(error=said.removesuffix(" ERROR"))

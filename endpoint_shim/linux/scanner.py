@@ -1,6 +1,7 @@
 """The scan on Linux: ClamAV's daemon where one runs, else its program."""
 
 import asyncio
+import os
 import re
 import time
 from collections.abc import AsyncIterator, Generator
@@ -8,7 +9,7 @@ from contextlib import aclosing, closing
 from pathlib import Path
 
 from commands.language.errors import Failed
-from commands.language.host.scanning import DetectionRow, Kind
+from commands.language.host.scanning import DetectionRow, Kind, Unseen
 from commands.language.items import Progress
 from commands.language.names import Name, from_bytes
 from endpoint_shim.batches import in_batches
@@ -23,6 +24,9 @@ NONE = (
     "installed; the device's owner can add one"
 )
 TELL_S = 0.5
+PIECE = 1 << 20
+COPIED = 256 << 20
+"""Bytes of copies at one time."""
 _VERSION = re.compile(r"ClamAV ([^/\s]+)(?:/(\d+)/(.+))?")
 Seen = tuple[bytes, Verdict] | str
 
@@ -41,9 +45,10 @@ class LinuxScanner:
 
     async def scan(
         self, kind: Kind, path: Name | None
-    ) -> AsyncIterator[DetectionRow | Progress | str]:
+    ) -> AsyncIterator[DetectionRow | Progress | Unseen | str]:
         top = None if path is None else joined(self._folder, path)
         done, failed, first, told = 0, 0, "", time.monotonic()
+        unseen = Unseen(0, "")
         async with aclosing(in_batches(self._seen(kind, top), 64)) as seen:
             async for one in seen:
                 if isinstance(one, str):
@@ -55,6 +60,9 @@ class LinuxScanner:
                     yield DetectionRow(
                         path=from_bytes(place), threat=verdict.threat, what="found", engine="ClamAV"
                     )
+                if verdict.unseen:
+                    this = f"{verdict.unseen}: {place.decode('utf-8', 'replace')[-200:]}"
+                    unseen = Unseen(unseen.files + 1, unseen.first or this)
                 if verdict.error:
                     failed += 1
                     first = first or f"{place.decode('utf-8', 'replace')}: {verdict.error}"
@@ -66,6 +74,8 @@ class LinuxScanner:
                 f"{failed:,} of {done:,} files could not be scanned, the first {first[:300]}"
             )
         yield f"{done:,} files scanned"
+        if unseen.files:
+            yield unseen
 
     def _version(self) -> str:
         if (place := clamd.found(self._socket)) is not None:
@@ -90,28 +100,68 @@ class LinuxScanner:
     def _by_program(
         self, program: str, found: Generator[Found, None, None]
     ) -> Generator[Seen, None, None]:
-        paths: list[bytes] = []
+        listed: dict[bytes, bytes] = {}
+        copied = 0
         for one in found:
             if not isinstance(one, Target):
                 yield _unopened(one)
                 continue
-            paths.append(one.path)
-            one.close()
-            if len(paths) == clamscan.MOST:
-                yield from clamscan.scan(program, self._session, paths, self._group)
-                paths = []
-        yield from clamscan.scan(program, self._session, paths, self._group)
+            with closing(one):
+                name, size = one.path, os.fstat(one.handle).st_size
+                if _unlisted(one):
+                    if size > clamd.LARGEST:
+                        yield name, Verdict(unseen=f"its size ({size:,} bytes; no list names it)")
+                        continue
+                    name, copied = self._copied(one), copied + size
+                listed[name] = one.path
+            if len(listed) == clamscan.MOST or copied > COPIED:
+                yield from self._listed(program, listed)
+                listed, copied = {}, 0
+        yield from self._listed(program, listed)
+
+    def _listed(
+        self, program: str, listed: dict[bytes, bytes]
+    ) -> Generator[tuple[bytes, Verdict], None, None]:
+        """What is said of the paths of a list, by those where the files are."""
+        for path, verdict in clamscan.scan(program, self._session, list(listed), self._group):
+            yield listed[path], verdict
+            if path != listed[path]:
+                os.unlink(path)
+
+    def _copied(self, one: Target) -> bytes:
+        """A file that no list can name, where one can; sparse as it is, and gone with its session
+        at the latest."""
+        copy = os.path.join(os.fsencode(self._session), b"scan-" + os.urandom(8).hex().encode())
+        with open(copy, "xb") as file:
+            while piece := os.read(one.handle, PIECE):
+                file.write(piece)
+        return copy
+
+
+def _unlisted(one: Target) -> bool:
+    """Whether its path leads nowhere (what runs and was deleted), or breaks a line."""
+    return b"\n" in one.path or b"\r" in one.path or os.fstat(one.handle).st_nlink == 0
 
 
 def _by_daemon(daemon: Clamd, found: Generator[Found, None, None]) -> Generator[Seen, None, None]:
-    for one in found:
+    most = daemon.largest()
+    for number, one in enumerate(found):
         if not isinstance(one, Target):
             yield _unopened(one)
             continue
-        try:
-            yield one.path, daemon.scan(one.handle)
-        finally:
-            one.close()
+        with closing(one):
+            large = os.fstat(one.handle).st_size > most
+            try:
+                verdict = daemon.scan(one.handle)
+            except Failed as error:
+                yield one.path, Verdict(error=str(error))
+                if not daemon.back():
+                    why = f"within {clamd.BACK_S:g} s, after {number:,} files"
+                    raise Failed(f"{error}; it was not back {why}") from None
+                continue
+        if large and verdict == Verdict():
+            verdict = Verdict(unseen=f"ClamAV's limits (MaxFileSize, {most:,} bytes)")
+        yield one.path, verdict
 
 
 def _unopened(one: Closed | str) -> Seen:

@@ -1,6 +1,7 @@
 """The device's own antivirus engine."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
 from commands.language.items import Column, Progress, Row
@@ -19,6 +20,14 @@ class DetectionRow(Row):
     engine: Annotated[str, Column(wide=True)] = ""
 
 
+@dataclass(frozen=True)
+class Unseen:
+    """So many files at which the engine did not look, or not whole; the first, and why."""
+
+    files: int
+    first: str
+
+
 class Scanner(Protocol):
     """Scanning; it ends with what it is about when its iterator is closed."""
 
@@ -27,7 +36,9 @@ class Scanner(Protocol):
         raises Failed where there is none, or none that works, saying which was looked for."""
         ...
 
-    def scan(self, kind: Kind, path: Name | None) -> AsyncIterator[DetectionRow | Progress | str]:
+    def scan(
+        self, kind: Kind, path: Name | None
+    ) -> AsyncIterator[DetectionRow | Progress | Unseen | str]:
         """Detections and progress as they come, sentences about what was not scanned; raises
         Failed where the engine could not do it, with what it had done until then."""
         ...

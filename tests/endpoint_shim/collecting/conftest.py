@@ -13,7 +13,7 @@ from tests.endpoint_shim.collecting.maker import Maker
 @pytest.fixture
 def maker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Maker]:
     folder: Path = tmp_path_factory.mktemp("device")
-    worker = open_groups(folder / "groups").worker(1)
+    worker = open_groups(folder).worker(1)
     with worker.inside():
         pass
     command = worker.under("c1")

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 MARK = b"FIRELINE-TEST-SIGNATURE-7f3a"
+LARGEST = 2 << 20
+"""What is larger is not looked at by the daemon."""
 THREAT = "Fireline.Test.Mark.UNOFFICIAL"
 
 
@@ -60,7 +62,7 @@ def _running(folder: Path) -> Iterator[Path]:
     place, settings = folder / "clamd.sock", folder / "clamd.conf"
     settings.write_text(
         f"LocalSocket {place}\nDatabaseDirectory {signatures(folder / 'db')}\nForeground yes\n"
-        "User nobody\nMaxThreads 2\nLogVerbose no\n",
+        f"User nobody\nMaxThreads 2\nLogVerbose no\nMaxFileSize {LARGEST >> 20}M\n",
         "utf-8",
     )
     program = shutil.which("clamd", path="/usr/sbin:/usr/bin")
