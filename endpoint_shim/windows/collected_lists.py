@@ -98,10 +98,15 @@ class Lists:
         top = from_text(str(system_folder() / "Tasks"))
         count = 0
         async for row in self._below(top, DEEPEST):
-            if row.kind != "file" or count == MOST_TASKS:
+            name = from_text(to_units(row.path)[len(to_units(top)) :] or "\\")
+            if row.error and row.kind == "directory":
+                yield TaskRow(path=name, error=row.error)
+            if row.kind != "file":
                 continue
+            if count == MOST_TASKS:
+                yield TaskRow(path=name, error=f"{count:,} tasks are taken, and no more")
+                return
             count += 1
-            name = from_text(to_units(row.path)[len(to_units(top)) :])
             try:
                 handle = await self._files.open(row.path)
                 try:
@@ -166,26 +171,30 @@ class Lists:
             async for row in self._below(folder, DEEPEST, may_fail=True):
                 when = "-" if row.modified is None else moment(row.modified)
                 size = "<DIR>" if row.is_directory else f"{row.size or 0}"
-                yield f"{when}\t{size}\t{shown(row.path)}"
+                yield "\t".join(filter(None, (when, size, shown(row.path), row.error)))
         except NotThere:
             yield NO_PATH
 
     async def _below(
         self, folder: Name, depth: int, *, may_fail: bool = False
     ) -> AsyncIterator[FileRow]:
-        """All that is below a folder, links not gone into; `may_fail`: the first folder's errors
-        are raised."""
+        """All that is below a folder, links not gone into. A folder that refuses comes again with
+        its error, and ends no list; `may_fail`: the first one's is raised."""
         folders = []
         try:
             async for row in self._files.list(from_text(to_units(folder) + "\\")):
                 yield row
                 if row.kind == "directory":
                     folders.append(row.path)
-        except FirelineError:
+        except FirelineError as error:
             if may_fail:
                 raise
-            return  # one folder that refuses or has gone must not end the list
-        for one in folders if depth else ():
+            yield FileRow(folder, is_directory=True, kind="directory", error=str(error))
+        for one in folders:
+            if not depth:
+                why = "it is too deep a folder to go into"
+                yield FileRow(one, is_directory=True, kind="directory", error=why)
+                continue
             async for row in self._below(one, depth - 1):
                 yield row
 
@@ -248,7 +257,7 @@ def _services() -> Generator[ServiceRow, None, None]:
         ):
             try:
                 value = call()
-            except (OSError, psutil.Error) as error:
+            except (OSError, ValueError, psutil.Error) as error:  # a text may be no text
                 row.error = f"{row.error}; {field}: {error}".lstrip("; ")
                 continue
             setattr(row, field, value if field == "process_id" else value or "")
@@ -269,8 +278,11 @@ def _mapped() -> Generator[str, None, None]:
         except (NotThere, Missed):
             continue  # this one has none
         for letter in letters:
-            said = registry.values(f"{key}\\{letter}")
-            yield f"{letter}:\t{registry.shown(said.get('remotepath'))}\t{key}"
+            try:
+                server = registry.shown(registry.values(f"{key}\\{letter}").get("remotepath"))
+            except (NotThere, Missed) as error:
+                server = str(error)  # of this one nothing is known, of the others all
+            yield f"{letter}:\t{server}\t{key}"
 
 
 def _listed(call: Callable[[], Iterator[Made]]) -> Generator[Made, None, None]:

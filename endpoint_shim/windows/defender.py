@@ -14,7 +14,7 @@ import winreg
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from commands.language.errors import Failed, Refused
 from endpoint_shim.facts import clock_ms
@@ -32,7 +32,11 @@ THROTTLED = "-CpuThrottling"
 BREAKAWAY = 0x01000000
 CANCEL_S, LOG_S, EVERY_S = 1.5, 20.0, 5.0
 """A worker that is to end has 2 s; the order to Defender goes on without it."""
-MOST_EVENTS = 1000
+MOST_EVENTS, MOST_ANSWERS = 1000, 50
+UNLIMITED = (
+    "this Defender takes no CPU limit (ScanAvgCPULoadFactor) for such a scan: it may use all of it"
+)
+Answer = TypeVar("Answer")
 MOST_SAID = 1 << 20
 
 
@@ -69,12 +73,14 @@ class Scan:
         self._adopt = adopt
         """Told the number of each process, so that it ends with its command."""
         self.found = words.Verdict(error="the scan did not begin")
+        self.notes: list[str] = []
+        """What a person should know beside it."""
 
     async def run(
         self, kind: Literal["quick", "full"], path: str | None = None
     ) -> AsyncIterator[float]:
         """Yields how many seconds it has scanned; a caller that stops early ends the scan."""
-        after = await asyncio.to_thread(self._newest)
+        after = await self._log(self._newest, -1)
         wanted = ["-Scan", "-ScanType", CUSTOM if path else KINDS[kind]]
         wanted += ["-File", path] if path else []
         status, said = 0, ""
@@ -92,8 +98,18 @@ class Scan:
                     await self._cancel(process)
             if words.hr(said) not in words.NOT_AN_OPTION:
                 break
-        log = await asyncio.to_thread(self._since, after)
+            self.notes = [*self.notes, UNLIMITED]
+        none: list[events.Event] = []
+        log = none if after < 0 else await self._log(lambda: self._since(after), none)
         self.found = words.verdict(status, said, log)
+
+    async def _log(self, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
+        """What the log answers; one that was switched off or spoiled must not keep a scan off."""
+        try:
+            return await asyncio.to_thread(ask)
+        except Failed as error:
+            self.notes.append(f"Defender's log is not read, so its words alone count: {error}")
+            return otherwise
 
     async def _started(self, arguments: list[str]) -> asyncio.subprocess.Process:
         try:
@@ -144,8 +160,16 @@ class Scan:
         return max((one.record for one in events.events(tools.text(said))), default=0)
 
     def _since(self, record: int) -> list[events.Event]:
-        asked = events.words(words.LOG, words.NUMBERS, record, MOST_EVENTS)
-        return list(events.events(tools.text(tools.ran(self._wevtutil, asked, LOG_S))))
+        """All of them, in runs of so many as one answer takes."""
+        found: list[events.Event] = []
+        for _ in range(MOST_ANSWERS):
+            asked = events.words(words.LOG, words.NUMBERS, record, MOST_EVENTS)
+            some = list(events.events(tools.text(tools.ran(self._wevtutil, asked, LOG_S))))
+            found += some
+            if len(some) < MOST_EVENTS // 2:
+                break
+            record = max(one.record for one in some)
+        return found
 
 
 async def _ticks(process: asyncio.subprocess.Process) -> AsyncIterator[float]:

@@ -3,29 +3,36 @@
 1. MpCmdRun's status 2 means a threat that is left, or an engine that could not scan: which of them
    is told by its words and its log, and a 2 that names neither is a failure, never a verdict.
 2. A threat that is named counts, whatever the status: 0 is also that of one that was removed.
-3. An age of signatures that is no age (never updated: 4,294,967,295 days) is none.
+3. Nought is clean only with a proof that a scan ended: its words, or its event, which has no
+   language. A log that cannot be read, which is whoever controls the device's to spoil, is told.
+4. An age of signatures that is no age (never updated: 4,294,967,295 days) is none.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from endpoint_shim.windows.events import Event
 
 LOG = "Microsoft-Windows-Windows Defender/Operational"
 DETECTED, ACTED, ACTION_FAILED, ACTION_GAVE_UP = 1116, 1117, 1118, 1119
-STOPPED, SCAN_FAILED = 1002, 1005
-NUMBERS = (DETECTED, ACTED, ACTION_FAILED, ACTION_GAVE_UP, STOPPED, SCAN_FAILED)
+COMPLETED, STOPPED, SCAN_FAILED = 1001, 1002, 1005
+NUMBERS = (DETECTED, ACTED, ACTION_FAILED, ACTION_GAVE_UP, COMPLETED, STOPPED, SCAN_FAILED)
 # "Source ID": what looked. These look by themselves all the time.
 BY_THEMSELVES = frozenset({"3", "4", "5", "7", "8"})
+BEGAN, DAY_US = datetime(1601, 1, 1, tzinfo=UTC), 86_400_000_000
+"""What a FILETIME counts from."""
 NEVER = 0xFFFF
 """Days; Defender writes the largest number of its field where it has no signatures."""
 LEFT, WELL = 2, 0
-_HR = re.compile(r"\bhr\s*=\s*(0x[0-9a-fA-F]{8})")
+_HR = re.compile(
+    r"\b(?:(?:hr|hresult)\s*[=:]\s*(?:0x)?|error\s+code\s*[=:]?\s*0x)([0-9a-f]{8})\b", re.I
+)
+_ENDED = re.compile(r"\bfound\s+no\s+threats|\bscan finished", re.IGNORECASE)
 _THREAT = re.compile(r"^\s*Threat\s*:\s*(.+?)\s*$", re.MULTILINE)
 _RESOURCE = re.compile(r"^\s*(?:file|containerfile|regkey|process|webfile)\s*:\s*(.+?)\s*$", re.I)
-_COUNT = re.compile(r"found\s+(\d+)\s+threats?", re.IGNORECASE)
+_COUNT = re.compile(r"found\s+([1-9][\d.,\s]*?)\s+threats?", re.IGNORECASE)
 # "Action ID": its name is in the device's own language.
 _ACTIONS = {
     "1": "cleaned", "2": "quarantined", "3": "removed", "6": "allowed", "9": "found",
@@ -67,7 +74,7 @@ class Verdict:
 
 
 def verdict(status: int, said: str, log: Iterable[Event]) -> Verdict:
-    """Of a scan that ended with `status`, said `said`, and left these events."""
+    """Of a scan that ended with `status`, said `said`, and left these events, as far as known."""
     events = list(log)
     found = merged(events) or printed(said)
     return Verdict(tuple(found), _error(status, said, events, bool(found)))
@@ -95,7 +102,7 @@ def printed(said: str) -> list[Detection]:
     pairs = zip(names[::2], names[1::2], strict=True)
     found = [Detection(name, resources=tuple(_resources(rest))) for name, rest in pairs]
     count = _COUNT.search(said)
-    if not found and count and int(count[1]):
+    if not found and count:
         found = [Detection(f"{count[1]} not named")]
     return found
 
@@ -109,17 +116,17 @@ def paths(text: str) -> Iterator[str]:
 
 
 def hr(said: str) -> str:
-    """The last HRESULT that it names, in lower case; empty for none."""
-    found = _HR.findall(said)
-    return str(found[-1]).lower() if found else ""
+    """The last HRESULT of a failure that it names, in lower case; empty for none."""
+    own = "\n".join(line for line in said.splitlines() if not _RESOURCE.match(line))
+    failed = [one for one in _HR.findall(own) if int(one, 16) >> 31]
+    return f"0x{failed[-1].lower()}" if failed else ""
 
 
 def signatures(version: str, applied: int, now: datetime) -> str:
     """How old they are; `applied` is a FILETIME, 0 where there is none."""
     if not version or version.startswith("0.0") or not applied:
         return "Defender's signatures are absent, or were never updated"
-    created = datetime.fromtimestamp(applied / 1e7 - 11_644_473_600, UTC)
-    days = (now - created).days
+    days = ((now - BEGAN) // timedelta(microseconds=1) - applied // 10) // DAY_US
     if not 0 <= days < NEVER:
         return f"how old Defender's signatures ({version}) are is not known"
     age = "of today" if days == 0 else f"{days:,} day{'s' * (days != 1)} old"
@@ -128,15 +135,19 @@ def signatures(version: str, applied: int, now: datetime) -> str:
 
 def _error(status: int, said: str, events: list[Event], found: bool) -> str:
     if number := hr(said):
-        return f"Defender did not scan: {_KNOWN.get(number, f'error {number}')}"
+        began = "Defender's scan ended with an error" if found else "Defender did not scan"
+        return f"{began}: {_KNOWN.get(number, f'error {number}')}"
     failed = next((one for one in events if one.number == SCAN_FAILED), None)
     if failed is not None:
         why = failed.value("Error Description") or failed.value("Error Code")
         return f"Defender's scan failed: {why.strip().rstrip('.') or 'it does not say why'}"
     if any(one.number == STOPPED for one in events):
         return "Defender's scan was stopped before its end"
-    if status == WELL or (status == LEFT and found):
+    if found and status in (WELL, LEFT):
         return ""
+    if status == WELL:
+        ended = _ENDED.search(said) or any(one.number == COMPLETED for one in events)
+        return "" if ended else "MpCmdRun ended with 0, but neither it nor the log tells of a scan"
     if status == LEFT:
         return "MpCmdRun ended with 2 and named no threat: it may be one, or a scan that failed"
     return f"MpCmdRun ended with {status & 0xFFFFFFFF:#x}"

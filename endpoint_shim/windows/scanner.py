@@ -39,6 +39,8 @@ class WindowsScanner:
         async with aclosing(scan.run(kind, top)) as ticks:  # type: ignore[type-var]
             async for seconds in ticks:
                 yield Progress(int(seconds), None, "seconds; Defender does not say how far it is")
+        for note in scan.notes:
+            yield note
         kept_back = 0
         for one in scan.found.detections:
             for resource in one.resources or ("",):

@@ -61,6 +61,54 @@ def test_nought_and_no_threat_is_clean() -> None:
     assert found.detections == () and found.error == ""
 
 
+@pytest.mark.parametrize("said", ["", "Scan starting...\n", "Der Scan wurde gestartet.\n"])
+def test_nought_without_a_proof_of_a_scan_is_no_clean_bill(said: str) -> None:
+    assert "neither it nor the log tells of a scan" in verdict(0, said, []).error
+    assert verdict(0, said, [event(1001)]).error == ""  # which has no language
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CmdTool: Failed with hr = 0x80508023. Check C:\\x\\MpCmdRun.log\n",
+        "failed with hr=0x80508023",
+        "hr = 80508023",
+        "Failed with HR = 0X80508023",
+        "hr = 0x00000000\nHRESULT: 0x80508023",
+        "Error code 0x80508023",
+    ],
+)
+def test_every_form_of_an_error_is_one(said: str) -> None:
+    found = verdict(2, said, [])
+    assert found.error == "Defender did not scan: the threat is not there any more", found
+
+
+def test_an_error_after_a_threat_says_that_there_was_a_scan() -> None:
+    found = verdict(2, LONG + "Failed with hr = 0x80508023", [])
+    assert [one.threat for one in found.detections] == ["Virus:DOS/EICAR_Test_File"]
+    assert found.error.startswith("Defender's scan ended with an error: the threat is not there")
+
+
+def test_a_files_name_is_no_error_of_the_scan() -> None:
+    assert verdict(2, LONG.replace("eicar.com", "hr = 0x80004005"), []).error == ""
+
+
+def test_a_number_of_success_is_no_error() -> None:
+    assert verdict(0, f"{CLEAN}hr = 0x00000000\n", []).error == ""
+    assert verdict(0, f"{CLEAN}MpScan() returned hr = 0x00000001\n", []).error == ""
+
+
+@pytest.mark.parametrize(("status", "words"), [(-1, "0xffffffff"), (259, "0x103"), (1, "0x1")])
+def test_a_status_that_is_none_of_its_own_is_told(status: int, words: str) -> None:
+    assert verdict(status, CLEAN, []).error == f"MpCmdRun ended with {words}"
+
+
+@pytest.mark.parametrize("count", ["3", "1,234", "1.234", "12 345"])
+def test_a_count_in_any_locale_is_a_detection(count: str) -> None:
+    (one,) = verdict(0, f"Scan finished.\nfound {count} threats.\n", []).detections
+    assert one.threat == f"{count} not named"
+
+
 def test_the_programs_own_list_has_the_files() -> None:
     (one,) = verdict(2, LONG, []).detections
     assert one.threat == "Virus:DOS/EICAR_Test_File"
@@ -121,6 +169,8 @@ def test_signatures_that_were_never_there_have_none() -> None:
     assert "absent, or were never updated" in signatures("1.1", 0, NOW)
 
 
-@pytest.mark.parametrize("applied", [1, filetime(NOW + timedelta(days=3))])
+@pytest.mark.parametrize(
+    "applied", [1, filetime(NOW + timedelta(days=3)), 0xFFFFFFFFFFFFFFFF, 1 << 400]
+)
 def test_an_age_that_cannot_be_is_not_known(applied: int) -> None:
     assert "is not known" in signatures("1.421.5.0", applied, NOW)

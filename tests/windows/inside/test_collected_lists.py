@@ -4,6 +4,7 @@ netapi32.dll, programs, services and tasks."""
 import asyncio
 import ctypes
 import os
+import shutil
 import subprocess
 import sys
 import winreg
@@ -12,12 +13,15 @@ from pathlib import Path
 
 import pytest
 
+from commands.language.errors import Refused
 from commands.language.host.connections import ConnectionRow
+from commands.language.host.files import FileRow
 from commands.language.items import Row
 from commands.language.names import Name, from_text
 from endpoint_shim.collecting.side import List, Missed
 from endpoint_shim.collecting.tables import cells
 from endpoint_shim.policy import Policy
+from endpoint_shim.windows import collected_lists
 from endpoint_shim.windows import registry_text as registry
 from endpoint_shim.windows.collected_lists import Lists
 from endpoint_shim.windows.collecting import WindowsSide
@@ -198,6 +202,57 @@ def test_temp_directories_are_listed_and_a_missing_one_has_the_message(lists: Li
         for line in lines
     )
     assert len(found) > 1
+
+
+def test_a_folder_that_cannot_be_listed_is_told_and_ends_no_list(
+    lists: Lists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Field report k18; the refusal is put in the way here, as Wine lets everybody in."""
+    real, tasks = lists._files.list, Path(os.environ["SYSTEMROOT"], "System32", "Tasks")
+    for name in ("a", "closed", "z"):
+        (tasks / name).mkdir(parents=True, exist_ok=True)
+        (tasks / name / "task").write_bytes(b"none")
+
+    def listed(path: Name) -> AsyncIterator[FileRow]:
+        if "closed" in path:
+            raise Refused("the system says access is denied")
+        return real(path)
+
+    monkeypatch.setattr(lists._files, "list", listed)
+    monkeypatch.setattr(collected_lists, "MOST_TASKS", 2)
+    try:
+        found = [cells(row) for row in asyncio.run(rows(lists.of("scheduled tasks")))]
+    finally:
+        shutil.rmtree(tasks)
+    told = {row[0]: row[-1] for row in found}
+    assert told["\\closed"] == "the system says access is denied"
+    assert "no task" in told["\\a\\task"] and "no task" in told["\\z\\task"]
+    (tasks / "more").mkdir(parents=True)
+    for number in range(3):
+        (tasks / "more" / str(number)).write_bytes(b"none")
+    try:
+        found = [cells(row) for row in asyncio.run(rows(lists.of("scheduled tasks")))]
+    finally:
+        shutil.rmtree(tasks)
+    assert [row[-1] for row in found][2:] == ["2 tasks are taken, and no more"]
+
+
+def test_a_drive_that_tells_nothing_hides_no_other(
+    lists: Lists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "users", lambda: ["S-1-5-21-1"])
+    monkeypatch.setattr(registry, "subkeys", lambda key: ["X", "Y"])
+
+    def values(path: str) -> dict[str, object]:
+        if path.endswith("X"):
+            raise NotThere(f"{path} does not exist")
+        return {"remotepath": "\\\\files\\y"}
+
+    monkeypatch.setattr(registry, "values", values)
+    lines = asyncio.run(texts(lists.of("outbound SMB sessions")))[""]
+    key = "HKU\\S-1-5-21-1\\Network"
+    assert f"X:\t{key}\\X does not exist\t{key}" in lines
+    assert f"Y:\t\\\\files\\y\t{key}" in lines
 
 
 def test_builds_are_compared_release_by_release(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,8 +114,32 @@ async def test_who_stops_early_has_the_service_stop_the_scan(
 
 async def test_one_that_does_not_know_the_limit_scans_without_it(engine: Engine) -> None:
     scan = await over(engine.scan("unknown-option"))
-    assert scan.found.error == ""
+    assert scan.found.error == "" and scan.notes == [defender.UNLIMITED]
     assert engine.words() == ["-Scan\t-ScanType\t1\t-CpuThrottling", "-Scan\t-ScanType\t1"]
+
+
+async def test_a_log_that_is_gone_or_switched_off_keeps_no_scan_off(engine: Engine) -> None:
+    (engine.folder / "events.xml").unlink()
+    scan = await over(engine.scan("threat"))
+    assert [one.threat for one in scan.found.detections] == ["Virus:DOS/EICAR_Test_File"]
+    assert scan.found.error == "" and scan.notes[0].startswith("Defender's log is not read")
+    scan = await over(engine.scan("silent"))
+    assert "named no threat" in scan.found.error
+
+
+async def test_more_detections_than_one_answer_takes_are_all_there(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(defender, "EVERY_S", 0.05)
+    monkeypatch.setattr(defender, "MOST_EVENTS", 2)
+    ticks = (scan := engine.scan("waits")).run("quick")
+    await anext(ticks)
+    for record in range(2, 7):
+        engine.event(record, f"Trojan:Win32/{record}")
+    (engine.folder / "cancelled").touch()
+    async for _ in ticks:
+        pass
+    assert len(scan.found.detections) == 5
 
 
 async def test_one_that_is_gone_says_so(engine: Engine) -> None:
