@@ -4,7 +4,7 @@
 sublayer of the Filtering Platform. The guard (guard.py) decides when; these only do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
@@ -36,7 +36,7 @@ class InForce:
     table: str
     """The rules as text, without what changes by itself (handles, counters)."""
     sha256: str
-    again: str = ""
+    again: str = field(default="", compare=False)
     """What puts it back by the system's own program, where nothing of the shim's runs: it opens no
     more than the table does, and needs no service to be there."""
 

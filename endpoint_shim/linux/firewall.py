@@ -38,15 +38,19 @@ class LinuxFirewall:
         groups: dict[str, tuple[str, ...]] = {
             unit: (group,) for unit in units if (group := _group(unit))
         }
-        groups |= self._programs.begin(plan.rules)
-        # A bridge made later is noticed with the next plan; forwarding by routes always is dropped.
-        bridges = _bridges()
-        rules = isolation_table.text(plan, groups, bridges=bridges)
+        if isolation_table.selectors(plan.rules):
+            if self.read() is None:
+                _put(plan, groups)  # to find the programs may take as long as to read them whole
+            groups |= self._programs.begin(plan.rules)
         for _ in range(TRIES):
-            nft.put(rules)
+            bridges = _put(plan, groups)
             if (now := self.read()) is not None:
-                return replace(now, again=isolation_table.text(plan, {}, bridges=bridges))
-        raise Failed(f"the rules were gone {TRIES} times as soon as they were there")
+                break
+        else:
+            raise Failed(f"the rules were gone {TRIES} times as soon as they were there")
+        if not isolation_table.selectors(plan.rules):
+            self._programs.end()
+        return replace(now, again=isolation_table.text(plan, {}, bridges=bridges))
 
     def cut(self, plan: Plan) -> int:
         return cut.end(plan, self._programs.numbers())
@@ -72,6 +76,14 @@ class LinuxFirewall:
         self._programs.end()
 
 
+def _put(plan: Plan, groups: dict[str, tuple[str, ...]]) -> bool:
+    """Whether with what bridges pass on."""
+    # A bridge made later is noticed with the next plan; forwarding by routes always is dropped.
+    bridges = _bridges()
+    nft.put(isolation_table.text(plan, groups, bridges=bridges))
+    return bridges
+
+
 def _bridges() -> bool:
     return any((INTERFACES / name / "bridge").is_dir() for name in os.listdir(INTERFACES))
 
@@ -93,7 +105,7 @@ def left_out(rules: tuple[Allowance, ...]) -> str:
     whys: dict[str, list[str]] = {}
     for rule in rules:
         if rule.of_windows:
-            whys.setdefault("programs of Windows", []).append(rule.name)
+            whys.setdefault("of Windows", []).append(rule.name)
     for name, why in program_pass.left_out(_FINDER, rules):
         names = whys.setdefault(why, [])
         if name not in names:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,16 @@ class Range:
     def inside(self, *argv: str) -> "subprocess.CompletedProcess[str]":
         whole = ["ip", "netns", "exec", self.netns, *argv]
         return subprocess.run(whole, capture_output=True, text=True, timeout=30, check=False)
+
+    def started(self, *argv: str) -> int:
+        """The status of a program of the device's own, that its own user started."""
+        listed = subprocess.run(["ip", "netns", "pids", self.netns], capture_output=True, text=True)
+        ours = os.stat("/proc/self/ns/pid").st_ino
+        pids = [Path("/proc", pid) for pid in listed.stdout.split()]
+        # The first of another pid namespace is the range's own, there as long as it is.
+        first = next(pid for pid in pids if (pid / "ns/pid").stat().st_ino != ours)
+        words = ["nsenter", "-t", first.name, "-m", "-p", "-n", "-u", "-i", *argv]
+        return subprocess.run(words, capture_output=True, timeout=30, check=False).returncode
 
     def reaches_the_web(self) -> bool:
         return self.inside("curl", "-s", "-m", "2", self.web).returncode == 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.endpoint_shim.linux import cgroups
 from tests.journeys.ranges import Range
 from tests.journeys.rig import until
 from tests.journeys.screen import Screen
@@ -107,6 +108,27 @@ def test_released_nothing_of_it_is_left(range_device: Range) -> None:
     range_device.ask("on range release -comment over")
     assert range_device.table().strip() == ""
     assert range_device.reaches_the_web()
+
+
+@pytest.mark.skipif(
+    not Path("/var/lib/dpkg/info/curl.list").exists(), reason="curl is no package of dpkg here"
+)
+def test_a_package_of_the_rules_passes_and_nothing_else(range_device: Range) -> None:
+    port = range_device.web.rstrip("/").rpartition(":")[2]
+    own = range_device.state / "broker/isolation.yaml"
+    own.write_text(f"web: [{{name: curl, package: curl, protocol: tcp, ports: [{port}]}}]\n")
+    range_device.ask("on range exec cp /usr/bin/curl /opt/other")
+    curl = ("curl", "-s", "-m", "2", range_device.web)
+    try:
+        said = range_device.ask("on range isolate -type selective -rules web -comment INC-1")
+        assert "range isolated but for its rules, broker reached anew; " in said
+        assert range_device.started("/usr/bin/curl", *curl[1:]) == 0
+        assert range_device.started("/opt/other", *curl[1:]) == 28
+        assert not range_device.reaches_the_web()
+    finally:
+        range_device.ask("on range release -comment INC-1")
+        own.unlink()
+    assert not cgroups.of(range_device.netns).exists()
 
 
 def test_this_machine_has_nothing_of_it(range_device: Range) -> None:

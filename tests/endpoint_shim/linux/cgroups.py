@@ -21,10 +21,14 @@ def root() -> Path:
     return next(Path(words[1]) for words in kinds if words[2] == "cgroup2")
 
 
+def of(name: str) -> Path:
+    """The groups of a network namespace's programs."""
+    return root() / f"fireline-pass-{os.stat(f'/run/netns/{name}').st_ino}"
+
+
 def clear(name: str) -> None:
-    """Takes away what a test that failed left of a network namespace's groups."""
-    top = root() / f"fireline-pass-{os.stat(f'/run/netns/{name}').st_ino}"
-    for folder, _, _ in os.walk(top, topdown=False):
+    """Takes away what a test that failed left of them."""
+    for folder, _, _ in os.walk(of(name), topdown=False):
         for pid in (Path(folder) / "cgroup.procs").read_text().split():
             with contextlib.suppress(ProcessLookupError):
                 (root() / "cgroup.procs").write_text(pid)

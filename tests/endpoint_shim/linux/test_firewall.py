@@ -4,12 +4,15 @@ import socket
 import sys
 from collections.abc import Iterator
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
 from commands.language.wire_contain import Allowance
 from endpoint_shim.firewall import Plan
+from endpoint_shim.linux import firewall, program_pass, resolvers
 from endpoint_shim.linux.firewall import LinuxFirewall
+from endpoint_shim.linux.program_pass import ProgramPass
 from endpoint_shim.own_mark import MARK
 from tests.endpoint_shim.linux.containers import publish
 from tests.endpoint_shim.linux.nets import PROGRAMS, ROOT, Host, cable, hosts
@@ -238,6 +241,52 @@ def test_selective_takes_effect_at_once_on_an_isolated_device(two: Two) -> None:
     assert two.device.reaches(ATTACKER, 4444)
     two.isolate()
     assert not two.device.reaches(ATTACKER, 4444)
+
+
+def test_it_is_isolated_before_it_looks_for_programs(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def begin(programs: ProgramPass, rules: tuple[Allowance, ...]) -> dict[str, tuple[str, ...]]:
+        seen.append(two.device.reaches(ATTACKER, 4444))
+        return {}
+
+    monkeypatch.setattr(ProgramPass, "begin", begin)
+    two.isolate(Plan(PLAN.brokers, frozenset(), (Allowance(name="mail", process="mailer"),)))
+    assert seen == [False]
+
+
+RULES = (
+    Allowance(name="Outlook", process="outlook.exe"),
+    Allowance(name="Teams", package="teams"),
+    Allowance(name="Skype", process="skype"),
+)
+
+
+def test_what_lets_nothing_pass_is_said_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    whys = {"Teams": "not installed here", "Skype": "others can write it"}
+    monkeypatch.setattr(program_pass, "left_out", lambda _, rules: whys.items())
+    each = "Outlook (of Windows); Teams (not installed here); Skype (others can write it)"
+    assert firewall.left_out(RULES) == f"none of its rules applies here: {each}"
+    web = Allowance(name="web", network="10.0.0.0/8")
+    assert firewall.left_out((*RULES, web)) == f"left out: {each}"
+
+
+def test_that_nobody_may_ask_for_names_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (resolv := tmp_path / "resolv.conf").write_text("nameserver 127.0.0.53\n")
+    monkeypatch.setattr(resolvers, "RESOLV", resolv)
+    monkeypatch.setattr(program_pass, "left_out", lambda _, rules: ())
+    assert firewall.left_out(RULES[1:]) == ""  # no systemd-resolved here
+    monkeypatch.setattr(firewall, "_group", lambda unit: f"system.slice/{unit}")
+    names = "no rule lets systemd-resolved ask, so its programs find no names here"
+    assert firewall.left_out(RULES[1:]) == names
+    asks = Allowance(name="names", service="systemd-resolved", ports=(53,))
+    assert firewall.left_out((*RULES[1:], asks)) == ""
+    resolv.write_text("nameserver 192.0.2.53\n")
+    assert firewall.left_out(RULES[1:]) == ""
 
 
 def test_the_digest_is_the_rules_and_changes_with_them(two: Two) -> None:
