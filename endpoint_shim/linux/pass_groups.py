@@ -8,6 +8,7 @@
 """
 
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Iterator
@@ -36,6 +37,10 @@ class Member(NamedTuple):
 class PassGroups:
     """Those of this network namespace: several devices may share one machine's groups."""
 
+    @functools.cached_property
+    def _home(self) -> str:
+        return self._origin(os.getpid())
+
     @property
     def _root(self) -> Path:
         return CGROUPS / f"fireline-pass-{os.stat('/proc/thread-self/ns/net').st_ino}"
@@ -47,10 +52,10 @@ class PassGroups:
         return {name: str((self._root / name).relative_to(CGROUPS)) for name in names}
 
     def enter(self, pid: int, name: str) -> None:
-        """Puts a process (by any thread of it) into a group; what a responder's command started
-        stays in the command's, with which it ends."""
+        """Puts a process (by any thread of it) into a group. The shim's own stay in the service's,
+        and what a responder's command started in the command's, with which it ends."""
         origin = self._origin(pid)
-        if _COMMANDS.search(origin):
+        if _COMMANDS.search(origin) or (self._home != "/" and _is_in(origin, self._home)):
             return
         folder = self._root / name / _written(origin)
         for _ in range(TRIES):
@@ -128,6 +133,10 @@ class PassGroups:
         ours = f"/{self._root.name}/"
         # A process that changes its group came from where it came from at first.
         return _read(own.rpartition("/")[2]) if own.startswith(ours) else own
+
+
+def _is_in(group: str, other: str) -> bool:
+    return group == other or group.startswith(f"{other}/")
 
 
 def _below(folder: Path) -> list[str]:

@@ -125,7 +125,7 @@ class Watch:
                 with contextlib.suppress(OSError):
                     file = kernel.cached(b"/proc/%d/exe" % pid)
                     name = self._programs.get((file.device, file.number))
-                    if name is not None:
+                    if name is not None and pid != os.getpid():
                         self._enter(pid, name)
             self._put_out()
 

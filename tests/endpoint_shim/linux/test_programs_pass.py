@@ -153,20 +153,28 @@ async def test_only_the_program_passes(device: Guarded, program: Path) -> None:
     early.end()
 
 
-async def test_a_responders_command_keeps_what_it_started(device: Guarded, program: Path) -> None:
-    group = cgroups.root() / f"fireline-{os.getpid():08x}/w1"
-    group.mkdir(parents=True)
+async def test_the_shim_and_what_a_responders_command_starts_stay_where_they_are(
+    device: Guarded, program: Path
+) -> None:
+    service = cgroups.root() / f"fireline-test-{os.getpid()}"
+    command = cgroups.root() / f"fireline-{os.getpid():08x}"
+    for one in (service, command):
+        one.mkdir()
+    (service / "cgroup.procs").write_text(str(device.pid))
     device.isolate(scope="selective", rules=(rule(program),))
     await device.settled()
+    run = f"subprocess.run([{str(program)!r}, '-c', {CHILD!r}], capture_output=True, text=True)"
     try:
-        command = Running(device, PYTHON)
-        (group / "cgroup.procs").write_text(str(command.process.pid))
-        run = f"subprocess.run([{str(program)!r}, '-c', {CHILD!r}], capture_output=True, text=True)"
-        assert command.told(f"{run}.stdout.strip()") == "not"
-        command.end()
+        for one in (service, command):
+            starter = Running(device, PYTHON)
+            (one / "cgroup.procs").write_text(str(starter.process.pid))
+            assert starter.told(f"{run}.stdout.strip()") == "not"
+            starter.end()
+        assert group_of(device.pid) == f"/{service.name}"
     finally:
-        group.rmdir()
-        group.parent.rmdir()
+        (cgroups.root() / "cgroup.procs").write_text(str(device.pid))
+        for one in (service, command):
+            one.rmdir()
 
 
 async def test_nobody_else_gets_in_and_it_holds_over_the_guards_death(
