@@ -5,7 +5,7 @@ sublayer of the Filtering Platform. The guard (guard.py) decides when; these onl
 """
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Protocol
 
 from commands.language.wire_contain import Allowance
@@ -27,6 +27,8 @@ class Plan:
     own: frozenset[tuple[Address, int]] = frozenset()
     """Open to the shim's own connections alone, known as its own questions are: a proxy, which
     would be a way out for everybody, and an address that has yet to prove that it is the broker."""
+    links: frozenset[IPv4Network] = frozenset()
+    """Where a DHCP server may be spoken to and not only called (Linux)."""
 
 
 @dataclass(frozen=True)

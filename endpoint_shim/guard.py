@@ -74,7 +74,7 @@ class Guard:
         restriction = Restriction(record, lambda: edges.restrictor(state), known, check_word)
         edges.watch(self._woken.set, self._moved.set)
         try:
-            await self._step(isolation.start())
+            await self._step(isolation.start(guard_state.wanted(state).isolation))
             self._say()
             async with asyncio.TaskGroup() as group:
                 # Apart: what reads all packages' lists must not hold up what mends the rules.

@@ -65,6 +65,39 @@ class Force(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How often it was begun; a guard that ends each time must not leave it unproven for ever."""
 
 
+def rules_of(wanted: Isolate) -> tuple[Allowance, ...]:
+    """Those that count: only a selective isolation has any."""
+    return wanted.rules if wanted.scope == "selective" else ()
+
+
+def force_of(wanted: Isolate, tries: int = 0) -> Force:
+    """What the wish asks for; its time does not run yet."""
+    return Force(
+        generation=wanted.generation,
+        scope=wanted.scope,
+        rules=rules_of(wanted),
+        forced=wanted.force,
+        tries=tries,
+    )
+
+
+def timed(force: Force, wanted: Isolate) -> Force:
+    """From now on its time runs, if it has any."""
+    if wanted.ttl_s is None:
+        return force
+    return replace(force, countdown=Countdown(wanted.ttl_s, boot_clock.seconds()))
+
+
+def opens(before: Force, wanted: Isolate) -> bool:
+    """Whether it would end, or open, what is in force: then it is a release by another name."""
+    if wanted.scope != "full" and (before.scope, before.rules) != (wanted.scope, wanted.rules):
+        return True
+    if wanted.ttl_s is None:
+        return False
+    left = before.countdown
+    return left is None or wanted.ttl_s < left.left(boot_clock.seconds())
+
+
 class Clock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The latest time that was seen, and where the boot clock stood then."""
 

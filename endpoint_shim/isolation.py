@@ -19,8 +19,7 @@ from msgspec.structs import replace
 
 from commands.language.errors import Failed, FirelineError
 from commands.language.wire_contain import Isolate, Isolated, Stage
-from endpoint_shim import boot_clock, edges
-from endpoint_shim.countdown import Countdown
+from endpoint_shim import boot_clock, edges, guard_state
 from endpoint_shim.firewall import Firewall, InForce, Plan
 from endpoint_shim.guard_state import Force, Record
 from endpoint_shim.reach import Reach
@@ -62,13 +61,32 @@ class Isolation:
         self._unclean = False
         """Whether rules may still be there that nobody wants."""
 
-    async def start(self) -> None:
+    async def start(self, wanted: Isolate | None = None) -> None:
         """What was in force is so again before anything else, and nothing is where nothing was."""
-        if self._kept.force is None:
+        if await self._is_lost(wanted):
+            assert wanted is not None
+            await self._take_up(wanted)
+        elif self._kept.force is None:
             with contextlib.suppress(FirelineError):  # logged, and tried again at each turn
                 await self._remove()
         elif self._kept.isolation.stage != "converging":
             await self._mend("the isolation was put in force again as the guard started", "note")
+
+    async def _is_lost(self, wanted: Isolate | None) -> bool:
+        """Whether the state is gone, or cannot be read, though the rules of a wish are in force."""
+        if wanted is None or wanted.scope == "none" or self._kept.isolation.generation:
+            return False
+        return self._kept.force is None and await asyncio.to_thread(self._firewall.read) is not None
+
+    async def _take_up(self, wanted: Isolate) -> None:
+        """What is in force was proven: it needs no proof again, which somebody could prevent. Of
+        its time nothing is known, so that begins anew."""
+        self._kept.force = guard_state.timed(guard_state.force_of(wanted), wanted)
+        self._kept.isolation = Isolated(generation=wanted.generation, stage="done")
+        await self._reach.look_up()
+        await self._enforce()
+        self._record.saw("tampering", "the isolation's state was lost; its rules stay in force")
+        self._record.say()
 
     async def turn(self, wanted: Isolate | None) -> None:
         """One look: at what is wanted, at the proof, at the time that is left, at the rules."""
@@ -148,7 +166,7 @@ class Isolation:
                 self._state("done", wanted.generation)
             else:
                 self._check_word("isolate")
-                if self._kept.back is not None and _opens(self._kept.back, wanted):
+                if self._kept.back is not None and guard_state.opens(self._kept.back, wanted):
                     self._check_word("release")
                 await self._isolate(wanted)
         except (FirelineError, OSError) as error:
@@ -157,29 +175,20 @@ class Isolation:
     async def _isolate(self, wanted: Isolate) -> None:
         if wanted.force and wanted.ttl_s is None:
             raise Failed("an isolation that stays without the broker needs a -ttl")
-        rules = wanted.rules if wanted.scope == "selective" else ()
-        await asyncio.to_thread(edges.check, rules)
+        await asyncio.to_thread(edges.check, guard_state.rules_of(wanted))
         old = self._kept.force
         again = old is not None and old.generation == wanted.generation
         tries = old.tries + 1 if old is not None and again else 1
         if tries > MAX_TRIES:
             raise Failed(f"the guard ended {MAX_TRIES} times before it was proven")
-        force = Force(
-            generation=wanted.generation,
-            scope=wanted.scope,
-            rules=rules,
-            forced=wanted.force,
-            tries=tries,
-        )
+        force = guard_state.force_of(wanted, tries)
         self._kept.force = force
         self._kept.isolation = Isolated(generation=wanted.generation, stage="converging")
         self._record.save()
         if not self._reach.known:
             await self._reach.look_up()
         plan = await self._enforce()
-        if wanted.ttl_s is not None:
-            countdown = Countdown(wanted.ttl_s, boot_clock.seconds())
-            self._kept.force = replace(force, countdown=countdown)
+        self._kept.force = guard_state.timed(force, wanted)
         cut = await asyncio.to_thread(self._firewall.cut, plan)
         if left_out := await asyncio.to_thread(edges.left_out, force.rules):
             self._record.saw("note", left_out)
@@ -212,6 +221,7 @@ class Isolation:
             await self._put_in_force(await self._reach.look_up() or await self._rerouted())
             _, changed, _ = await self._reach.prove()
             await self._put_in_force(changed)
+            self._reach.keep_ways()  # somebody may have taken the file away
         except (FirelineError, OSError) as error:
             log.warning("where the broker is was not found out: %s", error)
 
@@ -311,7 +321,9 @@ class Isolation:
         force = self._kept.force
         assert force is not None
         self._plan_changed = False
-        plan = self._plan = await self._reach.plan(force.rules)
+        plan = await self._reach.plan(force.rules)
+        self._tell_of_tunnels(plan)
+        self._plan = plan
         self._expected = await asyncio.to_thread(self._firewall.apply, plan)
         self._put.set()
         self._record.keep_rules(self._expected.again)
@@ -324,6 +336,16 @@ class Isolation:
         else:
             self._record.save()
         return plan
+
+    def _tell_of_tunnels(self, plan: Plan) -> None:
+        """Of a way to the broker that leads into a tunnel since it was proven: it may be a VPN, or
+        somebody's way out."""
+        if self._kept.isolation.stage == "done" and self._plan is not None:
+            for one in sorted(plan.outer - self._plan.outer, key=str):
+                text = (
+                    f"the way to the broker leads into a tunnel now; its far end {one} was opened"
+                )
+                self._record.saw("note", text)
 
     async def _remove(self) -> None:
         try:
@@ -376,13 +398,3 @@ class Isolation:
         if force is None or force.countdown is None:
             return False
         return force.countdown.left(boot_clock.seconds()) <= 0
-
-
-def _opens(before: Force, wanted: Isolate) -> bool:
-    """Whether it would end, or open, what is in force: then it is a release by another name."""
-    if wanted.scope != "full" and (before.scope, before.rules) != (wanted.scope, wanted.rules):
-        return True
-    if wanted.ttl_s is None:
-        return False
-    left = before.countdown
-    return left is None or wanted.ttl_s < left.left(boot_clock.seconds())

@@ -22,23 +22,31 @@ Way = tuple[Address, int]
 
 
 def keep(state: Path, ways: dict[str, list[Way]]) -> None:
-    """`host:port` and where it is; nothing at all takes the file away."""
+    """`host:port` and where it is, unless that stands there; nothing takes the file away."""
     if not ways:
         (state / NAME).unlink(missing_ok=True)
         return
     text = {place: [[str(one), port] for one, port in found] for place, found in ways.items()}
-    durable.save(state / NAME, msgspec.json.encode(text))
+    data = msgspec.json.encode(text)
+    if _kept(state) != data:
+        durable.save(state / NAME, data)
 
 
 def to(state: Path, host: str, port: int) -> list[Way]:
     """The ways to a host and port; empty where it is to be looked up as ever."""
     try:
-        with (state / NAME).open("rb") as file:
-            data = file.read(LONGEST)
-        found = msgspec.json.decode(data, type=dict[str, list[tuple[str, int]]])
+        found = msgspec.json.decode(_kept(state), type=dict[str, list[tuple[str, int]]])
         return [(ip_address(one), at) for one, at in found.get(written_place(host, port), [])]
     except (OSError, ValueError, msgspec.DecodeError):
         return []
+
+
+def _kept(state: Path) -> bytes:
+    try:
+        with (state / NAME).open("rb") as file:
+            return file.read(LONGEST)
+    except OSError:
+        return b""
 
 
 async def connected(ways: list[Way]) -> socket.socket:

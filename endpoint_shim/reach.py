@@ -8,6 +8,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from ipaddress import ip_address
 
 from commands.language.enrolment import enrolment_place, written_place
@@ -63,10 +64,8 @@ class Reach:
     async def plan(self, rules: tuple[Allowance, ...]) -> Plan:
         """Everything that may pass now."""
         brokers, own = self._plan_places()
-        resolvers, outer = await asyncio.to_thread(
-            _surroundings, frozenset(one for one, _ in brokers | own)
-        )
-        return Plan(brokers=brokers, own=own, resolvers=resolvers, rules=rules, outer=outer)
+        bare = Plan(brokers=brokers, own=own, resolvers=frozenset(), rules=rules)
+        return await asyncio.to_thread(_with_surroundings, bare)
 
     def keep_ways(self) -> None:
         """Leaves to the shim's other processes where the broker is, for they cannot ask."""
@@ -201,11 +200,13 @@ async def _asked(host: str) -> list[Address]:
         return []
 
 
-def _surroundings(brokers: frozenset[Address]) -> tuple[frozenset[Address], frozenset[Address]]:
-    """The name servers, and the far ends of tunnels on the way to the broker."""
-    resolvers = frozenset(resolve.servers())
+def _with_surroundings(plan: Plan) -> Plan:
+    """With the name servers, the device's own networks, and the far ends of tunnels on the way to
+    the broker."""
+    plan = replace(plan, resolvers=frozenset(resolve.servers()))
     if sys.platform == "win32":
-        return resolvers, frozenset()
-    from endpoint_shim.linux import tunnels
+        return plan
+    from endpoint_shim.linux import links, tunnels
 
-    return resolvers, tunnels.outer(brokers)
+    outer = tunnels.outer(one for one, _ in plan.brokers | plan.own)
+    return replace(plan, outer=outer, links=links.near())

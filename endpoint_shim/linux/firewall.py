@@ -18,6 +18,7 @@ from endpoint_shim.linux.program_pass import ProgramPass
 INTERFACES = Path("/sys/class/net")
 TRIES = 5
 """How often rules that somebody takes away at once are put in force before that is a failure."""
+TRY = "fireline_try"
 DEEP = 4
 """How far below system.slice a unit's group may lie."""
 RESOLVED = "systemd-resolved.service"
@@ -78,14 +79,25 @@ class LinuxFirewall:
 
 def _put(plan: Plan, groups: dict[str, tuple[str, ...]]) -> bool:
     """Whether with what bridges pass on."""
-    # A bridge made later is noticed with the next plan; forwarding by routes always is dropped.
     bridges = _bridges()
     nft.put(isolation_table.text(plan, groups, bridges=bridges))
     return bridges
 
 
 def _bridges() -> bool:
-    return any((INTERFACES / name / "bridge").is_dir() for name in os.listdir(INTERFACES))
+    """Always where the kernel can, for a bridge may be made later; where it cannot, and there is
+    one, that is a failure."""
+    try:
+        _try_bridges()
+    except Failed:
+        return any((INTERFACES / name / "bridge").is_dir() for name in os.listdir(INTERFACES))
+    return True
+
+
+@functools.cache
+def _try_bridges() -> None:
+    """Raises Failed where this kernel filters none; by a table that is gone at once."""
+    nft.put(f"table bridge {TRY}\ndelete table bridge {TRY}\n")
 
 
 def check(rules: tuple[Allowance, ...]) -> None:

@@ -13,7 +13,7 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 
 from commands.language.errors import Failed
@@ -34,6 +34,7 @@ _TUNNEL = "meta l4proto != { icmp, tcp, ipv6-icmp }"
 # RFC 4890, 4.4.1: on-link only, which hop limit 255 (and 1, of multicast listeners) proves.
 _NEIGHBOURS_IN, _NEIGHBOURS_OUT = (134, 135, 136), (133, 135, 136)
 _LISTENERS_IN, _LISTENERS_OUT = (130,), (131, 132, 143)
+_ALL = "255.255.255.255"
 _TOO_BIG = {"ip": "icmp type 3 icmp code 4", "ip6": "icmpv6 type 2"}
 Network = IPv4Network | IPv6Network
 
@@ -122,6 +123,7 @@ def _rules(plan: Plan, groups: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[
         yield "in", f"{family} saddr {address} {_ANSWER}"
         yield "out", f"{family} daddr {address} {_TUNNEL}"
         yield "out", f"{family} daddr {address} meta l4proto tcp"
+    yield from _dhcp(plan.links)
     yield from _of_the_link()
     for rule in plan.rules:
         if not rule.of_windows:
@@ -141,11 +143,20 @@ def _too_big(family: str, network: str) -> str:
     return f"ct state related ct original {family} daddr {network} {_TOO_BIG[family]}"
 
 
+def _dhcp(links: Iterable[IPv4Network]) -> Iterator[tuple[str, str]]:
+    """On the link alone: a server that is elsewhere is called there, and answers by its relay."""
+    asks, answers = "udp sport 68 udp dport 67", "udp sport 67 udp dport 68"
+    yield "out", f"{asks} ip daddr {_ALL}"
+    yield "in", f"{answers} ip daddr {_ALL}"
+    if near := ", ".join(str(one) for one in sorted(links)):
+        yield "out", f"{asks} ip daddr {{ {near} }}"
+        yield "in", f"{answers} ip saddr {{ {near} }}"
+    yield "out", "udp sport 546 udp dport 547 ip6 daddr { fe80::/10, ff02::1:2 }"
+    yield "in", "udp sport 547 udp dport 546 ip6 saddr fe80::/10"
+
+
 def _of_the_link() -> Iterator[tuple[str, str]]:
-    """Without these a device loses its address, and then the broker."""
-    for inward, outward in ((67, 68), (547, 546)):
-        yield "in", f"udp sport {inward} udp dport {outward}"
-        yield "out", f"udp sport {outward} udp dport {inward}"
+    """Without these a device loses its neighbours, and then the broker."""
     for direction, hops, types in (
         ("in", 255, _NEIGHBOURS_IN),
         ("out", 255, _NEIGHBOURS_OUT),

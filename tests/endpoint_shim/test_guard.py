@@ -120,6 +120,27 @@ async def test_a_rule_slipped_in_is_taken_out_and_told(device: Guarded) -> None:
     await device.saw("tampering")
 
 
+async def test_a_lost_state_undoes_nothing_though_the_broker_is_not_reached(
+    both: tuple[Guarded, Door],
+) -> None:
+    device, door = both
+    await device.start()
+    device.isolate()
+    first = await device.settled()
+    (device.state / "reach.json").unlink()  # by which the shim finds its broker without names
+    device.no_line()
+    await until((device.state / "reach.json").exists, 10.0)
+    await device.kill()
+    await door.close()
+    (device.state / guard_state.CONTAINED).write_bytes(b"\0" * 100)
+    device.said.clear()
+    await device.start(line=False)
+    now = await device.settled()
+    assert (now.stage, now.scope, now.generation) == ("done", "full", first.generation), now
+    assert "was lost" in (await device.saw("tampering")).text
+    assert TABLE in device.rules() and blocked(device)
+
+
 async def test_only_a_higher_generation_changes_anything(device: Guarded) -> None:
     device.generation = 4
     device.isolate()
@@ -278,7 +299,7 @@ async def test_a_started_system_is_isolated_before_anything_of_the_shim_runs(
     device.device.ip("link", "set", "d0", "down")
     done = endpoint(device, "contain")
     assert (done.returncode, done.stdout) == (0, "web-01 is isolated, as it was\n"), done.stderr
-    assert device.rules().count("chain") == 3
+    assert device.rules().count("chain") == 4, "a bridge's too"
     device.device.ip("link", "set", "d0", "up")
     assert not device.device.reaches(ATTACKER, 4444, 0.3)
     device.said.clear()

@@ -12,7 +12,7 @@ import pytest
 
 from commands.language import wire
 from commands.language.wire_contain import Isolate
-from endpoint_shim import durable
+from endpoint_shim import durable, guard_state
 from endpoint_shim.linux import tunnels
 from tests.endpoint_shim.door import Door
 from tests.endpoint_shim.linux.guarded import ATTACKER, BROKER, DEVICE, Guarded, guarded
@@ -186,6 +186,8 @@ async def test_a_tunnel_that_comes_up_while_isolated_is_let_through(
             # What it says after that comes through the tunnel.
             now = await answer(peer, lambda i: f"ip daddr {BROKER} meta l4proto" in i.table)
             assert now.stage == "done"
+            kept = guard_state.load(device.state).seen
+            assert any(f"far end {BROKER} was opened" in one.text for one in kept)
             peer.say(wire.Want(isolation=Isolate(generation=2, scope="none")))
             await answer(peer, lambda i: i.generation == 2)
     finally:
