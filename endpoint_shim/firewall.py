@@ -27,6 +27,11 @@ class Plan:
     own: frozenset[tuple[Address, int]] = frozenset()
     """Open to the shim's own connections alone, known as its own questions are: a proxy, which
     would be a way out for everybody, and an address that has yet to prove that it is the broker."""
+    ports: frozenset[int] = frozenset()
+    """UDP ports from which programs of such tunnels send to whom they are not connected: where to
+    is to be recorded (Linux)."""
+    sends: frozenset[tuple[int, Address]] = frozenset()
+    """Where to: open to what is sent from that port, and to the answers."""
     links: frozenset[IPv4Network] = frozenset()
     """Where a DHCP server may be spoken to and not only called (Linux)."""
 

@@ -22,7 +22,7 @@ from commands.language.wire_contain import Isolate, Isolated, Stage
 from endpoint_shim import boot_clock, edges, guard_state
 from endpoint_shim.firewall import Firewall, InForce, Plan
 from endpoint_shim.guard_state import Force, Record
-from endpoint_shim.reach import Reach
+from endpoint_shim.reach import Reach, news
 
 PROVE_S = 15.0
 PAUSE_S = 0.5
@@ -205,7 +205,7 @@ class Isolation:
         why = ""
         while True:
             try:
-                reached, changed, why = await self._reach.prove()
+                reached, changed, why = await self._reach.prove(self._follow)
                 if reached:
                     return reached, ""
                 changed |= await self._reach.look_up()
@@ -233,6 +233,11 @@ class Isolation:
         if any(one.service for one in force.rules):
             return True  # a unit may have been started since
         return await self._reach.plan(force.rules) != self._plan
+
+    async def _follow(self) -> None:
+        """Where a tunnel leads is seen only once something was sent there."""
+        if self._plan is not None and self._plan.ports:
+            await self._put_in_force(await self._rerouted())
 
     async def _put_in_force(self, changed: bool) -> None:
         """By the next turn: two tasks must not change the rules at once."""
@@ -322,7 +327,9 @@ class Isolation:
         assert force is not None
         self._plan_changed = False
         plan = await self._reach.plan(force.rules)
-        self._tell_of_tunnels(plan)
+        if self._kept.isolation.stage == "done":
+            for text in news(self._plan, plan):
+                self._record.saw("note", text)
         self._plan = plan
         self._expected = await asyncio.to_thread(self._firewall.apply, plan)
         self._put.set()
@@ -336,16 +343,6 @@ class Isolation:
         else:
             self._record.save()
         return plan
-
-    def _tell_of_tunnels(self, plan: Plan) -> None:
-        """Of a way to the broker that leads into a tunnel since it was proven: it may be a VPN, or
-        somebody's way out."""
-        if self._kept.isolation.stage == "done" and self._plan is not None:
-            for one in sorted(plan.outer - self._plan.outer, key=str):
-                text = (
-                    f"the way to the broker leads into a tunnel now; its far end {one} was opened"
-                )
-                self._record.saw("note", text)
 
     async def _remove(self) -> None:
         try:

@@ -8,6 +8,7 @@
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import ip_address
 
@@ -20,8 +21,24 @@ from endpoint_shim.firewall import Address, Plan
 from endpoint_shim.guard_state import MAX_BROKERS, Place
 
 LOOK_UP_S = 6.0
+MEANWHILE_S = 1.0
 MAX_SAID = 32
 MAX_NAMED = 24
+
+
+async def _nothing() -> None:
+    pass
+
+
+def news(before: Plan | None, now: Plan) -> list[str]:
+    """What is open since the way to the broker leads into a tunnel: it may be a VPN, or somebody's
+    way out."""
+    if before is None:
+        return []
+    opened = [str(one) for one in now.outer - before.outer]
+    opened += [f"{one} (from UDP port {port})" for port, one in now.sends - before.sends]
+    led = "the way to the broker leads into a tunnel now"
+    return [f"{led}; its far end {one} was opened" for one in sorted(opened)]
 
 
 class Reach:
@@ -105,9 +122,24 @@ class Reach:
         )
         return self._plan_places() != before
 
-    async def prove(self) -> tuple[str, bool, str]:
+    async def prove(
+        self, meanwhile: Callable[[], Awaitable[None]] = _nothing
+    ) -> tuple[str, bool, str]:
         """Tries every way at once: the address that the broker was reached at (empty: none),
-        whether the plan is another now, and what was seen where nothing was reached."""
+        whether the plan is another now, and what was seen where nothing was reached.
+
+        `meanwhile` is called each second.
+        """
+        proof = asyncio.create_task(self._prove())
+        try:
+            while not (await asyncio.wait({proof}, timeout=MEANWHILE_S))[0]:
+                await meanwhile()
+            return proof.result()
+        finally:
+            proof.cancel()
+            await asyncio.wait({proof})
+
+    async def _prove(self) -> tuple[str, bool, str]:
         way = dial.way(self._settings)
         if way.proxy is not None:
             try:
@@ -208,5 +240,5 @@ def _with_surroundings(plan: Plan) -> Plan:
         return plan
     from endpoint_shim.linux import links, tunnels
 
-    outer = tunnels.outer(one for one, _ in plan.brokers | plan.own)
-    return replace(plan, outer=outer, links=links.near())
+    far = tunnels.ends(one for one, _ in plan.brokers | plan.own)
+    return replace(plan, outer=far.outer, ports=far.ports, sends=far.sends, links=links.near())

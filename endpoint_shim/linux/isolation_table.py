@@ -34,6 +34,17 @@ _TUNNEL = "meta l4proto != { icmp, tcp, ipv6-icmp }"
 # RFC 4890, 4.4.1: on-link only, which hop limit 255 (and 1, of multicast listeners) proves.
 _NEIGHBOURS_IN, _NEIGHBOURS_OUT = (134, 135, 136), (133, 135, 136)
 _LISTENERS_IN, _LISTENERS_OUT = (130,), (131, 132, 143)
+SENT = ("sent_ip", "sent_ip6")
+"""Port and address of what was sent from the ports of Plan.ports, let pass or not."""
+_SETS = tuple(
+    f"\tset {name} {{\n\t\ttype inet_service . {kind};\n\t\tsize 256; "
+    "flags dynamic,timeout; timeout 5m;\n\t}\n"
+    for name, kind in zip(SENT, ("ipv4_addr", "ipv6_addr"), strict=True)
+)
+_RECORDS = tuple(
+    f"update @{name} {{ udp sport . {family} daddr }}"
+    for name, family in zip(SENT, ("ip", "ip6"), strict=True)
+)
 _ALL = "255.255.255.255"
 _TOO_BIG = {"ip": "icmp type 3 icmp code 4", "ip6": "icmpv6 type 2"}
 Network = IPv4Network | IPv6Network
@@ -47,7 +58,7 @@ def text(plan: Plan, groups: Mapping[str, tuple[str, ...]], *, bridges: bool) ->
     another is dropped as well.
     """
     inward: list[str] = []
-    outward: list[str] = []
+    outward = [f"udp sport {port} {one}" for port in sorted(plan.ports) for one in _RECORDS]
     for direction, rule in _rules(plan, groups):
         (inward if direction == "in" else outward).append(f"{rule} accept")
     chains = [
@@ -55,7 +66,7 @@ def text(plan: Plan, groups: Mapping[str, tuple[str, ...]], *, bridges: bool) ->
         _chain("output", LATE, outward),
         _chain("forward", EARLY, []),
     ]
-    whole = _table("inet", chains)
+    whole = _table("inet", [*(_SETS if plan.ports else ()), *chains])
     return whole + _table("bridge", [_chain("forward", EARLY, [])]) if bridges else whole
 
 
@@ -111,7 +122,8 @@ def _rules(plan: Plan, groups: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[
         yield from _place("", address, port)
     for address, port in sorted(plan.own, key=_order):
         yield from _place(f"{_OWN} ", address, port)
-    for address in sorted({one for one, _ in plan.brokers | plan.own} | plan.outer, key=_by_number):
+    far = {one for one, _ in plan.brokers | plan.own} | {one for _, one in plan.sends}
+    for address in sorted(far | plan.outer, key=_by_number):
         yield "in", _too_big(_family(address), str(address))
     for address in sorted(plan.resolvers, key=_by_number):
         for protocol in ("udp", "tcp"):
@@ -123,6 +135,9 @@ def _rules(plan: Plan, groups: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[
         yield "in", f"{family} saddr {address} {_ANSWER}"
         yield "out", f"{family} daddr {address} {_TUNNEL}"
         yield "out", f"{family} daddr {address} meta l4proto tcp"
+    for port, address in sorted(plan.sends, key=lambda one: (one[0], *_by_number(one[1]))):
+        yield "in", f"{_family(address)} saddr {address} udp dport {port}"
+        yield "out", f"{_family(address)} daddr {address} udp sport {port}"
     yield from _dhcp(plan.links)
     yield from _of_the_link()
     for rule in plan.rules:

@@ -1,5 +1,9 @@
 """The `nft` program, called with fixed words and the rules on its standard input."""
 
+from typing import Any
+
+import msgspec
+
 from commands.language.errors import Failed
 from endpoint_shim.linux import tools
 
@@ -24,8 +28,19 @@ def families(name: str) -> list[str]:
 
 
 def listed(family: str, name: str) -> str:
-    """A table's rules as text: numbers as numbers, without counters."""
-    return _ran(["-s", "-nn", "list", "table", family, name])
+    """A table's rules as text: numbers as numbers, without counters, and without what named sets
+    hold."""
+    return _ran(["-s", "-nn", "-t", "list", "table", family, name])
+
+
+def elements(family: str, table: str, name: str) -> list[dict[str, Any]]:
+    """What a set holds now."""
+    text = _ran(["-j", "list", "set", family, table, name])
+    try:
+        found = msgspec.json.decode(text, type=dict[str, list[dict[str, dict[str, Any]]]])
+    except msgspec.DecodeError:
+        raise Failed(f"nft told of the set {name} what is none of its sentences") from None
+    return [one for each in found["nftables"] for one in each.get("set", {}).get("elem", ())]
 
 
 def _ran(words: list[str], rules: str = "") -> str:

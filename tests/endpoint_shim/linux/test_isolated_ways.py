@@ -12,7 +12,7 @@ import pytest
 
 from commands.language import wire
 from commands.language.wire_contain import Isolate
-from endpoint_shim import durable, guard_state
+from endpoint_shim import durable
 from endpoint_shim.linux import tunnels
 from tests.endpoint_shim.door import Door
 from tests.endpoint_shim.linux.guarded import ATTACKER, BROKER, DEVICE, Guarded, guarded
@@ -30,13 +30,15 @@ PROXY = (
     "    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)\n"
     "asyncio.run(main())\n"
 )
-# What a VPN's program does, with a socket that is connected to its far end or without.
+# What a VPN's program does, with a socket that is connected to its far end, one that is not, or
+# below UDP.
 TUN = """
 import fcntl, os, select, socket, struct, sys
 own, peer, connected = sys.argv[1:]
 tun = os.open("/dev/net/tun", os.O_RDWR)
 fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", b"tun0", 0x1001))
-outer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+raw = connected == "raw"
+outer = socket.socket(socket.AF_INET, *((socket.SOCK_RAW, 200) if raw else (socket.SOCK_DGRAM,)))
 outer.bind((own, 5555))
 if connected == "yes":
     outer.connect((peer, 5555))
@@ -48,7 +50,7 @@ while True:
             data = os.read(tun, 2000)
             outer.send(data) if connected == "yes" else outer.sendto(data, (peer, 5555))
         if outer in ready:
-            os.write(tun, outer.recv(2000))
+            os.write(tun, outer.recv(2000)[20 if raw else 0:])
     except OSError:
         pass
 """
@@ -184,10 +186,11 @@ async def test_a_tunnel_that_comes_up_while_isolated_is_let_through(
         with tun(device, "yes"):
             device.device.ip("route", "replace", "default", "via", FAR)
             # What it says after that comes through the tunnel.
-            now = await answer(peer, lambda i: f"ip daddr {BROKER} meta l4proto" in i.table)
-            assert now.stage == "done"
-            kept = guard_state.load(device.state).seen
-            assert any(f"far end {BROKER} was opened" in one.text for one in kept)
+            said = await peer.next(wire.Contained)
+            while not any(f"far end {BROKER} was opened" in one.text for one in said.seen):
+                said = await peer.next(wire.Contained)
+            assert said.isolation is not None and said.isolation.stage == "done"
+            assert f"ip daddr {BROKER} meta l4proto" in said.isolation.table
             peer.say(wire.Want(isolation=Isolate(generation=2, scope="none")))
             await answer(peer, lambda i: i.generation == 2)
     finally:
@@ -195,11 +198,37 @@ async def test_a_tunnel_that_comes_up_while_isolated_is_let_through(
         await door.close()
 
 
-async def test_a_vpn_that_leaves_no_trace_is_never_stranded(
+async def test_a_vpns_program_that_is_connected_to_nobody_is_found_by_where_it_sends(
     both: tuple[Guarded, Door], tmp_path: Path
 ) -> None:
     device, _ = both
     with tun(device, "no"):
+        device.device.ip("route", "add", "default", "via", FAR)
+        door = await inner_door(device, tmp_path / "inner")
+        process, peer = await started(device, door)
+        try:
+            peer.say(full(1))
+            now = await answer(peer, lambda i: i.stage == "done")
+            assert now.reached == device.place, now
+            assert f"ip daddr {BROKER} udp sport 5555 accept" in now.table
+            assert f"ip daddr {BROKER} meta l4proto" not in now.table
+            assert not device.device.reaches(ATTACKER, 4444)
+            # The table is made anew, and what it had recorded is gone with the old one.
+            device.device.run("nft", "flush", "ruleset")
+            now = await answer(peer, lambda i: i.mended == 1)
+            assert f"ip daddr {BROKER} udp sport 5555 accept" in now.table
+        finally:
+            await ended(process)
+            await door.close()
+
+
+async def test_behind_a_tunnel_whose_far_end_is_not_found_it_is_never_stranded(
+    both: tuple[Guarded, Door],
+    tmp_path: Path,
+) -> None:
+    device, _ = both
+    device.prove_s = 2.0
+    with tun(device, "raw"):
         device.device.ip("route", "add", "default", "via", FAR)
         door = await inner_door(device, tmp_path / "inner")
         host, _, port = device.place.rpartition(":")
@@ -247,5 +276,6 @@ async def test_over_ipv6_neighbours_are_found_anew_and_the_line_goes_on(
 
 
 async def test_a_way_without_a_tunnel_has_no_far_end(both: tuple[Guarded, Door]) -> None:
+    nothing = tunnels.Ends(frozenset())
     with both[0].device.inside():
-        assert tunnels.outer([ip_address(BROKER), ip_address("203.0.113.9")]) == frozenset()
+        assert tunnels.ends([ip_address(BROKER), ip_address("203.0.113.9")]) == nothing

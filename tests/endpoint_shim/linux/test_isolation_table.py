@@ -138,3 +138,16 @@ def test_a_rule_for_one_family_says_nothing_of_the_other() -> None:
     whole = text(Allowance(name="six", network="2001:db8::/32", protocol="udp", ports=(53,)))
     assert "ip6 daddr 2001:db8::/32 udp dport { 53 } ct direction original accept" in whole
     assert "tcp dport { 53 }" not in whole
+
+
+def test_where_a_vpns_port_sends_is_recorded_first_and_open_to_that_port_alone() -> None:
+    plan = Plan(
+        BROKER, frozenset(), ports=frozenset({1194}),
+        sends=frozenset({(1194, ip_address("203.0.113.1"))}),
+    )  # fmt: skip
+    whole = isolation_table.text(plan, {}, bridges=False)
+    assert whole.count("\tset sent_ip") == 2 and "set sent" not in text()
+    assert chain(whole, "output")[1] == ("udp sport 1194 update @sent_ip { udp sport . ip daddr }")
+    open_to = [line for line in chain(whole, "output") if "203.0.113.1" in line]
+    assert open_to == ["ip daddr 203.0.113.1 udp sport 1194 accept"]
+    assert "ip saddr 203.0.113.1 udp dport 1194 accept" in chain(whole, "input")
