@@ -55,15 +55,17 @@ AGAIN = { [ "$$($(PY) -I tools/last_failed.py)" -le 20 ] && \
 	  FIRELINE_COVERAGE="$(CURDIR)/$(MEASURED)" $(PY) -I -m pytest --last-failed \
 	    --last-failed-no-failures none -m "not soak"; }
 
+ALONE = $(shell grep -rl --include='test_*.py' 'pytest.mark.alone' tests)
+
 #: make test          everything, the Windows half in Wine too: 13 minutes on two cores; on Debian
 #:                    as root it installs the system packages it lacks
 test: $(VENV)/.dev
 	@$(PY) -I tools/system_packages.py install demo test windows
-	@$(PY) -I tools/check.py static
+	@$(PY) -I tools/check.py static collection
 	@rm -rf $(MEASURED) && mkdir -p $(MEASURED)
-	@$(PY) -I -m pytest -m "alone and not soak" || $(AGAIN)
+	@$(PY) -I -m pytest -m "alone and not soak" $(ALONE) || $(AGAIN)
 	@FIRELINE_COVERAGE="$(CURDIR)/$(MEASURED)" \
-	  $(PY) -I -m pytest -n 4 --dist loadgroup -m "not alone and not soak" || $(AGAIN)
+	  $(PY) -I -m pytest -n 5 --dist loadgroup -m "not alone and not soak" || $(AGAIN)
 	@$(PY) -I tools/windows_coverage.py $(MEASURED)
 
 #: make bench         the figures of docs/performance.md, and their plot

@@ -24,6 +24,7 @@ BY_FOLDER = {
     "journeys": pytest.mark.journey,
     "windows": pytest.mark.windows,
 }
+LONGEST = {"windows": 0, "faults": 1, "journeys": 2}
 CI = os.environ.get("CI", os.environ.get("FIRELINE_CI", "")).lower() in ("1", "true")
 if CI:
     # pytest itself shows a failed comparison whole where it sees CI: of two files of 200 kB, a
@@ -53,9 +54,14 @@ traceback.walk_stack = _nearest  # type: ignore[assignment]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
-        if folder in BY_FOLDER:
+        if (folder := _folder(item)) in BY_FOLDER:
             item.add_marker(BY_FOLDER[folder])
+    # The longest first: who shares the work has only what is short left at the end.
+    items.sort(key=lambda item: LONGEST.get(_folder(item), len(LONGEST)))
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -98,6 +104,7 @@ def no_lock_of_a_killed_shell() -> None:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Grouped":
     """In place of xdist's loadgroup, which marks names in a way that this pytest has no more."""
+    config.option.loadscopereorder = False  # ours is by time, xdist's by number
     return Grouped(config, log)
 
 
