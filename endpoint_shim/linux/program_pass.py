@@ -32,6 +32,7 @@ SETTLED_S = 0.2
 """After a start the groups are looked at again so soon."""
 STARTING_S = 2.0
 """So long a start may take from the kernel's question until the program is there."""
+MOST_BEFORE = 1000
 LOOK_S = 5.0
 """All processes are looked at so often; the groups, and the files behind the rules, each turn."""
 _PROBE = (
@@ -107,7 +108,11 @@ class Watch:
         """Of the groups: a selector's number, or those of all that mean the same file."""
         self._asked = Group()
         self._stamp: object = None
-        self._find()
+        try:
+            self._find()
+        except BaseException:
+            self._asked.close()  # whoever is held goes on
+            raise
         self._over = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._woken = threading.Event()
         self._closed = False
@@ -136,7 +141,6 @@ class Watch:
         os.eventfd_write(self._over, 1)
         for one in self._threads:
             one.join()
-        self._asked.close()
         os.close(self._over)
 
     def _find(self) -> bool:
@@ -159,16 +163,24 @@ class Watch:
         if first:
             self.names = sorted({*map(str, range(len(self._meant))), *now.values()})
         with self._lock:
-            self._before |= {one: name for one, name in self._programs.items() if one not in now}
+            gone = {one: name for one, name in self._programs.items() if one not in now}
+            self._before = dict([*self._before.items(), *gone.items()][-MOST_BEFORE:])
             self._programs = now
         self._paths = tuple(one.path for one in programs.values())
         for program in programs.values():
-            with contextlib.suppress(OSError):  # gone again
+            with contextlib.suppress(OSError):  # gone again, or nobody answers any more
                 self._asked.mark_file(program.path)
         return True
 
     def _answer(self) -> None:
-        """To the kernel; never waits for anything that could itself be asked about."""
+        """Until the end; whoever is held then goes on, and nobody is asked about any more."""
+        try:
+            self._questions()
+        finally:
+            self._asked.close()
+
+    def _questions(self) -> None:
+        """Never waits for anything that could itself be asked about."""
         poll = select.poll()
         for handle in (self._asked.handle, self._over):
             poll.register(handle, select.POLLIN)
