@@ -24,6 +24,8 @@ LOGIN = "proxy.login"
 LONGEST_ANSWER = 16 * 1024
 LONGEST_LOGIN = 1024
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
+_END = re.compile(rb"\r?\n\r?\n")
+"""Of a head; some end their lines with LF alone (RFC 9112, 2.2)."""
 _CHALLENGES = re.compile(r"^proxy-authenticate:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 _SCHEME = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9._-]{0,31})(?:[ \t]+[^=\s]|[ \t]*$)")
@@ -68,7 +70,7 @@ async def tunnel(proxy: Proxy, place: str, state: Path | None = None) -> socket.
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(connection, request)
         answer = b""
-        while b"\r\n\r\n" not in answer and len(answer) < LONGEST_ANSWER:
+        while not _END.search(final(answer)) and len(answer) < LONGEST_ANSWER:
             piece = await loop.sock_recv(connection, LONGEST_ANSWER - len(answer))
             if not piece:
                 break
@@ -91,9 +93,11 @@ def ask(place: str, login: str) -> bytes:
 
 def refusal(answer: bytes) -> str:
     """Why there is no way; empty where there is one."""
-    head, end, rest = answer.partition(b"\r\n\r\n")
+    answer = final(answer)
+    end = _END.search(answer)
+    head, rest = (answer[: end.start()], answer[end.end() :]) if end else (answer, b"")
     status = _STATUS.match(head + b"\r\n")
-    if status is None or not end:
+    if status is None or end is None:
         return "gives no answer that is one of a proxy" if answer else "closed the connection"
     number = int(status[1])
     if 200 <= number < 300:
@@ -107,7 +111,19 @@ def refusal(answer: bytes) -> str:
         among = f" (it offers {', '.join(offered)})" if len(offered) > 1 else ""
         return f"wants another login{among}; write USER:PASSWORD into {LOGIN} of the state folder"
     words = visible((status[2] or b"")[:200].decode("utf-8", "replace").strip())
-    return f"refuses the way: {number}{' ' if words else ''}{words}"
+    said = f"refuses the way: {number}{' ' if words else ''}{words}"
+    if 300 <= number < 400 or number == 511:
+        return f"{said}; it wants a person to sign in by a browser first"
+    return said
+
+
+def final(answer: bytes) -> bytes:
+    """Without the interim answers before it (RFC 9110, 15.2)."""
+    while (status := _STATUS.match(answer)) and status[1][:1] == b"1":
+        if (end := _END.search(answer)) is None:
+            break
+        answer = answer[end.end() :]
+    return answer
 
 
 def schemes(head: bytes) -> list[str]:

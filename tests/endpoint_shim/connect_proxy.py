@@ -8,8 +8,12 @@ import contextlib
 class ConnectProxy:
     """RFC 9110's CONNECT and nothing else; `answer` in place of its own is for a broken one."""
 
-    def __init__(self, login: str = "", answer: bytes = b"", forbid: str = "") -> None:
+    def __init__(
+        self, login: str = "", answer: bytes = b"", forbid: str = "",
+        established: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n",
+    ) -> None:  # fmt: skip
         self._login, self._answer, self._forbid = login, answer, forbid
+        self._established = established
         self._server: asyncio.Server | None = None
         self.ways: list[str] = []
         """Places that were reached through it."""
@@ -42,7 +46,9 @@ class ConnectProxy:
         host, _, port = place.rpartition(":")
         far, onward = await asyncio.open_connection(host.strip("[]"), int(port))
         self.ways.append(place)
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        for at in range(len(self._established)):  # a slow one: each byte by itself
+            writer.write(self._established[at : at + 1])
+            await writer.drain()
         both = {asyncio.create_task(one) for one in (_copy(reader, onward), _copy(far, writer))}
         await asyncio.wait(both)
 

@@ -70,6 +70,22 @@ async def test_line_and_streams_go_through_the_proxy_and_only_there(
         assert len(between.ways) == 2 and between.turned_away == 0
 
 
+@pytest.mark.parametrize(
+    "established",
+    [
+        b"HTTP/1.1 200\r\n\r\n",
+        b"HTTP/1.0 200 Connection established\nProxy-agent: x\n\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 More\r\nx: y\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+    ],
+)
+async def test_a_way_is_told_by_many_words(door: Door, tmp_path: Path, established: bytes) -> None:
+    async with listening(established=established) as (between, url):
+        settings(tmp_path / "state", url)
+        await dialled(tmp_path / "state")
+        assert len(between.ways) == 1
+
+
 async def test_a_proxy_that_wants_another_login_is_told_where_it_is_written(
     door: Door, tmp_path: Path
 ) -> None:
@@ -98,6 +114,10 @@ async def test_a_refusal_of_the_proxy_is_shown_as_visible_text(door: Door, tmp_p
         (b"x" * 100_000, "no answer that is one of a proxy"),
         (b"HTTP/1.1 200 OK\r\n\r\nand more", "spoke before the broker could"),
         (b"HTTP/1.1 407 No\r\nProxy-Authenticate: NTLM\r\n\r\n", "wants a login by NTLM"),
+        (b"HTTP/1.1 407 No\nProxy-Authenticate: NTLM\n\n", "wants a login by NTLM"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\n\r\n", "refuses the way: 503 Busy"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /login\r\n\r\n", "to sign in by a browser"),
+        (b"HTTP/1.1 102 Processing\r\n\r\n", "gives no answer|closed the connection"),
     ],
 )
 async def test_what_is_no_honest_proxy_is_named(
