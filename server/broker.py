@@ -157,6 +157,7 @@ class Broker:
                 stored.revoked,
                 keys.get(stored.id, ""),
                 host_then=stored.host,
+                machine_then=stored.machine,
             )
             self.inventory.add(device, stored.serials)
         self.inventory.on_line.append(self._note_seen)

@@ -125,6 +125,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Tags that it proposes: shown, and nothing else."""
     weaker_stop: Short = ""
     """Why commands are ended less surely here (no writable cgroup); empty where they are."""
+    machine: Short = ""
+    """A digest of what a copy of its disk in another machine would not have; empty: not known."""
 
 
 # The control line, device to broker.

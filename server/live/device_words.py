@@ -146,6 +146,11 @@ def doubts(device: Device) -> str:
             f"calls itself {now} now, {visible(then)} when it was new here; it stays "
             f"{device.name}, and rules by name mean that name"
         )
+    if facts is not None and device.machine_then not in ("", facts.machine) and facts.machine:
+        found.append(
+            "answers from another machine than when it was new here: a copy of its disk, or new "
+            "hardware; revoke it and enrol anew what is meant to be it"
+        )
     return "; ".join(found)
 
 

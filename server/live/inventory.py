@@ -41,6 +41,8 @@ class Device:
     """Where a second machine with this identity was refused last, and when."""
     host_then: str = ""
     """What it called itself when its line was up first."""
+    machine_then: str = ""
+    """What told its machine from others then."""
 
     def say_facts(self, facts: wire.Facts) -> None:
         """What the device says of itself from now on."""

@@ -308,6 +308,9 @@ class Sessions:
         if not device.host_then and hello.facts.host:
             device.host_then = hello.facts.host
             self.soon(devices.first_host(self.broker.store, device.id, device.host_then))
+        if not device.machine_then and hello.facts.machine:
+            device.machine_then = hello.facts.machine
+            self.soon(devices.first_machine(self.broker.store, device.id, device.machine_then))
         leaf = device.line.leaf if device.line is not None else None
         if not device.ssh_key and leaf is not None:
             device.ssh_key = leaf.ssh_key

@@ -20,6 +20,8 @@ class StoredDevice(NamedTuple):
     serials: tuple[str, ...]
     host: str = ""
     """What it called itself when its line was up first."""
+    machine: str = ""
+    """What told its machine from others then."""
 
 
 class NameTaken(Exception):
@@ -45,9 +47,11 @@ async def all_devices(store: Store) -> list[StoredDevice]:
                 row[5] is not None,
                 tuple(serials.get(row[0], ())),
                 row[6],
+                row[7],
             )
             for row in connection.execute(
-                "SELECT id, name, tags, platform, last_seen, revoked_at, facts FROM devices"
+                "SELECT id, name, tags, platform, last_seen, revoked_at, facts, machine"
+                " FROM devices"
             )
         ]
 
@@ -156,6 +160,17 @@ async def first_host(store: Store, device_id: str, host: str) -> None:
     def update(connection: sqlite3.Connection) -> None:
         connection.execute(
             "UPDATE devices SET facts = ? WHERE id = ? AND facts = ''", (host, device_id)
+        )
+
+    await store.write(update)
+
+
+async def first_machine(store: Store, device_id: str, machine: str) -> None:
+    """Keeps what tells its machine from others, if nothing was kept before."""
+
+    def update(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "UPDATE devices SET machine = ? WHERE id = ? AND machine = ''", (machine, device_id)
         )
 
     await store.write(update)

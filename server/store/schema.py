@@ -114,4 +114,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (person, device)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE devices ADD COLUMN machine TEXT NOT NULL DEFAULT '';
+    """,
 )

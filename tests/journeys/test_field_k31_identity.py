@@ -50,12 +50,17 @@ def test_clones(house: House) -> None:
 
 @pytest.mark.needs("unshare")
 @pytest.mark.skipif(os.geteuid() != 0, reason="a host name of its own needs root")
-def test_renamed_host(house: House) -> None:
-    """The same key under another host name: the same device, by its old name, and it says so."""
+def test_renamed_host(house: House, tmp_path: Path) -> None:
+    """The same key under another host name, and in another machine: the same device, by its old
+    name, and it says both. A clone that comes while the other is off is seen by that alone."""
     house.start_shim("web-01")
     house.kill_shim("web-01")
     until("it is offline", lambda: not house.online("web-01"))
-    renamed = ("unshare", "--uts", "sh", "-c", 'hostname web-77 && exec "$@"', "-", sys.executable)
+    [row] = house.rows("devices web-01")
+    assert row["warning"] == ""
+    (tmp_path / "number").write_text("another\n")
+    other = f'mount --bind {tmp_path}/number /etc/machine-id && hostname web-77 && exec "$@"'
+    renamed = ("unshare", "--uts", "--mount", "sh", "-c", other, "-", sys.executable)
     shim = house.shims["web-01"]
     before = len(house.records())
     shim.process = subprocess.Popen(
@@ -67,6 +72,7 @@ def test_renamed_host(house: House) -> None:
     assert row["host"] == "web-77"
     assert "calls itself web-77 now" in str(row["warning"])
     assert "it stays web-01, and rules by name mean that name" in str(row["warning"])
+    assert "answers from another machine than when it was new here" in str(row["warning"])
     assert house.run("on web-77 processes").status == 4
     assert "calls itself web-77 now" in house.run("why processes web-01").out
     ran = house.run("on web-01 processes -pid 1 -output json")
