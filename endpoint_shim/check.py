@@ -5,7 +5,7 @@ import math
 import shutil
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -67,6 +67,8 @@ async def lines(state: Path, program: list[Path] | None = None) -> AsyncIterator
         yield line
     yield _certificate(found)
     yield _policy(found)
+    for line in _recipes(state):
+        yield line
     yield _room(state)
     yield service.state_of()
     yield _isolated(found)
@@ -113,6 +115,17 @@ def _policy(found: config.Config) -> Line:
     if not found.policy.exists():
         return True, "this device has no policy of its own"
     return True, f"the policy denies {len(read.deny)} words and {len(read.off_limits)} paths"
+
+
+def _recipes(state: Path) -> Iterator[Line]:
+    # On demand: only who collects, and who asks here, reads YAML.
+    from endpoint_shim.collecting import recipes
+
+    found = recipes.load(state)
+    for name, why in found.unusable.items():
+        yield False, f"{state / name} does not count: {why}"
+    if own := [name for name in found.read if name.startswith(recipes.FOLDER)]:
+        yield True, f"collect takes what {', '.join(own)} says"
 
 
 async def _place(way: dial.Way, place: str) -> AsyncIterator[Line]:

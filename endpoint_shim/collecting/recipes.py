@@ -8,7 +8,9 @@
 3. YAML by the safe loader, without anchors: a small file must not become a large value.
 """
 
+import errno
 import hashlib
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +34,12 @@ MOST_FILES = 2000
 Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Word = Annotated[str, Meta(max_length=4096)]
 Words = Annotated[list[Word], Meta(max_length=200)]
+HINTS = {
+    r"Expected `str`, got `(int|float|bool|null)`": "such a word is written in quotes",
+    "Expected `array`, got": "a list is written [one, two]",
+    "Expected `object`, got": "a recipe begins with `points:`, and each data point is {key: value}",
+    "unknown field": "docs/collect.md has the keys",
+}
 WAYS = ("command", "copy", "registry", "rows", "text")
 
 
@@ -121,9 +129,16 @@ def load(state: Path) -> Recipes:
         try:
             found.add(f"{FOLDER}/{path.name}", read_trusted(path, MAX_FILE))
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            found.unusable[f"{FOLDER}/{path.name}"] = reason[:1000]
+            found.unusable[f"{FOLDER}/{path.name}"] = _reason(error)[:1000]
     return found
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.errno == errno.ELOOP:
+        return "it is a link; a recipe is a plain file"
+    return error.strerror or str(error)
 
 
 def _own(folder: Path, found: Recipes) -> list[Path]:
@@ -145,11 +160,20 @@ def parse(data: bytes) -> _File:
     try:
         found = msgspec.convert({} if value is None else value, _File)
     except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
-    for number, point in enumerate(found.points):
+        raise ValueError(_in_words(str(error))) from None
+    for number, point in enumerate(found.points, 1):
         if why := _mistake(point):
-            raise ValueError(f"{why} - at `$.points[{number}]`")
+            raise ValueError(f"{why} - at data point {number} ({point.shown})")
     return found
+
+
+def _in_words(said: str) -> str:
+    """What is wrong, where as a person counts, and how it is written right."""
+    said = re.sub(r"`\$\.points\[(\d+)\]", lambda at: f"`data point {int(at[1]) + 1}", said)
+    for sign, hint in HINTS.items():
+        if re.search(sign, said):
+            return f"{said}; {hint}"
+    return said
 
 
 def _value(data: bytes) -> Any:

@@ -117,7 +117,7 @@ class LinuxSide:
         elif name == "connections":
             yield List(_connections(), ConnectionRow)
         else:
-            raise Missed("not here", f"Linux has no list of {name}")
+            raise Missed("not here", f"Linux has no list of {name}; it has processes, connections")
 
     def keys(self, pattern: str) -> Sequence[str]:
         raise Missed("not here", "Linux has no registry")

@@ -63,7 +63,9 @@ class Lists:
 
     async def of(self, name: str) -> AsyncIterator[List]:
         if name not in self._by_name:
-            raise Missed("not here", f"Windows has no list of {name}")
+            raise Missed(
+                "not here", f"Windows has no list of {name}; it has {', '.join(self._by_name)}"
+            )
         async for found in self._by_name[name]():
             yield found
 

@@ -67,6 +67,20 @@ async def test_a_policy_with_a_mistake_is_named_by_file_and_line(
     assert told in await wrong(state)
 
 
+async def test_a_recipe_of_the_owners_is_told_whether_it_counts(
+    authority: Authority, tmp_path: Path
+) -> None:
+    state = authority.enrol(tmp_path / "state", "127.0.0.1:1")
+    (state / "recipes.d").mkdir(mode=0o700)
+    for name, text in (("bad", "points: 7"), ("good", "points: []")):
+        (state / f"recipes.d/{name}.yaml").write_text(text)
+        (state / f"recipes.d/{name}.yaml").chmod(0o600)
+    found = [line async for line in lines(state, [state])]
+    told = f"{state}/recipes.d/bad.yaml does not count: Expected `array`, got `int`"
+    assert any(not well and sentence.startswith(told) for well, sentence in found)
+    assert (True, "collect takes what recipes.d/good.yaml says") in found
+
+
 async def test_a_device_that_is_not_enrolled_is_told_how(tmp_path: Path) -> None:
     assert any("enroll" in one for one in await wrong(tmp_path))
     assert any("fireline-endpoint enroll" in one for one in await wrong(tmp_path / "none"))

@@ -75,8 +75,12 @@ def test_the_owners_recipes_follow_what_ships(tmp_path: Path) -> None:
         ("points: [{folder: x, text: a}]", "has a file"),
         ("points: [{folder: x, file: y, command: [], also: [[a]], text: b}]", "follow a command"),
         ("points: [{folder: x, file: y, command: [a], also: [[]]}]", "has a program"),
-        ("points: [{folder: x, file: y, commnad: [a]}]", "unknown field `commnad`"),
-        ("points: [{folder: x, file: y, command: [a, 6]}]", "Expected `str`, got `int`"),
+        ("points: [{folder: x, file: y, commnad: [a]}]", "`data point 1`; docs/collect.md has"),
+        ("points: [{folder: x, file: y, command: [a, 6]}]", "got `int` - at `data point 1.command"),
+        ("points: [{folder: x, file: y, command: [a, no]}]", "such a word is written in quotes"),
+        ("points: [{folder: x, file: y, command: ls -l}]", "a list is written [one, two]"),
+        ("- {folder: x, file: y, text: z}", "a recipe begins with `points:`"),
+        ("points: [{folder: x, text: a}]", "- at data point 1 (x)"),
         ("a: &x [1]\npoints: [*x]", "line 1: anchors are not taken"),
         ("!!python/object/apply:os.system [x]", "could not determine a constructor"),
         ("points: 7", "Expected `array`"),
@@ -97,5 +101,5 @@ def test_a_recipe_that_others_can_write_does_not_count(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / recipes.FOLDER / "pipe.yaml.not")
     found = load(tmp_path)
     assert "others can write it (mode 622)" in found.unusable["recipes.d/own.yaml"]
-    assert "recipes.d/link.yaml" in found.unusable
+    assert found.unusable["recipes.d/link.yaml"] == "it is a link; a recipe is a plain file"
     assert all(point.folder != "Mine" for point in found.points)
