@@ -15,9 +15,10 @@ STATES = ("open", "pending", "inprogress", "succeeded", "failed", "timeout", "ca
 
 
 class Actions(DeskCommand, role=ANY, group="broker", rows=ActionRow, limit=None):
-    """List what was asked of devices: isolate, restrict, scan, collect and their undoing, and what
-    waited for a second person, such as run.
+    """List what was asked of devices, and what became of it.
 
+    That is isolate, release, restrict, unrestrict, scan, collect, and what waited for a second
+    person, such as run.
     actions show A318 has everything of one: who, when, comment, state, error, output, approval.
     States: Pending, InProgress, Succeeded, Failed, TimeOut, Cancelled. cancel A318 takes one back
     while it waits; approve and deny answer one that needs a second person.

@@ -3,7 +3,7 @@
 A machine that was enrolled anew has a new identity under its old name: the list has both.
 
 The broker's own journal names lines, actions, detections and violations; each session's journal its
-commands and what was refused. Nothing is kept twice: this only reads.
+commands and what was refused, that of a session of no device too. Nothing is kept twice.
 """
 
 from collections.abc import AsyncIterator, Sequence, Set
@@ -38,7 +38,9 @@ async def timeline(
     """Of all that had one name. Oldest first; only what is younger than `hours` where given."""
     since_ms = 0 if hours is None else clock.now_ms() - int(hours * HOUR_MS)
     rows: dict[int, RecordRow] = {}
+    refused: set[str] = set()
     for device in devices:
+        refused.update(await stored.refused_about(broker.store, device.id, MOST))
         of_it = await stored.of_device(broker.store, device.id, device.name, MOST)
         rows |= {row.seq: row for row in of_it}
     names, ids = ({getattr(one, what) for one in devices} for what in ("name", "id"))
@@ -56,6 +58,8 @@ async def timeline(
                 continue  # it was kept once more, with nothing that this list tells
             last[where] = what
             found.append((at_ms, _row(at_ms, kind, person, what, where)))
+    for journal in refused:
+        found += await _refused(broker, ids, journal)
     found.sort(key=lambda one: one[0])
     for at_ms, line in found:
         if at_ms >= since_ms:
@@ -136,6 +140,25 @@ async def _session(
             kind, what, number = told
             where = f"{begun.session}#{number}" if number else begun.session
             found.append((at_ms, _row(at_ms, kind, begun.person, what, where)))
+    return found
+
+
+async def _refused(broker: "Rooms", ids: Set[str], journal: str) -> list[_Found]:
+    """What was refused about it in a session of no device, such as `on web-01 isolate`."""
+    found: list[_Found] = []
+    lines: dict[int, str] = {}
+    person = ""
+    for row in await stored.of_session(broker.store, journal, MOST_COMMANDS):
+        body, at_ms = _body(row), _ms(row)
+        match body:
+            case records.SessionOpened():
+                person = body.person
+            case records.CommandTyped():
+                lines[body.number] = body.line
+            case records.Decided() if not body.allowed and body.device in ids:
+                what = f"{lines.get(body.number, '')}: {body.reason}"
+                where = f"{journal}#{body.number}"
+                found.append((at_ms, _row(at_ms, _kind(body.reason), person, what, where)))
     return found
 
 

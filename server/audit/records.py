@@ -227,6 +227,8 @@ class Decided(Body, frozen=True):
     allowed: bool
     rule: str
     reason: str
+    device: str = ""
+    """Of what was refused in a session that is none of its device's: that one's id."""
 
 
 class Started(Body, frozen=True):

@@ -183,6 +183,7 @@ class Session:
             allowed=refusal is None,
             rule=rule,
             reason="" if refusal is None else recorded(refusal)[:2000],
+            device="" if refusal is None else self.sessions.about(self, command),
         )
         stream = self.streams.id
         queued = command.spec.queued or admitted.waits  # the change is its action's

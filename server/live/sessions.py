@@ -201,6 +201,12 @@ class Sessions:
             return self.visible_device(session.person, named)
         return session.device
 
+    def about(self, session: Session, command: Command) -> str:
+        """The id of the device that a desk session's command is bound to, seen by him or not."""
+        named = str(getattr(command, "device", "")) if command.spec.bound else ""
+        found = self.broker.inventory.named(named) if named and session.device is None else None
+        return "" if found is None else found.id
+
     def _check_device(self, session: Session, command: Command, device: Device | None) -> None:
         """Platform, the device's own policy, what its shim knows, and where files are started."""
         spec = type(command).spec

@@ -7,6 +7,7 @@
 """
 
 import argparse
+import hashlib
 import os
 import signal
 import subprocess
@@ -26,6 +27,9 @@ MOUNTS = (
 )
 KEPT = ("dpkg", "clamav")
 """Of the machine's var/lib, read by the device: what its packages are, its signatures."""
+SIGNATURES = Path("/var/lib/clamav")
+HARMLESS = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}", "$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*")
+"""The file that every engine finds by agreement (EICAR), in halves: this one is none."""
 
 
 def main() -> None:
@@ -39,12 +43,23 @@ def main() -> None:
     if os.getpid() != 1:
         sys.exit("the range's device runs in a pid namespace of its own; make demo-range starts it")
     _enter(asked.folder)
+    _something_to_find()
     STATE.mkdir(mode=0o700)
     enrol = [*_shim("enroll"), "--name", "range"]
     subprocess.run(enrol, input=token, check=True)
     attack = ["-I", "-m", "server.operator.range_attack", asked.attacker, str(asked.port)]
     subprocess.Popen([sys.executable, *attack], stdin=subprocess.DEVNULL)
     _stay()
+
+
+def _something_to_find() -> None:
+    """A file for `scan`, and where this machine has no signatures one that finds it."""
+    content = "".join(HARMLESS).encode("ascii")
+    Path("/root/eicar.com").write_bytes(content)
+    SIGNATURES.mkdir(exist_ok=True)
+    if not any(SIGNATURES.glob("*.c[vl]d")):
+        known = f"{hashlib.sha256(content).hexdigest()}:{len(content)}:Eicar-Test-File\n"
+        (SIGNATURES / "range.hsb").write_text(known, "ascii")
 
 
 def _stay() -> None:

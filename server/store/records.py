@@ -40,6 +40,11 @@ OF_SESSION: Final = (
     " ('session_opened', 'command_typed', 'decided', 'ended', 'session_ended') ORDER BY seq"
     " LIMIT ?"
 )
+REFUSED_ABOUT: Final = (
+    "SELECT DISTINCT journal FROM records WHERE kind = 'decided'"
+    " AND instr(line, '\"allowed\":false') AND instr(line, ?)"
+    ' ORDER BY substr(line, instr(line, \'"time":"\')) DESC LIMIT ?'
+)
 PACKAGES: Final = "SELECT journal, seq, kind, line, hash FROM records WHERE kind = 'package_kept'"
 PACKAGES_OF: Final = f"{PACKAGES} AND journal = ?"
 JOURNALS: Final = "SELECT DISTINCT journal FROM records"
@@ -137,6 +142,14 @@ async def of_device(store: Store, device: str, name: str, most: int) -> list[Rec
 async def of_session(store: Store, session: str, most: int) -> list[RecordRow]:
     """A session's records of its commands, in order."""
     return await _rows(store, OF_SESSION, session, most)
+
+
+async def refused_about(store: Store, device: str, most: int) -> list[str]:
+    """The journals in which something about this device was refused, the newest first."""
+    said = f'"device":"{device}"'.encode()
+    return await store.read(
+        lambda connection: [row[0] for row in connection.execute(REFUSED_ABOUT, (said, most))]
+    )
 
 
 async def packages(store: Store, session: str | None = None) -> list[RecordRow]:

@@ -117,4 +117,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """
     ALTER TABLE devices ADD COLUMN machine TEXT NOT NULL DEFAULT '';
     """,
+    """
+    CREATE INDEX refused ON records (journal)
+        WHERE kind = 'decided' AND instr(line, '"allowed":false');
+    """,
 )

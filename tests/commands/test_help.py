@@ -86,3 +86,8 @@ def test_aliases_stand_apart_from_who_may_in_a_narrow_window() -> None:
     assert help_word(discover()["getfile"].spec, 50, most=3 << 30)[1] == (
         "  also download, get     basic, 30 min, 3 GB"
     )
+
+
+def test_a_words_first_sentence_is_whole_on_its_line() -> None:
+    """The list of words, completion and docs/commands.md show that line alone."""
+    assert [word for word, one in discover().items() if not one.spec.summary.endswith(".")] == []

@@ -294,6 +294,18 @@ def test_an_action_of_a_device_that_one_may_not_see_does_not_exist(house: House)
     assert "no action A999999 that you may see" in said
 
 
+def test_a_timeline_has_what_was_refused_before_any_session_opened(house: House) -> None:
+    """Who may only read asks for an action, by its device and by a selector: no session opens."""
+    asked(house, f"on {HELD} release -comment no", "fireline-basic")
+    asked(house, f"on {AWAY},{HELD} isolate -devices 2 -comment many", "fireline-basic")
+    rows = json.loads(house.run(f"timeline {HELD} -output json").out)
+    refused = [row for row in rows if row["kind"] == "refusal" and row["person"] == "bob"]
+    assert [row["what"].partition(": refused: ")[0] for row in refused] == [
+        "release -comment no", "isolate -devices 2 -comment many",
+    ], rows  # fmt: skip
+    assert all(f"{HELD} needs advanced" in row["what"] for row in refused)
+
+
 def test_what_was_asked_of_a_device_outlives_it(house: House) -> None:
     house.enrol(GONE)
     asked(house, f"on {GONE} scan -comment 'INC-9 gone'")

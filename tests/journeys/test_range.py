@@ -86,6 +86,17 @@ def test_enter_is_no(range_device: Range) -> None:
         s.enter("exit")
 
 
+@pytest.mark.needs("clamscan")
+def test_a_scan_has_something_to_find(range_device: Range) -> None:
+    """Isolated too, and whether or not this machine has signatures."""
+    said = range_device.ran("on range scan -path /root/eicar.com -comment INC-1")
+    assert (said.returncode, said.stdout.count("/root/eicar.com")) == (0, 1), said
+    found = [
+        line for line in range_device.ask("timeline range").splitlines() if "eicar.com" in line
+    ]
+    assert any(" detection " in line for line in found), found
+
+
 def test_restricted_an_unknown_program_does_not_start(range_device: Range) -> None:
     range_device.ask("on range restrict -comment INC-1")
     try:
