@@ -59,7 +59,8 @@ class Syncer:
         self._loop = asyncio.get_running_loop()
         self._oldest = 0.0  # when the first byte that the next fsync will cover was written
         self._under_way: asyncio.Future[bool | None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None  # uvloop's for no delay knows no time
+        self._due_at = 0.0
         self._watch: asyncio.TimerHandle | None = None
         self._stalled = False
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -166,8 +167,9 @@ class Syncer:
 
     def _due_within(self, seconds: float) -> None:
         due = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > due:
+        if self._timer is None or self._due_at > due:
             self._disarm()
+            self._due_at = due
             self._timer = self._loop.call_at(due, self._due)
 
     def _due(self) -> None:
