@@ -1,6 +1,7 @@
 """What one data point gives: files whose bytes come as they are asked for."""
 
 import asyncio
+import codecs
 import contextlib
 import os
 import tempfile
@@ -21,6 +22,7 @@ from endpoint_shim.collecting.side import List, Missed, Side
 from endpoint_shim.collecting.timely import timely
 
 OUT = "{out}"
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 SAID = 2000
 """So much of what a program says on its standard error is told."""
 PIECE = 262_144
@@ -120,12 +122,14 @@ class Points:
                 out.unlink()
 
     async def _said(self, point: Point, made: Made, running: Program) -> AsyncIterator[bytes]:
-        taken, most, errors, page = 0, point.most or MOST, b"", "utf-8"
+        taken, most, errors, page, mark = 0, point.most or MOST, b"", "utf-8", ""
         async for where, data in timely(running.output(), point.limit_s, whole=True):
             if where == "stderr":
                 errors, page = (errors + data)[:SAID], running.page(where)
                 continue
-            made.page = running.page(where)
+            if not taken:
+                mark = _marked(data)
+            made.page = mark or running.page(where)
             yield data[: most - taken]
             taken += len(data)
             if taken > most:
@@ -133,8 +137,7 @@ class Points:
         status = await running.wait()
         if status in point.success:
             return
-        text = errors.decode(page, "backslashreplace")
-        said = visible(" ".join(text.split()))
+        said = visible(" ".join(_read(errors, page).split()))
         if not taken and errors:
             made.page = page
             yield errors
@@ -203,6 +206,19 @@ class Points:
         async for row in timely(found.rows, point.limit_s):
             kept.write(tables.exact(row))
             yield tables.record(tables.cells(row))
+
+
+def _marked(data: bytes) -> str:
+    """The page that a byte-order mark tells; none without one."""
+    return next((page for mark, page in MARKS.items() if data.startswith(mark)), "")
+
+
+def _read(data: bytes, page: str) -> str:
+    """Of a page that Python does not know, what is ASCII."""
+    try:
+        return data.decode(_marked(data) or page, "backslashreplace")
+    except LookupError:
+        return data.decode("ascii", "backslashreplace")
 
 
 async def _text(text: str) -> AsyncIterator[bytes]:

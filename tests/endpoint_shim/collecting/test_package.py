@@ -13,6 +13,7 @@ import xlrd
 
 from commands.language.errors import NotUnderstood
 from endpoint_shim.collecting import copies, kept, tables, writer
+from endpoint_shim.linux.programs import LinuxProgram
 from tests.endpoint_shim.collecting.maker import Maker
 
 pytestmark = pytest.mark.needs("unzip", "sha256sum")
@@ -100,6 +101,27 @@ async def test_progress_names_the_data_point_of_so_many(maker: Maker) -> None:
     assert package.progress[1].what == "A/fails.txt"
     plan = package.read("DataPoints.txt").decode().splitlines()
     assert len(plan) == 13 and plan[0] == "1\tA/one.txt\tprintf one\\x0a"
+
+
+async def test_a_tools_page_is_told_by_its_mark_and_an_unknown_one_spoils_nothing(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Field reports k19: a tool may write UTF-16, or in a page that Python does not know."""
+    monkeypatch.setattr(LinuxProgram, "page", lambda self, where: "cp50221")
+    package = await maker.make(
+        """
+points:
+  - {folder: A, file: wide.txt, command: [printf, '\\377\\376h\\000i\\000']}
+  - {folder: A, file: marked.txt, command: [printf, '\\357\\273\\277hi']}
+  - {folder: A, file: plain.txt, command: [printf, 'hi']}
+  - {folder: A, file: why.txt, command: [sh, -c, 'printf "w\\377hy" >&2; exit 3']}
+"""
+    )
+    pages = {one["name"]: one.get("code_page") for one in package.manifest["members"]}
+    assert (pages["A/wide.txt"], pages["A/marked.txt"]) == ("utf-16", "utf-8-sig")
+    assert (pages["A/plain.txt"], pages["A/why.txt"]) == ("cp50221", "cp50221")
+    assert package.read("A/wide.txt") == b"\xff\xfeh\0i\0"
+    assert package.row("why.txt").error == "exit code 3: w\\xffhy"
 
 
 async def test_stock_tools_check_every_member(maker: Maker, tmp_path: Path) -> None:
