@@ -40,6 +40,7 @@ MOST_RAISED = 10
 MOST_WISH = 48_000
 """Of one message of the control line, with room for the rest of it."""
 NOTICE = "This device was isolated from the network by your security team."
+ENDED = {"ttl": "its time was over", "token": "a release token was used on it"}
 RESTRICTED = "Your security team lets only known programs start on this device."
 
 
@@ -110,7 +111,7 @@ class Containment:
         elif device is not None and device.line is not None:
             action = _under_way(action)
         await self._ledger.save([action, *over], [(action.device, what, asked.wish)])
-        if device is not None and action.state == "InProgress":
+        if device is not None and (action.state == "InProgress" or asked.wish != before):
             self._send(device)
         return action
 
@@ -214,6 +215,8 @@ class Containment:
             said = f"{device.name} {scope}, {reached}; {cut} ended{left_out}; undo: release"
         elif kind == "done":
             said = f"{device.name} released"
+        elif kind == "over":  # it came and went where no word came through
+            said = f"{device.name} was isolated; {ENDED[now.ended_by]}"
         await self._answered(
             device, "isolation", now.generation, kind, now.scope != "none",
             said, error, now.table_sha256, now.ended_by,
@@ -271,8 +274,7 @@ class Containment:
                 over.append(ended(action, "Succeeded", outcome=text))
         await self._ledger.save(over, [(device.id, what, answered.wish)], by="", proof=proof)
         if ended_by:
-            why = {"ttl": "its time was over", "token": "a release token was used on it"}
-            text = f"isolation {generation} ended: {why[ended_by]}"
+            text = f"isolation {generation} ended: {ENDED[ended_by]}"
             await self._note(device, ended_by, text, clock.now_ms())
 
     async def _record(self, device: Device, seen: wire.Seen) -> None:

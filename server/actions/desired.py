@@ -57,7 +57,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     wish: Wish
     already: bool
-    """It is so already: nothing is sent."""
+    """It is so already: nothing is waited for."""
     joined: bool
     """The same was wished already, and is not answered."""
     superseded: tuple[int, ...]
@@ -79,9 +79,6 @@ def ask(
     if same and wish.answered == "":
         joined = msgspec.structs.replace(wish, waiting=(*wish.waiting, action))
         return Asked(joined, already=False, joined=True, superseded=())
-    if not on and not wish.holds and wish.answered in ("failed", "over") and not denied:
-        # Nothing is in force: the device said so itself.
-        return Asked(wish, already=True, joined=False, superseded=())
     new = Wish(
         generation=max(wish.generation, above) + 1,
         value=value,
@@ -93,6 +90,11 @@ def ask(
         kept=wish.value if wish.answered == "done" else wish.kept,
         kept_on=wish.on if wish.answered == "done" else wish.kept_on and wish.holds,
     )
+    if not on and not wish.holds and wish.answered in ("failed", "over") and not denied:
+        # Nothing is in force, the device said so itself; yet what it is to be is another thing now,
+        # should it ever begin anew from what it is to be.
+        waits_for_none = msgspec.structs.replace(new, waiting=())
+        return Asked(waits_for_none, already=True, joined=False, superseded=())
     return Asked(new, already=False, joined=False, superseded=wish.waiting)
 
 
