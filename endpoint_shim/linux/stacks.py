@@ -1,28 +1,34 @@
 """In which of its calls a thread is held, as /proc shows the kernel's stack (proc(5), `stack`).
 
 Only root may look, and only a kernel that is built to unwind stacks has anything to show; Linux
-distributions' all are.
+distributions' all are. What is not seen whole says nothing: nobody is held up for it.
 """
 
 import time
 
 PATIENCE_S = 0.02
-_LOADS = b"load_elf"
-"""The kernel's readers of ELF files, while they open what a program names as its loader."""
+_CALL = b"execve"
+"""Of the call itself, the outermost: who sees it has seen all between."""
+_LOADS = (b"load_elf", b"] open_exec+")
+"""The kernel's reader of ELF files, while it opens what a program names as its loader."""
 
 
-def loads_program(thread: int) -> bool:
-    """Whether the kernel opens a loader for a program that it starts; also where it shows nothing
-    of itself at all."""
+def is_program(thread: int) -> bool:
+    """Whether what a thread asks for is seen to be the program that it starts, and not the loader
+    of one."""
     if not _SHOWS:
-        return True
+        return False
     until = time.monotonic() + PATIENCE_S
-    while True:
-        # Who asks may not have gone to sleep over it yet: till then there is nothing to see.
-        if stack := _stack(thread):
-            return _LOADS in stack
+    # Who asks may not have gone to sleep over it yet: till then there is nothing to see.
+    while not (stack := _stack(thread)):
         if time.monotonic() > until:
             return False
+    return says_program(stack)
+
+
+def says_program(stack: bytes) -> bool:
+    """Pure: of the text of such a file."""
+    return _CALL in stack and not any(one in stack for one in _LOADS)
 
 
 def _stack(thread: int | str) -> bytes:

@@ -53,7 +53,7 @@ class Starters:
         if not (verdict.own or self._is_known(thread)):
             return UNKNOWN_STARTER
         if verdict.loads:
-            asked = self._loading.pop(thread, False) and stacks.loads_program(thread)
+            asked = self._loading.pop(thread, False) and not stacks.is_program(thread)
             return verdict if asked or self._on_namespace is None else LOADED_UNASKED
         _keep(self._loading, thread)
         return verdict
