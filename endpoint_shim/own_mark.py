@@ -9,7 +9,7 @@ import sys
 from ipaddress import IPv4Address, IPv6Address
 
 MARK = 0x000000F1
-"""Only root, or who has CAP_NET_ADMIN, can set one; a bit that nobody's routing rules ask for."""
+"""Root's sockets alone pass by it; a bit that nobody's routing rules ask for."""
 
 
 def mark(one: socket.socket) -> None:

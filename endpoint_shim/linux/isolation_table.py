@@ -27,6 +27,8 @@ EARLY, LATE = -450, 300
 SERVICE = re.compile(r"[A-Za-z0-9:_.@-]+\Z")
 _CGROUP = re.compile(r"[A-Za-z0-9:_.@/-]+\Z")
 _OWN = f"socket mark 0x{MARK:08x}"
+_ROOTS = "meta skuid 0"
+"""Since Linux 5.17 whoever has CAP_NET_RAW may set a mark; only the way out knows the owner."""
 _ANSWER = "tcp flags & (fin | syn | rst | ack) != syn"
 """Not a connection that the far side opens."""
 _TUNNEL = "meta l4proto != { icmp, tcp, ipv6-icmp }"
@@ -121,14 +123,14 @@ def _rules(plan: Plan, groups: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[
     for address, port in sorted(plan.brokers, key=_order):
         yield from _place("", address, port)
     for address, port in sorted(plan.own, key=_order):
-        yield from _place(f"{_OWN} ", address, port)
+        yield from _place(f"{_OWN} ", address, port, f"{_ROOTS} ")
     far = {one for one, _ in plan.brokers | plan.own} | {one for _, one in plan.sends}
     for address in sorted(far | plan.outer, key=_by_number):
         yield "in", _too_big(_family(address), str(address))
     for address in sorted(plan.resolvers, key=_by_number):
         for protocol in ("udp", "tcp"):
             yield "in", f"{_OWN} {_family(address)} saddr {address} {protocol} sport 53"
-            yield "out", f"{_OWN} {_family(address)} daddr {address} {protocol} dport 53"
+            yield "out", f"{_OWN} {_ROOTS} {_family(address)} daddr {address} {protocol} dport 53"
     for address in sorted(plan.outer, key=_by_number):
         family = _family(address)
         yield "in", f"{family} saddr {address} {_TUNNEL}"
@@ -147,10 +149,10 @@ def _rules(plan: Plan, groups: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[
                 yield from _allowed(rule, _group(rule, group))
 
 
-def _place(who: str, address: Address, port: int) -> Iterator[tuple[str, str]]:
+def _place(who: str, address: Address, port: int, out: str = "") -> Iterator[tuple[str, str]]:
     family = _family(address)
     yield "in", f"{who}{family} saddr {address} tcp sport {port} {_ANSWER}"
-    yield "out", f"{who}{family} daddr {address} tcp dport {port}"
+    yield "out", f"{who}{out}{family} daddr {address} tcp dport {port}"
 
 
 def _too_big(family: str, network: str) -> str:

@@ -1,5 +1,6 @@
 """The isolating table in the kernel, with real traffic between network namespaces."""
 
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -189,6 +190,16 @@ def test_names_are_asked_for_by_the_shim_alone(two: Two) -> None:
         assert own.recv(100) == b"answer"
         with pytest.raises(PermissionError):  # dropped on its way out
             other.sendto(b"tunnel", (ATTACKER, 53))
+        with two.device.inside():
+            os.seteuid(65534)
+            try:
+                forged = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            finally:
+                os.seteuid(0)
+        with forged:  # as of a program that may send raw packets, and so set marks
+            forged.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
+            with pytest.raises(PermissionError):
+                forged.sendto(b"tunnel", (ATTACKER, 53))
 
 
 def test_what_is_the_shims_alone_is_closed_to_others(two: Two) -> None:
