@@ -14,19 +14,23 @@ from endpoint_shim.linux.sock_diag import Connection
 
 
 def end(plan: Plan, groups: frozenset[int] = frozenset()) -> int:
-    """Ends them; how many there were, also where the kernel leaves their end to the filter.
+    """Ends them; how many stood, also where the kernel leaves their end to the filter.
 
     `groups`: the control groups of programs that a rule lets pass.
     """
-    found = doomed(plan, groups)
+    found = _stopped(plan, groups)
     for one in found:
         with contextlib.suppress(OSError):  # dropped all the same
             sock_diag.destroy(one)
-    return len(found)
+    return sum(not one.opening for one in found)
 
 
 def doomed(plan: Plan, groups: frozenset[int] = frozenset()) -> list[Connection]:
-    """Those that it would end."""
+    """Those that stand, and that it would end."""
+    return [one for one in _stopped(plan, groups) if not one.opening]
+
+
+def _stopped(plan: Plan, groups: frozenset[int]) -> list[Connection]:
     own = own_addresses()
     return [one for one in sock_diag.connections() if not passes(plan, one, own, groups)]
 

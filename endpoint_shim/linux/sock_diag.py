@@ -23,6 +23,7 @@ _ID = struct.Struct("!HH16s16s4s8s")  # ports in network order; interface and co
 TCP, UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
 _STATES = {TCP: 0b0000_1011_0011_1110, UDP: 0xFFFF_FFFF}
 """Of TCP all but TIME_WAIT (6), CLOSE (7), LISTEN (10) and a request without a socket yet (12)."""
+_SYN_SENT = 2
 _INODE = struct.Struct("=I")
 _INODE_AT, _ATTRIBUTES_AT = 68, 72  # inet_diag_msg
 _ATTRIBUTE = struct.Struct("=HH")
@@ -44,6 +45,8 @@ class Connection(NamedTuple):
     inode: int = 0
     group: int = 0
     """The control group in which it was made; 0 where the kernel does not tell."""
+    opening: bool = False
+    """Nobody has answered it: somebody only tries."""
 
 
 def connections(protocol: int = TCP) -> list[Connection]:
@@ -75,7 +78,7 @@ def _of(family: int, protocol: int) -> Iterator[Connection]:
         (inode,) = _INODE.unpack_from(data, _INODE_AT)
         yield Connection(
             _plain(near[:size]), near_port, _plain(far[:size]), far_port, data[0], key,
-            protocol, inode, _group(data),
+            protocol, inode, _group(data), protocol == TCP and data[1] == _SYN_SENT,
         )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from server.actions.desired import WHAT
 from server.actions.joining import joined, repeated
 from server.actions.ledger import Ledger, ended
 from server.actions.queue import Queue
+from server.actions.telling import Telling
 from server.audit import clock
 from server.evidence import packages
 from server.live.device_job import command_value
@@ -42,6 +43,7 @@ class Center:
         self._broker, self.ledger = broker, ledger
         self.containment = Containment(broker, ledger)
         self.queue = Queue(broker, ledger)
+        self.telling = Telling(broker, ledger)
         self._until: dict[int, float] = {}
         """By the monotonic clock: what is to expire does, however the wall clock is set."""
         self._answers: weakref.WeakValueDictionary[int, asyncio.Lock] = (

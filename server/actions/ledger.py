@@ -5,7 +5,7 @@ of a change before that is durable.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -32,6 +32,8 @@ class Ledger:
         self._last = 0
         self._order = asyncio.Lock()
         """Who decided first is written first: a later value must not be overwritten."""
+        self.on_saved: Callable[[Action], None] = lambda action: None
+        """Told of each durable change of a row."""
         self._watchers: dict[int, list[asyncio.Future[None]]] = {}
 
     @classmethod
@@ -102,6 +104,7 @@ class Ledger:
         for durable in (write, *records):
             await durable
         for action in rows:
+            self.on_saved(action)
             self._tell(action.id)
 
     def changed(self, number: int) -> "asyncio.Future[None]":

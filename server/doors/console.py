@@ -74,6 +74,7 @@ class Console(ConsoleScreen):
     async def _served(self, body: Callable[[str | None], Awaitable[None]], line: str | None) -> int:
         try:
             await self.begin()
+            self._listen()
             try:
                 self._history = OwnHistory(await self.broker.history(self.responder.person))
                 screen = self._make_screen()
@@ -88,6 +89,11 @@ class Console(ConsoleScreen):
             self.show_error(error)
             return error.status
         return self.status
+
+    def _listen(self) -> None:
+        """What is told to the person, whatever session he is in."""
+        if self.desk_session is not None:
+            self.desk_session.on_notice = self._notices.tell
 
     async def _console(self, first: str | None) -> None:
         if first is not None:
@@ -111,6 +117,7 @@ class Console(ConsoleScreen):
             self.style,
             self.own.zone,
             Counter(a.device for a in broker.actions.ledger.opened() if a.state == "Pending"),
+            broker.actions.telling.waiting_for(who.person),
         )
         self.show(Shown(out=text.encode("utf-8", "backslashreplace")))
 

@@ -5,7 +5,7 @@ What a device says of itself stands here too, so every word of it goes through t
 
 import datetime
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Annotated
@@ -27,6 +27,8 @@ from server.live.session import Session
 
 MOST_DEVICES = 10
 CLOCK_SAID_ABOVE = 2.0
+LABEL = 8
+"""Cells of `system  ` and the like."""
 NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
@@ -50,6 +52,7 @@ def login_lines(
     style: Style,
     zone: str = "UTC",
     queued: Mapping[str, int] = NOTHING,
+    to_answer: Sequence[str] = (),
 ) -> str:
     """Who you are, what waits for you, and the devices that matter now."""
     key = responder.key.removeprefix("SHA256:")[:8]
@@ -59,6 +62,7 @@ def login_lines(
     ]
     lines += [waiting(s, now) for s in sessions if s.person == responder.person and s.detached]
     lines += [visible(text) for text in interrupted]
+    lines += to_answer
     person = responder.person
     seen = [d for d in devices if not d.revoked and may_see(rules, person, d.ref)]
     return _lines(lines, style) + _devices(seen, sessions, style, queued)
@@ -66,6 +70,12 @@ def login_lines(
 
 def _lines(lines: list[str], style: Style) -> str:
     return "".join(f"{wrapped(line, style.width)}\n" for line in lines)
+
+
+def _hung(line: str, style: Style) -> str:
+    """What follows a line's label stays to the right of it."""
+    label, said = line[:LABEL], wrapped(line[LABEL:], style.width - LABEL)
+    return label + said.replace("\n", "\n" + " " * LABEL) + "\n"
 
 
 def waiting(session: Session, now: float) -> str:
@@ -144,7 +154,7 @@ def session_lines(session: Session, others: list[Session], style: Style) -> str:
     if doubt := doubts(device):
         lines.append(f"doubt   it {doubt}")
     lines.append(f"you     {_you(session, device)}")
-    return _lines(lines, style)
+    return _lines(lines[:1], style) + "".join(_hung(line, style) for line in lines[1:])
 
 
 def signed_in(facts: wire.Facts, zone: datetime.tzinfo | None = None) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -84,8 +85,9 @@ class DeskActions:
                 f"{action.label} is open already: {visible(action.text)} on {action.name}, "
                 f"asked by {action.person}"
             )
-        async for item in self._followed(action, new):
-            yield item
+        with self._center.telling.followed(action, self._session.person):
+            async for item in self._followed(action, new):
+                yield item
 
     def _second(self, command: Command, device: Device, *, opens: bool) -> bool:
         """Whether somebody else has to approve it; what is no action by itself is here for that."""
@@ -101,7 +103,7 @@ class DeskActions:
     async def _followed(self, action: Action, new: bool) -> AsyncIterator[Item]:
         """What it gives while it runs, then what became of it; or what it waits for."""
         loop = asyncio.get_running_loop()
-        began, told = loop.time(), False
+        began, told, last = loop.time(), False, ""
         try:
             while action.open:
                 changed = self._center.ledger.changed(action.id)
@@ -117,6 +119,7 @@ class DeskActions:
                 job = self._center.queue.job(action.id)
                 if job is not None:
                     async for item in _shown(job):
+                        last = item.text if isinstance(item, Note) else last
                         yield item
                     await job.wait()
                 elif action.word in WHAT and loop.time() - began > ANSWER_S:
@@ -138,7 +141,7 @@ class DeskActions:
             # Who asked for the end hears what became of it on the device.
             said = answered.removeprefix("cancelled: ") or f"{action.word} had not begun"
             raise Cancelled(f"{action.label}: {said}") from None
-        yield Note(self._over(action, loop.time() - began))
+        yield Note(self._over(action, loop.time() - began, visible(last)))
 
     def _pending(self, action: Action, waits: str) -> str:
         until = ""
@@ -149,13 +152,20 @@ class DeskActions:
             what = f"{visible(action.text)} on {action.name} waits for {waits}"
         return f"{action.label} pending: {what}{until}"
 
-    def _over(self, action: Action, took_s: float) -> str:
-        """The sentence about its good end; raises what else it was."""
+    def _over(self, action: Action, took_s: float, last: str) -> str:
+        """The sentence about its good end; raises what else it was. `last` was said already."""
         words = action.error or action.outcome
         if action.state == "Succeeded":
-            took = f" ({took_s:.1f} s)" if action.word in WHAT else ""
-            return f"{action.label} succeeded: {words or visible(action.text)}{took}"
-        sentence = f"{action.label} {action.word} on {action.name}: {words or action.state}"
+            if action.word in WHAT and words.startswith(f"{action.name} "):
+                first = re.split("[,;]", words)[0]  # `web-02 isolated`
+                words = words.replace(first, f"{first} in {took_s:.1f} s", 1)
+            words = "" if words == last else words
+            return f"{action.label} succeeded: {words or visible(action.text)}"
+        of = f"{action.word} on {action.name}"
+        words = words or action.state
+        sentence = (
+            f"{action.label}: {words}" if words.startswith(of) else f"{action.label} {of}: {words}"
+        )
         if action.state == "Cancelled":
             raise Cancelled(sentence)
         raise (TimedOut if action.state == "TimeOut" else Failed)(sentence)
@@ -237,16 +247,9 @@ class DeskActions:
         if over.by_hand and over.open:
             minutes = self._broker.config.limits.approved_s / 60
             again = f", who types it again within {minutes:g} m"
-        self._tell(over, f"approved by {by}{again.replace(', who types', '; type')}")
+        self._center.telling.approved(over, again.replace(", who types", "; type"))
         what = f"{visible(over.text)} on {over.name}"
         return f"{over.label} approved: {what}, for {over.person}{again}"
-
-    def _tell(self, action: Action, what: str) -> None:
-        """Its requester, wherever he stands."""
-        for session in self._broker.sessions.live.values():
-            if session.person == action.person and session.device is not None:
-                about = f"{visible(action.text)} on {action.name}"
-                session.notify(f"{action.label} {what} ({about})")
 
     async def _still_may(self, action: Action) -> bool:
         """Days may have gone by: who asked must be allowed to ask now, as a release too where it
@@ -271,7 +274,6 @@ class DeskActions:
         found = await self._waiting(action, "deny")
         by, comment = self._session.person, visible(self._comment)
         over = await self._center.deny(found, by, visible(reason)[:500], comment)
-        self._tell(over, over.error)
         return f"{over.label} denied: {visible(over.text)} on {over.name}, for {over.person}"
 
     async def _waiting(self, name: str, word: str) -> Action:
@@ -310,6 +312,20 @@ class DeskActions:
         rules = self._broker.access.rules
         return device is not None and may_see(rules, self._session.person, device.ref)
 
+    def _waits(self, action: Action) -> str:
+        """Why it has not begun."""
+        if action.state != "Pending":
+            return ""
+        if action.approval == "needed":
+            return f"waits for {self._center.waits_for(action)}"
+        device = self._broker.inventory.by_id(action.device)
+        if device is None or device.revoked:
+            return f"{action.name} is not enrolled any more"
+        if not device.online:
+            return f"{action.name} is offline"
+        first = self._center.runs_before(action)
+        return f"begins after {first.label}" if first is not None else ""
+
     def _row(self, action: Action) -> ActionRow:
         return ActionRow(
             id=action.label,
@@ -318,7 +334,7 @@ class DeskActions:
             state=action.state,
             person=action.person,
             submitted=Time(action.submitted_ms),
-            said=action.error or action.outcome,
+            said=action.error or action.outcome or self._waits(action),
             comment=visible(action.comment),
             command=visible(action.text),
             started=_time(action.started_ms),

@@ -241,6 +241,26 @@ def test_a_second_person_may_say_no(house: House) -> None:
     assert row["generation"] == 0  # nothing was wished
 
 
+def test_people_at_their_consoles_hear_of_what_waits_and_of_its_end(house: House) -> None:
+    waits = rf"waits for a second person: isolate on {BOTH}, asked by alice; actions show A"
+    with (
+        Screen(house.ssh("", "-tt")[:-1], columns=130) as alice,
+        Screen(house.ssh("", "-tt", host="fireline-basic")[:-1], columns=130) as bob,
+    ):
+        alice.until(r"^fireline>")
+        bob.until(r"^fireline>")
+        asked(house, f"on {BOTH} isolate -comment INC-11")
+        row = actions(house, f"-device {BOTH}")[0]
+        bob.until(rf"^{row['id']} {waits}")
+        assert row["said"].startswith("waits for a second person: approve ")
+        with Screen(house.ssh("", "-tt", host="fireline-basic")[:-1], columns=130) as later:
+            later.until(r"^fireline>")
+            assert re.search(rf"^{row['id']} {waits}", later.text, re.MULTILINE), later.text
+        bob.enter(f"deny {row['id']} -reason 'not now'")
+        alice.until(rf"^{row['id']} cancelled: isolate on {BOTH}: rejected by bob: not now$")
+        assert "waits for a second person" not in alice.all_text
+
+
 def test_who_approves_reads_an_action_as_it_would_be_typed(house: House) -> None:
     asked(house, f"on {BOTH} scan -path '/tmp/x -type quick' -comment INC-6")
     shown = house.run(f"actions show {actions(house)[0]['id']}").out

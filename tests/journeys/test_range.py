@@ -30,7 +30,9 @@ def test_isolated_the_attacker_dies_and_the_session_goes_on(range_device: Range)
         s.until(r"^isolate -type full on range: nothing passes but this broker and DHCP")
         s.until(r"Type the device's name to isolate it \(Enter: no\):")
         s.enter("range")
-        s.until(r"^A\d+ succeeded: range isolated, broker reached anew; .*undo: release", 30)
+        s.until(
+            r"^A\d+ succeeded: range isolated in \d\.\d s, broker reached anew; .*undo: release", 30
+        )
         s.until(r"^range \[isolated\] />")
         assert not range_device.reaches_the_web()
         until(

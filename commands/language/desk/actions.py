@@ -20,7 +20,7 @@ class ActionRow(Row):
     person: Annotated[str, Column(2)]
     submitted: Annotated[Time, Column(2)]
     said: Annotated[str, Column(2, elastic=True)] = ""
-    """What became of it: an outcome, or why it failed."""
+    """What became of it: an outcome, or why it failed; what it waits for, before that."""
     comment: Annotated[str, Column(4)] = ""
     command: Annotated[str, Column(wide=True)] = ""
     started: Annotated[Time | None, Column(wide=True)] = None
@@ -47,7 +47,7 @@ class TimelineRow(Row):
 
     at: Annotated[Time, Column(1, identity=True)]
     kind: Annotated[str, Column(1)]
-    person: Annotated[str, Column(2)] = ""
+    person: Annotated[str, Column(1)] = ""
     what: Annotated[str, Column(1, elastic=True)] = ""
     where: Annotated[str, Column(3)] = ""
     """A session's or an action's name."""

@@ -55,15 +55,18 @@ def error_text(
     return red(error.word, style) + wrapped(text, style.width)[len(error.word) :]
 
 
-def note_shown(note: str, style: Style, output: Output | None, device: str = "") -> Shown:
-    """A sentence beside the result."""
+def note_shown(
+    note: str, style: Style, output: Output | None, device: str = "", *, answers: bool = False
+) -> Shown:
+    """A sentence beside the result; or, where a word `answers` by it, the result itself."""
     if output == "json":
         named = {"device": device} if device else {}
         return err(compact({"note": {"message": note, **named}}) + "\n")
     note = f"{device}: {note}" if device else note
     text = visible(note)
     if style.terminal:
-        return out(dim(wrapped(text, style.width), style) + "\n")
+        lines = wrapped(text, style.width)
+        return out((lines if answers else dim(lines, style)) + "\n")
     return err(text + "\n")
 
 

@@ -144,7 +144,9 @@ class Renderer:
         for note in notes:
             self._keep(note)
         for note in self._kept_notes():
-            shown += messages.note_shown(note, self.style, self.options.output)
+            shown += messages.note_shown(
+                note, self.style, self.options.output, answers=self.spec.queued
+            )
         if error is None:
             return shown + found + self._well(took)
         shown += self._footer(took) if self.count else NOTHING
@@ -264,7 +266,10 @@ class Renderer:
                 self.count, took, self.number, self._form.cut, self._form.not_shown
             )
         elif self.count > 1 or (self._has_rows and not self.count):
+            # An action that waits has looked at nothing yet: no rows are no answer of it.
             text = messages.footer(self.count, took, self.number)
+            if self.spec.queued and not self.count:
+                text = ", ".join(messages.ended(took, self.number))
         elif self._text is not None and self.spec.group not in ANSWERING:
             code = [] if self.exit_code is None else [f"exit code {self.exit_code}"]
             text = ", ".join([*code, *messages.ended(took, self.number)])

@@ -272,4 +272,5 @@ class Part:
 
     def _said(self, text: str) -> Shown:
         whole = self._whole
-        return messages.note_shown(text, whole.style, whole.options.output, self.device)
+        style, answers = whole.style, whole.spec.queued
+        return messages.note_shown(text, style, whole.options.output, self.device, answers=answers)

@@ -1,5 +1,6 @@
 """Which connections an isolation ends, and that the kernel ends them."""
 
+import contextlib
 import os
 import socket
 from ipaddress import ip_address
@@ -120,3 +121,16 @@ def test_an_ipv4_connection_of_an_ipv6_socket_is_ipv4_on_the_wire() -> None:
         with socket.create_connection(("127.0.0.1", port)), server.accept()[0]:
             found = [one for one in sock_diag.connections() if one.near_port == port]
             assert [one.far.version for one in found] == [4]
+
+
+def test_a_connection_that_nobody_answers_is_none_that_ends() -> None:
+    with contextlib.ExitStack() as held:
+        full = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        asking = [held.enter_context(socket.socket()) for _ in range(3)]
+        for one in asking:
+            one.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                one.connect(full.getsockname())
+        ports = [one.getsockname()[1] for one in asking]
+        found = {one.near_port: one.opening for one in sock_diag.connections()}
+        assert [found[port] for port in ports] == [False, True, True]
