@@ -82,6 +82,7 @@ class Console(ConsoleScreen):
                 with create_app_session(self.keys, screen):
                     self._prompt = self._make_prompt(screen)
                     await body(line)
+                    self._notices.flush()  # why the session ended, under its last prompt
             finally:
                 self._prompt = None
                 await self.close()
@@ -159,7 +160,7 @@ class Console(ConsoleScreen):
         self._write(self._marks.title(title))
         self._write(self._marks.prompt())
         try:
-            return await prompt.line(self._message)
+            return await prompt.line(lambda: self._message(session))
         except EOFError:
             if self.keys.ended or self.client.gone.is_set():
                 self.leaving = True
@@ -167,10 +168,11 @@ class Console(ConsoleScreen):
                 await self._control_d()
             return Stopped()
 
-    def _message(self) -> StyleAndTextTuples:
-        session = self.session
+    def _message(self, session: Session | None) -> StyleAndTextTuples:
+        """Of the session that it was made for: it is drawn once more as that one goes."""
+        device = session.device if session is not None else None
         return prompt_text(
-            self.device_name(),
+            device.name if device is not None else None,
             session.prompt_words if session is not None else (),
             name_shown(session.folder) if session is not None else "",
             self.client.columns,
@@ -319,8 +321,6 @@ class Console(ConsoleScreen):
             self._following.let_go()
         if self._prompt is not None:
             self._prompt.stop()
-        if self.leaving:
-            self._notices.flush()
 
     async def attach(self, session: str) -> None:
         if self.session is not None:

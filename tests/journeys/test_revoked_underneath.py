@@ -52,6 +52,8 @@ def test_its_person_comes_back_to_fireline_with_the_reason(house: House) -> None
             s.until(rf"^{session} has ended: {name} was revoked$")
             s.until(r"^fireline>")
             assert "failed" not in s.text, s.text
+            above, _, _ = s.text.partition(f"{session} has ended")
+            assert above.splitlines()[-1].startswith(f"{name} "), s.text
             s.type("\x03")
             s.enter("devices")
             s.until(r"^\d+ rows?, ")
@@ -67,3 +69,4 @@ def test_a_console_of_that_session_alone_ends_with_the_reason(house: House) -> N
         house.admin("revoke own-0")
         s.until(rf"^{session} has ended: own-0 was revoked$")
         assert s.status() == 3
+        assert "fireline>" not in s.all_text
