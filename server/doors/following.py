@@ -60,8 +60,7 @@ class Following:
     def interrupt(self) -> None:
         """Ctrl-C."""
         if self._cancelling is None:
-            where = self.job.device or "the broker"
-            self._note(f"^C stopping on {where}")
+            self._note(f"^C stopping on {self.job.where}")
             self._cancelling = asyncio.create_task(self._cancel())
         else:
             self._note(f"no longer waiting; job {self.job.number} may still run")

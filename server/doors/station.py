@@ -259,7 +259,7 @@ class Station(ABC):
         renderer = Renderer.of(
             job.command, job.options, self.style, job.number, device, session=session.id
         )
-        renderer.evidence = job.files
+        renderer.evidence, renderer.where = job.files, job.where
         return renderer
 
     # Showing.

@@ -140,6 +140,7 @@ class DeskActions:
             _, answered = await self._center.cancel(action, self._session.person, "")
             # Who asked for the end hears what became of it on the device.
             said = answered.removeprefix("cancelled: ") or f"{action.word} had not begun"
+            said = re.sub(r", #\d+(?=;|$)", "", said)  # its number in the session where it ran
             raise Cancelled(f"{action.label}: {said}") from None
         yield Note(self._over(action, loop.time() - began, visible(last)))
 

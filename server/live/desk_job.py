@@ -6,7 +6,7 @@ What only repeats a result that is kept already (`status`) is not kept again: it
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from commands.language import items
 from commands.language.command import Command, DeskCommand
@@ -34,6 +34,7 @@ class DeskJob(Job):
     ) -> None:
         super().__init__(number, typed, command, journal, "")
         self._asked, self._desk = command, desk
+        self.on_over: Callable[[Job], None] = lambda job: None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -90,3 +91,4 @@ class DeskJob(Job):
             error = Failed(f"{self.spec.word} failed inside the broker; its log says where")
         with contextlib.suppress(JournalBroken):  # the broker ends then, and tells everybody
             await self.finish(error)
+            self.on_over(self)

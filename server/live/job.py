@@ -102,6 +102,12 @@ class Job:
         return asyncio.get_running_loop().time() - self.began if self.took is None else self.took
 
     @property
+    def where(self) -> str:
+        """Who is waited for: the device, for an action too, or the broker."""
+        about = str(getattr(self.command, "device", "")) if self.spec.queued else ""
+        return self.device or about or "the broker"
+
+    @property
     def running(self) -> bool:
         return not self.ended.is_set()
 
@@ -204,7 +210,7 @@ class Job:
         if self.error is None:
             kept = f"{self.rows:,} rows, " if self.spec.rows else ""
             return (
-                f"job {self.number} completed: {self.spec.word} on {self.device}, {kept}{took}; "
+                f"job {self.number} completed: {self.spec.word} on {self.where}, {kept}{took}; "
                 f"status {self.number} shows {'them' if kept and self.rows != 1 else 'it'}"
             )
         return f"job {self.number} {self.state}: {self.error}"

@@ -205,9 +205,8 @@ class Session:
         return Failed(f"{self.id} has ended; connect opens another")
 
     def _desk_job(self, number: int, typed: TypedLine, command: Command, trace: Trace) -> Job:
-        desk = self.desk(typed.options, number)
-        job = DeskJob(number, typed, command, self.journal, desk)
-        self.jobs[number], job.trace = job, trace
+        job = DeskJob(number, typed, command, self.journal, self.desk(typed.options, number))
+        self.jobs[number], job.trace, job.on_over = job, trace, self._tell_end
         job.start()
         return job
 
@@ -276,10 +275,13 @@ class Session:
     def _release(self, job: DeviceJob) -> None:
         self.touch()
         self.away.job_ended(job)
-        if (job.behind and not job.answered) or self.detached:  # one may start as its person goes
-            self.notify(job.ended_notice())
+        self._tell_end(job)
         if job.stream is not None:
             self.streams.give_back(job.stream)
+
+    def _tell_end(self, job: Job) -> None:
+        if (job.behind and not job.answered) or self.detached:  # one may start as its person goes
+            self.notify(job.ended_notice())
 
     # What the door asks.
     def desk(self, options: Options = NO_OPTIONS, number: int = 0) -> BrokerDesk:

@@ -173,7 +173,7 @@ def test_who_joined_anothers_scan_ends_his_own_waiting_alone(
         scanning = subprocess.Popen(house.ssh(line), stdout=subprocess.DEVNULL)
         until("it runs there", lambda: asked_of(clamd) > before)
         with Screen(house.ssh(line, "-tt", host="fireline-basic"), columns=120) as s:
-            s.until(r"waiting for the broker|Ctrl-C stop")
+            s.until(rf"waiting for {DEVICE}, ")
             s.type("\x03")
             assert s.status() == 130
             row = actions(house, f"-device {DEVICE}")[0]
@@ -181,6 +181,28 @@ def test_who_joined_anothers_scan_ends_his_own_waiting_alone(
         assert (row["state"], row["person"]) == ("InProgress", "alice")
     assert scanning.wait(30) == 0
     assert actions(house, f"-device {DEVICE}")[0]["state"] == "Succeeded"
+
+
+def test_an_action_behind_the_prompt_tells_its_end_and_one_before_it_is_stopped(
+    house: House, clamd: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    with Screen(house.ssh(f"connect {DEVICE}", "-tt"), columns=120) as s:
+        s.until(rf"^{DEVICE} />$")
+        s.enter(f"scan -path {tmp_path} -comment INC-12 &")
+        s.until(rf"^job 1 completed: scan on {DEVICE}, 0 rows, \d+\.\d s; status 1 shows them$")
+        with held(clamd) as before:
+            s.enter(f"scan -path {tmp_path} -comment INC-12")
+            until("it runs there", lambda: asked_of(clamd) > before)
+            s.until(rf"waiting for {DEVICE}, ")
+            s.type("\x03")
+            s.until(rf"^\^C stopping on {DEVICE}$")
+            s.until(
+                rf"^cancelled: A\d+: scan stopped on {DEVICE} while running, \d+ s; 0 rows kept, "
+            )
+        (ended,) = [line for line in s.lines if line.startswith("cancelled: ")]
+        assert ended.endswith(" s, #2") and ended.count("#") == 1, ended
+        s.enter("exit")
 
 
 def test_a_second_person_answers_exactly_what_was_asked(house: House, tmp_path: Path) -> None:

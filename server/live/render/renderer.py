@@ -42,6 +42,8 @@ class Renderer:
     ) -> None:
         self.spec, self.options, self.style = spec, options, style
         self.number, self.device, self.session = number, device, session
+        self.where = device or "the broker"
+        """Who is waited for."""
         self.count = 0
         self.deadline: float | None = None
         self.exit_code: int | None = None
@@ -166,10 +168,9 @@ class Renderer:
         if not self.style.terminal or self.options.output in ("json", "csv"):
             return ""
         if progress is None:
-            what = self.device or "the broker"
             rows = f", {messages.rows(self.count)} so far" if self.count else ""
             return messages.fitted(
-                [f"waiting for {what}, {messages.duration(took)}{rows}"], self.style.columns
+                [f"waiting for {self.where}, {messages.duration(took)}{rows}"], self.style.columns
             )
         self._progress.append((progress.done, took))
         done, since = self._progress[0]
