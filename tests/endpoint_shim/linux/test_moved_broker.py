@@ -85,7 +85,10 @@ async def test_an_address_that_is_only_said_stays_closed_to_everybody_else(
             dialled, _ = await asyncio.to_thread(liar.accept)
             dialled.close()
             rules = device.rules()
-            assert f"socket mark 0x000000f1 meta skuid 0 ip daddr {MOVED} tcp dport {port} accept" in rules
+            assert (
+                f"socket mark 0x000000f1 meta skuid 0 ip daddr {MOVED} tcp dport {port} accept"
+                in rules
+            )
             assert not device.device.reaches(MOVED, port)
     finally:
         await ended(process)
