@@ -127,6 +127,10 @@ def test_what_waits_for_a_device_is_seen_taken_back_and_superseded(house: House)
     row = actions(house, f"-device {AWAY} -type scan")[0]
     assert (row["state"], row["by_comment"]) == ("Cancelled", "no need")
     assert actions(house, f"-device {AWAY} -state open") == [release]
+    mine, others = (actions(house, f"-device {AWAY} -person {who}") for who in ("Alice", "bob"))
+    assert (len(mine), others) == (5, [])
+    assert len(actions(house, f"-device {AWAY} -since 1h")) == 5
+    assert actions(house, f"-device {AWAY} -since 0s") == []
 
 
 def test_the_first_screen_says_that_actions_wait(house: House) -> None:
@@ -386,6 +390,7 @@ def test_what_nobody_answers_and_no_device_takes_ends_by_itself(tmp_path: Path) 
 def test_a_killed_broker_forgets_no_action(house: House, tmp_path: Path) -> None:
     status, said = asked(house, f"on {AWAY} scan -path {tmp_path} -comment INC-6")
     assert status == 0, said
+    asked(house, f"on {AWAY} scan -path {tmp_path / 'second'} -comment INC-6")
     before = actions(house)
     house.kill_broker()
     house.start_broker()
@@ -393,4 +398,8 @@ def test_a_killed_broker_forgets_no_action(house: House, tmp_path: Path) -> None
     house.start_shim(AWAY)
     waits = f"-device {AWAY} -type scan -state open"
     until("what waited has run", lambda: actions(house, waits) == [], 60)
-    assert actions(house, f"-device {AWAY} -type scan")[0]["state"] != "Pending"
+    second, first = actions(house, f"-device {AWAY} -type scan")[:2]
+    assert second["command"].endswith("/second")
+    assert "Pending" not in (first["state"], second["state"])
+    # First in, first out, and one after the other.
+    assert first["ended"] <= second["started"] and first["ran_in"] != second["ran_in"]

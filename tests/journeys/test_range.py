@@ -80,6 +80,11 @@ def test_tags_can_be_tried(range_device: Range) -> None:
 def test_enter_is_no(range_device: Range) -> None:
     argv = ["ssh", "-F", str(range_device.state / "ssh_config"), "-tt", "fireline"]
     with Screen(argv, columns=120) as s:
+        s.until(r"^range .*isolated")
+        s.until(r"^fireline>")
+        s.enter("connect range")
+        s.until(r"^state   isolated, not restricted")
+        s.enter("disconnect")
         s.until(r"^fireline>")
         s.enter("on range restrict -comment no")
         s.until(r"Type the device's name to restrict it \(Enter: no\):")

@@ -54,6 +54,7 @@ async def test_each_limit_is_said_and_an_end_makes_room(rig: Rig) -> None:
     await sessions.open(who("alice", "exec"), DEVICE)  # it takes no slot
     with pytest.raises(Refused, match="you have 1 of these open"):
         await sessions.open(who("alice", "exec"), DEVICE)
+    await sessions.open(who("alice", "queue"), DEVICE)  # an action's own takes nobody's
     await sessions.open(who("bob"), DEVICE)
     assert re.match(r"\d\d:\d\d:\d\dZ  S\d+ of bob on web-01 is open", held.notices[-1])
     await held.end("room for another")

@@ -210,6 +210,8 @@ def test_packages_are_installed_upgraded_and_removed_meanwhile(box: Box) -> None
 
 def test_a_killed_enforcer_holds_nothing_back_and_what_started_meanwhile_is_told(box: Box) -> None:
     assert box.run(PLACE / "copied") == DENIED
+    _, scheduled = box.run("chrt", "-p", str(box.ask("enforcer")))
+    assert "SCHED_RR" in scheduled, "it does not come before what is ordinary"
     box.ask("signal", "SIGKILL")
     assert box.run(PLACE / "copied") == [0, ""], "the kernel let go with it"
     box.wait_until_not_alive()
