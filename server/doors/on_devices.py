@@ -43,6 +43,8 @@ async def run_on(
         raise NotUnderstood(f"{inner.command.spec.word} is no command to run on a device")
     refuse_behind(inner)
     how = staging(stage or inner.options.stage, stop or inner.options.stop)
+    if selector.one_name is not None and inner.options.devices not in (None, 1):
+        raise _other_number(selector, inner.options.devices, 1)
     if selector.one_name is None:
         await _on_several(station, selector, inner, how)
     elif how != ALL_AT_ONCE:
@@ -124,11 +126,14 @@ async def _on_several(
 
 def _check_number(selector: Selector, options: Options, devices: list[Device]) -> None:
     if options.devices is not None and options.devices != len(devices):
-        text = visible(selector.text)[:200]
-        raise NotUnderstood(
-            f"{text} means {_many(devices)}, not the {options.devices:,} of -devices; devices "
-            f"{text} lists them"
-        )
+        raise _other_number(selector, options.devices, len(devices))
+
+
+def _other_number(selector: Selector, said: int, means: int) -> NotUnderstood:
+    text, devices = visible(selector.text)[:200], "device" if means == 1 else "devices"
+    return NotUnderstood(
+        f"{text} means {means:,} {devices}, not the {said:,} of -devices; devices {text} lists them"
+    )
 
 
 def _allowed(station: "Station", inner: TypedLine, devices: list[Device]) -> bool:

@@ -180,16 +180,19 @@ class DeskActions:
         return scope, wish.by not in ("", self._session.person)
 
     async def left_out(self, command: Command) -> str:
-        device = self._broker.inventory.named(str(getattr(command, "device", "")))
+        device = self._bound(command)
         if device is None or not isinstance(command, Isolate):
             return ""
         return await self._center.containment.left_out(device, command)
 
     async def foreseen(self, command: Command) -> list[EffectRow] | None:
-        device = self._broker.inventory.named(str(getattr(command, "device", "")))
+        device = self._bound(command)
         if device is None:
             return None
         return await foreseen(self._session, device, command.spec.word, self._comment)
+
+    def _bound(self, command: Command) -> Device | None:
+        return self._broker.inventory.named(str(getattr(command, "device", "")))
 
     def _device(self, command: Command) -> Device:
         if not command.spec.bound and self._session.device is not None:

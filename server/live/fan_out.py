@@ -1,7 +1,8 @@
 """One thing done on many devices: so many at once, stage by stage, until it is stopped.
 
 It knows devices by name and what became of each, nothing else. Devices that are not reached come
-last where there is a choice, and make room for another one in their stage.
+last where there is a choice, and make room for another one in their stage, as do those where it
+only waits (an action of one that is offline, or that a second person has to approve).
 """
 
 import asyncio
@@ -81,7 +82,7 @@ class FanOut:
                 raise
             finally:
                 self.running.discard(device)
-            if outcome == "unreachable":
+            if outcome in ("unreachable", "queued"):  # nothing was seen of how it goes there
                 self._room += 1
             self._look()
 

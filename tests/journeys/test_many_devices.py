@@ -115,6 +115,8 @@ def test_files_lie_in_the_evidence_of_each_devices_own_session(house: House) -> 
     [
         ("on web-* dir /", 0),
         ("on web-01,db-01 dir /", 4),
+        ("on web-01 dir / -devices 1", 0),
+        ("on web-01 run fine.sh -devices 3", 2),
         ("on web-* dir /no-such", 1),
         ("on db-01,web-01 dir /no-such", 1),
         ("on web-01,web-09 dir /", 4),
@@ -398,3 +400,8 @@ def test_ctrl_c_stops_what_runs_and_begins_nothing_more(house: House) -> None:
         s.type("\x04")
         s.status()
     assert [outcome for *_, outcome in chosen(house)["outcomes"]] == ["stopped", "stopped"]
+    with Screen(house.ssh("on web-* findfile no-such-name -path /", "-tt"), columns=100) as s:
+        s.until(r"^0 of 3 devices  2 running")
+        s.type("\x03")
+        s.until(r"^cancelled: findfile stopped on 2 while running, not begun on 1, #1$")
+        assert s.status() == 130

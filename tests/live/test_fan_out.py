@@ -76,6 +76,14 @@ async def test_devices_that_are_not_reached_fill_no_stage_and_fail_nothing() -> 
     assert fan.counts == {"unreachable": 2, "answered": 1, "failed": 1}
 
 
+async def test_devices_where_it_only_waits_fill_no_stage() -> None:
+    """A first device on which nothing has happened yet shows nothing."""
+    fleet = Fleet(d000="queued", d001="queued", d002="failed")
+    fan = FanOut(NAMES, fleet.one, 1, staging("1,all", None))
+    await fan.run()
+    assert fan.counts == {"queued": 2, "failed": 1} and len(fan.not_begun) == 57
+
+
 async def test_stopped_nothing_more_is_begun_and_what_runs_ends() -> None:
     held, begun = asyncio.Event(), asyncio.Event()
 
