@@ -127,10 +127,8 @@ def test_what_waits_for_a_device_is_seen_taken_back_and_superseded(house: House)
     row = actions(house, f"-device {AWAY} -type scan")[0]
     assert (row["state"], row["by_comment"]) == ("Cancelled", "no need")
     assert actions(house, f"-device {AWAY} -state open") == [release]
-    mine, others = (actions(house, f"-device {AWAY} -person {who}") for who in ("Alice", "bob"))
-    assert (len(mine), others) == (5, [])
-    assert len(actions(house, f"-device {AWAY} -since 1h")) == 5
-    assert actions(house, f"-device {AWAY} -since 0s") == []
+    filters = ("-person Alice", "-since 1h", "-person bob", "-since 0s")
+    assert [len(actions(house, f"-device {AWAY} {only}")) for only in filters] == [5, 5, 0, 0]
 
 
 def test_the_first_screen_says_that_actions_wait(house: House) -> None:
@@ -346,9 +344,8 @@ def test_a_timeline_has_what_was_refused_before_any_session_opened(house: House)
     asked(house, f"on {AWAY},{HELD} isolate -devices 2 -comment many", "fireline-basic")
     rows = json.loads(house.run(f"timeline {HELD} -output json").out)
     refused = [row for row in rows if row["kind"] == "refusal" and row["person"] == "bob"]
-    assert [row["what"].partition(": refused: ")[0] for row in refused] == [
-        "release -comment no", "isolate -devices 2 -comment many",
-    ], rows  # fmt: skip
+    lines = ["release -comment no", "isolate -devices 2 -comment many"]
+    assert [row["what"].partition(": refused: ")[0] for row in refused] == lines, rows
     assert all(f"{HELD} needs advanced" in row["what"] for row in refused)
 
 
@@ -399,7 +396,5 @@ def test_a_killed_broker_forgets_no_action(house: House, tmp_path: Path) -> None
     waits = f"-device {AWAY} -type scan -state open"
     until("what waited has run", lambda: actions(house, waits) == [], 60)
     second, first = actions(house, f"-device {AWAY} -type scan")[:2]
-    assert second["command"].endswith("/second")
-    assert "Pending" not in (first["state"], second["state"])
-    # First in, first out, and one after the other.
-    assert first["ended"] <= second["started"] and first["ran_in"] != second["ran_in"]
+    assert second["command"].endswith("/second") and second["ended"], second
+    assert first["ended"] <= second["started"]  # first in, first out
