@@ -5,9 +5,14 @@ a way that is easily taken for clean (Cisco-Talos/clamav #441); an open handle i
 """
 
 import array
+import contextlib
+import itertools
+import os
 import re
 import socket
+import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +30,7 @@ LIMITS = "Heuristics.Limits.Exceeded"
 LONGEST = 4096
 _SOCKET = re.compile(r"^\s*LocalSocket\s+(\S+)", re.MULTILINE)
 _MOST = re.compile(r"^\s*MaxFileSize\s+(\d+)([KkMmGg]?)\s*$", re.MULTILINE)
+_PEER, _FILE = struct.Struct("3i"), b"--config-file="
 _UNITS = {"": 0, "k": 10, "m": 20, "g": 30}
 _ANSWER = re.compile(r"(?:fd\[\d+\]: |[^:]*: )?(.*?)\s*(OK|FOUND|ERROR)\Z", re.DOTALL)
 
@@ -57,8 +63,8 @@ def found(setting: str) -> str | None:
     return None
 
 
-def _settings() -> list[str]:
-    return [one.read_text("utf-8", "replace") for one in SETTINGS if one.is_file()]
+def _settings(*more: Path) -> list[str]:
+    return [one.read_text("utf-8", "replace") for one in (*SETTINGS, *more) if one.is_file()]
 
 
 class Clamd:
@@ -85,10 +91,24 @@ class Clamd:
 
     def largest(self) -> int:
         """So many bytes of a file it looks at; what is larger it calls clean."""
-        for text in _settings():
+        for text in _settings(*self._own_settings()):
             if self._place in _SOCKET.findall(text) and (found := _MOST.search(text)) is not None:
                 return int(found[1]) << _UNITS[found[2].lower()] or 1 << 31
         return LARGEST_BEFORE_1 if self.version().startswith("ClamAV 0.") else LARGEST
+
+    def _own_settings(self) -> Iterator[Path]:
+        """The file that the daemon itself was started with, where it was told one."""
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as line:
+            line.connect(self._place)
+            said = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+            process = Path(f"/proc/{_PEER.unpack(said)[0]}")
+            folder = os.readlink(process / "cwd")
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            for word, after in itertools.pairwise(words):
+                if word.startswith(_FILE):
+                    yield Path(folder, os.fsdecode(word.removeprefix(_FILE)))
+                elif word in (b"-c", b"--config-file"):
+                    yield Path(folder, os.fsdecode(after))
 
     def scan(self, handle: int) -> Verdict:
         """Blocks while the daemon looks at the file; raises Failed where it does not answer."""

@@ -210,6 +210,8 @@ class Daemon:
 
     def _answered(self, one: socket.socket) -> bool:
         asked, handles, *_ = socket.recv_fds(one, 64, 1)
+        if not asked:
+            return True  # who only looks whose socket it is
         if asked.startswith(b"zVERSION"):
             one.sendall(b"ClamAV 1.4.3\0")
             return True
@@ -245,7 +247,7 @@ async def test_a_file_larger_than_the_daemon_looks_at_is_no_clean_bill(
     tmp_path: Path, group: Group, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says OK of one: `skipped and assumed clean`."""
-    monkeypatch.setattr(clamd, "SETTINGS", (place.parent / "clamd.conf",))
+    monkeypatch.setattr(clamd, "SETTINGS", ())  # it is asked with which file it was started
     top = tmp_path / "top"
     top.mkdir()
     (top / "large").write_bytes(bytes(LARGEST) + MARK)
