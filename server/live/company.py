@@ -17,9 +17,10 @@ from commands.language.errors import Failed, Refused, TimedOut
 from commands.language.visible import visible
 from server.audit.records import TakeOverAnswered, TakeOverAsked, WatchBegan, WatchEnded
 from server.identity.access import may_see, rule_on
+from server.live import second_person
 from server.live.device_job import DeviceJob
 from server.live.responder import Responder
-from server.live.slots import slots
+from server.live.slots import no_responder, slots
 
 if TYPE_CHECKING:
     from server.live.session import Session
@@ -127,9 +128,11 @@ class Company:
             for job in session.running:
                 if isinstance(job, DeviceJob):
                     error = session.sessions.decide(session, job.spec, session.device).error
-                    if error is not None:
+                    waits = second_person.waits(session, job.command)
+                    if error is not None or waits:
+                        alone = " by himself" if waits else ""
                         raise Refused(
-                            f"{responder.person} may not {job.spec.word} on {job.device}; "
+                            f"{responder.person} may not {job.spec.word} on {job.device}{alone}; "
                             f"cancel {job.number} first"
                         )
         finally:
@@ -156,9 +159,7 @@ def may_open(sessions: "Sessions", person: str, session: "Session") -> None:
     """Refused where the person could not have opened it himself."""
     device = session.device
     assert device is not None
-    rule = rule_on(sessions.broker.access.rules, person, device.ref)
-    if rule is None or rule.role not in ("basic", "advanced"):
+    if (role := no_responder(sessions, person, device)) != "":
         raise Refused(
-            f"{session.id} on {device.name} needs basic or advanced, {person} is "
-            f"{rule.role if rule else 'nothing'} there"
+            f"{session.id} on {device.name} needs basic or advanced, {person} is {role} there"
         )

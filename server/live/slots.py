@@ -23,11 +23,10 @@ NO_CAP = (*SLOTS, "queue")
 def may_open(
     sessions: "Sessions", responder: Responder, device: Device, comment: str | None
 ) -> None:
-    rule = rule_on(sessions.broker.access.rules, responder.person, device.ref)
-    if rule is None or rule.role not in ("basic", "advanced"):
+    if (role := no_responder(sessions, responder.person, device)) != "":
         raise Refused(
-            f"a session on {device.name} needs basic or advanced, you are "
-            f"{rule.role if rule else 'nothing'} there; why connect {device.name} shows why"
+            f"a session on {device.name} needs basic or advanced, you are {role} there; why "
+            f"connect {device.name} shows why"
         )
     if (
         comment_needed(sessions.broker.access.rules, responder.person, device.ref, responder.door)
@@ -49,6 +48,14 @@ def may_open(
             )
     elif responder.door != "queue" and others >= sessions.limits.exec_per_person:
         raise Refused(f"you have {sessions.limits.exec_per_person} of these open; end one first")
+
+
+def no_responder(sessions: "Sessions", person: str, device: Device) -> str:
+    """What the person is there instead of a responder; empty where he is one."""
+    rule = rule_on(sessions.broker.access.rules, person, device.ref)
+    if rule is not None and rule.role in ("basic", "advanced"):
+        return ""
+    return str(rule.role) if rule is not None else "nothing"
 
 
 def _check_room(sessions: "Sessions", device: Device) -> None:

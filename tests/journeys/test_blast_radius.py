@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.needs("ssh", "sftp"), pytest.mark.timeout(120)]
 CAREFUL = """\
   - {name: careful, people: [alice], role: advanced, devices: [web-02], second_person: [getfile],
      rights: {approve: allow}}
+  - {name: bobs, people: [bob], role: advanced, devices: [web-01], second_person: [shell]}
 """
 SCRIPT = b'#!/bin/sh\necho "out $1"; echo err >&2; [ -z "$3" ] || touch "$3"; exit $2\n'
 
@@ -200,6 +201,22 @@ def test_what_a_rule_wants_a_second_person_for_sftp_does_not_give(
     assert (tmp_path / "got").read_bytes() == Path("/etc/hostname").read_bytes()
     why = house.run("why getfile web-02").out
     assert "it begins when a second person has approved it (rule careful, access.yaml" in why
+
+
+def test_nobody_gets_a_shell_by_being_let_in_that_he_may_not_open_alone(house: House) -> None:
+    with Screen(house.ssh("connect web-01", "-tt"), columns=100, rows=40) as a:
+        a.until(r"^web-01 />$")
+        a.enter("shell")
+        a.until(r"[#$]$")
+        a.type(b"\x1d")
+        a.until(lambda s: s.lines[s.screen.cursor.y].startswith("web-01 "))
+        session = house.sessions()[-1]
+        with Screen(house.ssh("", "-tt", host="fireline-basic")[:-1], columns=100) as b:
+            b.until(r"^fireline>$")
+            b.enter(f"attach {session} -ask")
+            a.until(rf"^bob asks to take over {session}: letin bob, or -no$")
+            a.enter("letin bob")
+            a.until(r"^refused: bob may not shell on web-01 by himself; cancel \d+ first$")
 
 
 def test_an_action_over_the_number_waits_for_a_second_person(house: House) -> None:

@@ -113,25 +113,15 @@ def test_files_lie_in_the_evidence_of_each_devices_own_session(house: House) -> 
 @pytest.mark.parametrize(
     ("line", "status"),
     [
-        ("on web-* dir /", 0),
-        ("on web-01,db-01 dir /", 4),
-        ("on web-01 dir / -devices 1", 0),
-        ("on web-01 run fine.sh -devices 3", 2),
-        ("on web-* dir /no-such", 1),
-        ("on db-01,web-01 dir /no-such", 1),
-        ("on web-01,web-09 dir /", 4),
-        ("on tag:nobody dir /", 4),
-        ("on web-*,!web-09 dir /", 4),
-        ("on web-* shell", 2),
-        ("on web-* devices", 2),
-        ("on web-* connect web-01", 2),
-        ("on web-* dir / &", 2),
-        ("on web-* cat /etc/hostname -raw", 2),
-        ("on -stage 1,all web-* dir /", 2),
-        ("on -stop 5% web-01 dir /", 2),
-        ("on web-, dir /", 2),
+        ("on web-* dir /", 0), ("on web-01,db-01 dir /", 4), ("on web-01 dir / -devices 1", 0),
+        ("on web-01 run fine.sh -devices 3", 2), ("on web-* dir /no-such", 1),
+        ("on db-01,web-01 dir /no-such", 1), ("on web-01,web-09 dir /", 4),
+        ("on tag:nobody dir /", 4), ("on web-*,!web-09 dir /", 4), ("on web-* shell", 2),
+        ("on web-* devices", 2), ("on web-* connect web-01", 2), ("on web-* dir / &", 2),
+        ("on web-* cat /etc/hostname -raw", 2), ("on -stage 1,all web-* dir /", 2),
+        ("on -stop 5% web-01 dir /", 2), ("on web-, dir /", 2),
     ],
-)
+)  # fmt: skip
 def test_the_status_says_what_became_of_all(house: House, line: str, status: int) -> None:
     ran = house.run(line)
     assert ran.status == status, ran.err
