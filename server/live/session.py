@@ -40,6 +40,7 @@ from server.live.judged import recorded
 from server.live.kept_output import keep
 from server.live.responder import Responder
 from server.live.second_person import Admitted
+from server.live.starting import Starting, start_order
 from server.live.terminal_job import TerminalJob
 from server.live.trace import Trace
 from server.live.warm_stream import WarmStream
@@ -88,6 +89,7 @@ class Session:
         self.standard_input: AsyncIterator[bytes] | None = None
         self._numbers = 0
         self._ending = False
+        self._starting = Starting()
         self._left: asyncio.TimerHandle | None = None
         journal.recording.on_stall(self._stalled)
         journal.recording.on_lost(self._unrecorded)
@@ -191,10 +193,15 @@ class Session:
         bodies: list[Body] = [typed_record, decided]
         if refusal is None and not isinstance(command, ConsoleCommand):  # those have no end
             bodies.append(Started(number=number, stream=stream, device_change=changes))
-        self.journal.recording.marker(0, f"#{number} {word}")
-        # Submitted in one breath they commit together: one fsync, not three.
-        for _, durable in [self.journal.submit(body) for body in bodies]:
-            await durable
+            self._starting.begins(number)
+        try:
+            self.journal.recording.marker(0, f"#{number} {word}")
+            # Submitted in one breath they commit together: one fsync, not three.
+            for _, durable in [self.journal.submit(body) for body in bodies]:
+                await durable
+        except BaseException:
+            self._starting.begun(number)
+            raise
         if refusal is not None:
             line = self.door_lines[number] = DoorLine(number, typed)
             line.end(refusal)
@@ -208,6 +215,7 @@ class Session:
         job = DeskJob(number, typed, command, self.journal, self.desk(typed.options, number))
         self.jobs[number], job.trace, job.on_over = job, trace, self._tell_end
         job.start()
+        self._starting.joined(self, job)
         return job
 
     async def _device_job(
@@ -227,26 +235,17 @@ class Session:
             job.on_typed = self.touch
             job.on_unrecorded = lambda error: self.sessions.end_soon(self, str(error))
         self.jobs[number], job.trace = job, trace
+        self._starting.joined(self, job)
         if isinstance(command, PutFile):
             job.pushes = items.Progress(0, command.size, command.name)
         if isinstance(command, Run):
             library = self.sessions.broker.library
             self.sessions.soon(library.ran(self.person, command.script, command.version))
         input_sha256 = command.input_sha256() if isinstance(command, DeviceCommand) else None
-        have, have_sha256 = self.sessions.have(self, command)
-        start = wire.Start(
-            command=command_value(command),
-            number=number,
-            folder=self.folder,
-            limit_s=self.sessions.limits.seconds_of(type(command).spec),
-            have=have,
-            have_sha256=have_sha256,
-            columns=self.responder.columns,
-            rows=self.responder.rows,
-            input=input_sha256 is not None,
-        )
         data = self.sessions.library_bytes(input_sha256) if input_sha256 else None
-        await self._started(job, start, data)
+        if not job.ending:
+            start = start_order(self, number, command, has_input=input_sha256 is not None)
+            await self._started(job, start, data)
         return job
 
     async def _started(
@@ -376,6 +375,7 @@ class Session:
         if self._left is not None:
             self._left.cancel()
         await self.sessions.end_commands(self)
+        await self._starting.ended(self)
         self.streams.end()
         self.sealing = True
         await self.journal.end(reason)
