@@ -22,7 +22,7 @@ from pathlib import Path
 from commands.language.errors import Failed, FirelineError
 from server.config import load
 from server.operator.admin_client import capture
-from server.operator.demo_state import device_name, prepare
+from server.operator.loading import loading
 from server.operator.processes import (
     READY_FD,
     Started,
@@ -33,6 +33,9 @@ from server.operator.processes import (
     spawn,
     stop,
 )
+
+with loading():
+    from server.operator.demo_state import device_name, prepare
 
 UP_S = 30.0
 ASK_S = 0.25

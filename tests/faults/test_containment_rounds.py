@@ -40,8 +40,8 @@ ASKS = (
     ("isolate -ttl 1h",),
 )  # fmt: skip
 STRIKES = (
-    "broker", "supervisor", "guard", "both", "cable", "flush", "broker's clock", "device's clock",
-    "nothing",
+    "broker", "supervisor", "guard", "both", "cable", "to the broker", "to the device", "flush",
+    "broker's clock", "device's clock", "nothing",
 )  # fmt: skip
 STEPS_S = (-5400, -90, 90, 5400)
 """Of the broker or the device's supervisor (the guard's own tests step its clock); longer than the
@@ -94,8 +94,7 @@ class Rounds:
             for guard in self.guards():
                 with contextlib.suppress(psutil.Error):  # it may just end by itself
                     guard.kill()
-        if what == "cable":
-            self._cable("down")
+        self._cut(what, "down", "add")
         if what == "flush":
             self._inside("nft", "flush", "ruleset")
 
@@ -109,15 +108,23 @@ class Rounds:
         return found
 
     def _mend(self, what: str) -> None:
-        if what == "cable":
-            self._cable("up")
+        self._cut(what, "up", "delete")
         if what in ("broker", "both"):
             self.house.start_broker()
         if what in ("supervisor", "both"):
             self.house.start_shim(DEVICE)
 
-    def _cable(self, state: str) -> None:
-        subprocess.run(["ip", "link", "set", self.network.near, state], check=True)
+    def _cut(self, what: str, link: str, hole: str) -> None:
+        """The cable, or one way of it, by a route into nothing."""
+        network = self.network
+        inside = ("ip", "-n", network.namespace)
+        for strike, argv in {
+            "cable": ("ip", "link", "set", network.near, link),
+            "to the device": ("ip", "route", hole, "blackhole", f"{network.device}/32"),
+            "to the broker": (*inside, "route", hole, "blackhole", f"{network.broker}/32"),
+        }.items():
+            if strike == what:
+                subprocess.run(argv, check=True)
 
     def _shim(self) -> "subprocess.Popen[bytes]":
         process = self.house.shims[DEVICE].process
@@ -140,11 +147,27 @@ class Rounds:
         isolated = "fireline_isolation" in self._inside("nft", "list", "tables")
         if made["state"] == "Failed":  # rolled back, for want of a way, to what was before
             return isolated == (DEVICE in self.house.admin("devices -isolated")[1])
-        return isolated == bool(made["type"] == "isolate")
+        holds = self._kept()["isolation"]
+        return (isolated, holds.get("scope", "none"), holds["generation"]) == (
+            made["type"] == "isolate",
+            _scope(made),
+            made["generation"],
+        )
+
+    def _kept(self) -> dict[str, Any]:
+        """What the device's guard says of itself."""
+        written = (self.house.shims[DEVICE].state / "contained.json").read_text("utf-8")
+        return dict(json.loads(written))
 
     def _rows(self) -> list[dict[str, Any]]:
         status, out = self.house.admin(f"actions -device {DEVICE} -output json")
         return list(json.loads(out)) if status == 0 else [{"state": "Pending"}]
+
+
+def _scope(row: dict[str, Any]) -> str:
+    if row["type"] != "isolate":
+        return "none"
+    return "selective" if "-type selective" in row["command"] else "full"
 
 
 @contextmanager
