@@ -106,7 +106,7 @@ _ALONE = (
     ("a long command", "seconds", "long_command_s"),
     ("an action", "seconds", "queue_s"),
     ("an approval", "seconds", "approval_s"),
-    ("an approved shell", "seconds", "approved_s"),
+    ("a shell let in", "seconds", "approved_s"),
     ("a file taken", "bytes", "file_bytes"),
     ("with its holes", "bytes", "sparse_bytes"),
     ("a fileinfo", "bytes", "fileinfo_bytes"),

@@ -258,7 +258,7 @@ async def test_detach_keeps_the_session_and_attach_goes_back(shared: Rig) -> Non
         s.until(lambda s: s.lines[s.screen.cursor.y].startswith("web-01"))
         s.enter("status 1")
         s.until(r"^0 rows, ")
-        s.until(r"^job 1 completed: ")
+        s.until(r"^( +[0-9:]+Z  )?job 1 completed: ")  # above, where it ended while away
         s.type("\x04\x04")
         s.status()
 
