@@ -14,7 +14,7 @@ from commands.language import wire
 from commands.language.wire_contain import Isolate
 from endpoint_shim import durable
 from endpoint_shim.linux import tunnels
-from tests.endpoint_shim.door import Door
+from tests.endpoint_shim.door import Door, Peer
 from tests.endpoint_shim.linux.guarded import ATTACKER, BROKER, DEVICE, Guarded, guarded
 from tests.endpoint_shim.linux.nets import PROGRAMS, ROOT
 from tests.endpoint_shim.test_guard_process import answer, control, ended, full, started
@@ -129,6 +129,18 @@ async def inner_door(device: Guarded, folder: Path) -> Door:
     return door
 
 
+@contextlib.asynccontextmanager
+async def behind(device: Guarded, folder: Path) -> AsyncIterator[Peer]:
+    """The line of its guard's program to the broker behind the tunnel."""
+    door = await inner_door(device, folder)
+    process, peer = await started(device, door)
+    try:
+        yield peer
+    finally:
+        await ended(process)
+        await door.close()
+
+
 async def test_behind_a_tunnel_its_far_end_stays_open_and_nothing_else(
     both: tuple[Guarded, Door], tmp_path: Path
 ) -> None:
@@ -140,17 +152,12 @@ async def test_behind_a_tunnel_its_far_end_stays_open_and_nothing_else(
         host.ip("addr", "add", inner, "dev", "vx0")
         host.ip("link", "set", "vx0", "up")
     device.device.ip("route", "add", "default", "via", FAR)
-    door = await inner_door(device, tmp_path / "inner")
-    process, peer_line = await started(device, door)
-    try:
+    async with behind(device, tmp_path / "inner") as peer_line:
         peer_line.say(full(1))
         now = await answer(peer_line, lambda i: i.stage == "done")
         assert now.reached == device.place, now
         assert f"ip daddr {BROKER} meta l4proto" in now.table
         assert not device.device.reaches(ATTACKER, 4444) and not device.device.pings(FAR)
-    finally:
-        await ended(process)
-        await door.close()
 
 
 @pytest.mark.soak  # the next one holds it as well, while isolated
@@ -160,16 +167,11 @@ async def test_a_vpns_program_is_found_by_its_connected_socket(
     device, _ = both
     with tun(device, "yes"):
         device.device.ip("route", "add", "default", "via", FAR)
-        door = await inner_door(device, tmp_path / "inner")
-        process, peer = await started(device, door)
-        try:
+        async with behind(device, tmp_path / "inner") as peer:
             peer.say(full(1))
             now = await answer(peer, lambda i: i.stage == "done")
             assert now.reached == device.place, now
             assert f"ip daddr {BROKER} meta l4proto" in now.table
-        finally:
-            await ended(process)
-            await door.close()
 
 
 async def test_a_tunnel_that_comes_up_while_isolated_is_let_through(
@@ -177,9 +179,7 @@ async def test_a_tunnel_that_comes_up_while_isolated_is_let_through(
 ) -> None:
     device, _ = both
     device.device.ip("route", "add", "default", "via", BROKER)
-    door = await inner_door(device, tmp_path / "inner")
-    process, peer = await started(device, door)
-    try:
+    async with behind(device, tmp_path / "inner") as peer:
         peer.say(full(1))
         now = await answer(peer, lambda i: i.stage == "done")
         assert f"ip daddr {BROKER} meta l4proto" not in now.table
@@ -193,9 +193,6 @@ async def test_a_tunnel_that_comes_up_while_isolated_is_let_through(
             assert f"ip daddr {BROKER} meta l4proto" in said.isolation.table
             peer.say(wire.Want(isolation=Isolate(generation=2, scope="none")))
             await answer(peer, lambda i: i.generation == 2)
-    finally:
-        await ended(process)
-        await door.close()
 
 
 async def test_a_vpns_program_that_is_connected_to_nobody_is_found_by_where_it_sends(
@@ -204,9 +201,7 @@ async def test_a_vpns_program_that_is_connected_to_nobody_is_found_by_where_it_s
     device, _ = both
     with tun(device, "no"):
         device.device.ip("route", "add", "default", "via", FAR)
-        door = await inner_door(device, tmp_path / "inner")
-        process, peer = await started(device, door)
-        try:
+        async with behind(device, tmp_path / "inner") as peer:
             peer.say(full(1))
             now = await answer(peer, lambda i: i.stage == "done")
             assert now.reached == device.place, now
@@ -217,9 +212,6 @@ async def test_a_vpns_program_that_is_connected_to_nobody_is_found_by_where_it_s
             device.device.run("nft", "flush", "ruleset")
             now = await answer(peer, lambda i: i.mended == 1)
             assert f"ip daddr {BROKER} udp sport 5555 accept" in now.table
-        finally:
-            await ended(process)
-            await door.close()
 
 
 async def test_behind_a_tunnel_whose_far_end_is_not_found_it_is_never_stranded(

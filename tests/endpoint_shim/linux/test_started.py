@@ -35,12 +35,19 @@ ExecStart=/bin/ip addr replace {DEVICE}/24 dev d0
 
 @pytest.fixture
 async def both(tmp_path: Path) -> AsyncIterator[tuple[Started, Door]]:
-    authority, door = Authority(), Door()
-    with started(tmp_path.name[-20:]) as device:
-        device.world.ip("addr", "add", f"{BROKER}/32", "dev", "lo")
-        place = await door.listen(authority, tmp_path, device.world.listens(BROKER), BROKER)
-        authority.enrol(device.state, place)
+    async with enrolled(tmp_path) as (device, door):
         device.enable("beacon.service", "sysinit.target", BEACON)
+        yield device, door
+
+
+@contextlib.asynccontextmanager
+async def enrolled(folder: Path) -> AsyncIterator[tuple[Started, Door]]:
+    """A device, and the door that it is enrolled at, beyond its cable."""
+    authority, door = Authority(), Door()
+    with started(folder.name[-20:]) as device:
+        device.world.ip("addr", "add", f"{BROKER}/32", "dev", "lo")
+        place = await door.listen(authority, folder, device.world.listens(BROKER), BROKER)
+        authority.enrol(device.state, place)
         try:
             yield device, door
         finally:

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from commands.language.wire_contain import Allowance, Isolate, Want
-from tests.endpoint_shim.authority import Authority
 from tests.endpoint_shim.door import Door
 from tests.endpoint_shim.linux.nets import PROGRAMS, ROOT
-from tests.endpoint_shim.linux.started import BEACON_HEARD, BROKER, SYSTEMD, Started, started
-from tests.endpoint_shim.linux.test_started import isolate, line_of, settled, start
+from tests.endpoint_shim.linux.started import BEACON_HEARD, SYSTEMD, Started
+from tests.endpoint_shim.linux.test_started import enrolled, isolate, line_of, settled, start
 from tests.endpoint_shim.waiting import until
 
 pytestmark = [PROGRAMS, ROOT, pytest.mark.needs(SYSTEMD, "nsenter")]
@@ -21,16 +20,9 @@ RULES = (Allowance(name="mail", process="/etc/mailer", protocol="udp", ports=(44
 
 @pytest.fixture
 async def both(tmp_path: Path) -> AsyncIterator[tuple[Started, Door]]:
-    authority, door = Authority(), Door()
-    with started(tmp_path.name[-20:]) as device:
-        device.world.ip("addr", "add", f"{BROKER}/32", "dev", "lo")
-        place = await door.listen(authority, tmp_path, device.world.listens(BROKER), BROKER)
-        authority.enrol(device.state, place)
+    async with enrolled(tmp_path) as (device, door):
         device.enable("systemd-networkd.service")
-        try:
-            yield device, door
-        finally:
-            await door.close()
+        yield device, door
 
 
 async def test_a_service_whose_program_may_pass_stays_systemds(both: tuple[Started, Door]) -> None:
