@@ -69,19 +69,12 @@ def _owners() -> tuple[dict[int, int], int]:
     unseen = 0
     for pid in proc.pids():
         try:
-            handles = os.listdir(f"/proc/{pid}/fd")
+            for socket in proc.sockets(pid):
+                owners.setdefault(socket, pid)
         except PermissionError:
             unseen += 1
-            continue
         except OSError:
             continue
-        for handle in handles:
-            try:
-                target = os.readlink(f"/proc/{pid}/fd/{handle}")
-            except OSError:
-                continue  # closed meanwhile
-            if target.startswith("socket:["):
-                owners.setdefault(int(target[8:-1]), pid)
     return owners, unseen
 
 

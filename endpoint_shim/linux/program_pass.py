@@ -316,12 +316,8 @@ def _process(thread: int) -> int:
 
 def _sockets(pids: Iterable[int]) -> frozenset[int]:
     """The sockets that these have open."""
-    found = set()
+    found: set[int] = set()
     for pid in pids:
         with contextlib.suppress(OSError):
-            for handle in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    name = os.readlink(f"/proc/{pid}/fd/{handle}")
-                    if name.startswith("socket:["):
-                        found.add(int(name[8:-1]))
+            found.update(proc.sockets(pid))
     return frozenset(found)

@@ -44,15 +44,6 @@ def by_rule(broker: "Rooms", person: str, spec: Spec, device: Device) -> str:
     return f"rule {rule.name}, {rules.file} line {rule.line}"
 
 
-def reason(broker: "Rooms", person: str, spec: Spec, device: Device) -> str:
-    """Why somebody else has to approve it; empty where nobody has to."""
-    if rule := by_rule(broker, person, spec, device):
-        return rule
-    if spec.changes and broker.radius.over(person, device):
-        return f"you have changed {broker.radius.most} within 24 h"
-    return ""
-
-
 def refuse_alone(broker: "Rooms", person: str, spec: Spec, device: Device) -> None:
     """Raises Refused for what a rule wants a second person for, and cannot wait here."""
     if rule := by_rule(broker, person, spec, device):
@@ -64,10 +55,20 @@ def refuse_alone(broker: "Rooms", person: str, spec: Spec, device: Device) -> No
 
 def waits(session: "Session", command: Command) -> bool:
     """Whether it would be an action for want of a second person."""
-    device, spec = session.device, command.spec
-    if device is None or spec.queued or not spec.answerable:
-        return False
-    return bool(reason(session.sessions.broker, session.person, spec, device))
+    device = session.device
+    return device is not None and bool(_reason(session, command.spec, device))
+
+
+def _reason(session: "Session", spec: Spec, device: Device) -> str:
+    """Why somebody else has to approve it; empty where nobody has to."""
+    if spec.queued or not spec.answerable:
+        return ""  # an action by itself, or nothing that could be asked for
+    broker, person = session.sessions.broker, session.person
+    if rule := by_rule(broker, person, spec, device):
+        return rule
+    if spec.changes and broker.radius.over(person, device):
+        return f"you have changed {broker.radius.most} within 24 h"
+    return ""
 
 
 def waiting(broker: "Rooms", person: str, spec: Spec, devices: Sequence[Device]) -> int:
@@ -85,7 +86,7 @@ async def admitted(session: "Session", command: Command, number: int, comment: s
     device = session.sessions.target(session, command)
     if device is None or session.responder.door == "queue":
         return Admitted()  # judged and counted when it was asked
-    why = "" if spec.queued or not spec.answerable else reason(broker, session.person, spec, device)
+    why = _reason(session, spec, device)
     if not why:
         if spec.changes:
             await broker.radius.changes(session.person, spec, device)
